@@ -1,0 +1,45 @@
+//! What `main.rs` read of the machine: variables and folders. Nothing below asks the OS for them.
+
+use std::{ffi::OsString, path::PathBuf};
+
+/// How one environment variable is read.
+pub type Variables = Box<dyn Fn(&str) -> Option<OsString>>;
+
+/// The environment variables and folders of the user, read once in `main.rs`.
+///
+/// It is a value, so a test hands in its own and no test ever changes the process environment.
+pub struct Environment {
+    /// Reads one environment variable.
+    pub variable: Variables,
+    /// The user's home folder: `$HOME`, else the password database's.
+    pub home: Option<PathBuf>,
+    /// Where configuration lives: `$XDG_CONFIG_HOME`, `~/Library/Application Support`, `%AppData%`.
+    pub config_folder: Option<PathBuf>,
+    /// Where caches live: `$XDG_CACHE_HOME`, `~/Library/Caches`, `%LocalAppData%`.
+    pub cache_folder: Option<PathBuf>,
+    /// The folder for temporary files, which is always there.
+    pub temporary_folder: PathBuf,
+    /// Whether a person sits at a terminal and could answer a prompt. Never true in `get`.
+    pub interactive: bool,
+}
+
+impl Environment {
+    /// The text of a variable; `None` when it is unset, empty or not UTF-8, as the AWS SDKs read it.
+    pub fn text(&self, name: &str) -> Option<String> {
+        (self.variable)(name)?.into_string().ok().filter(|text| !text.trim().is_empty())
+    }
+
+    /// A path that a variable names, `~/` expanded to the home folder.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        let path = PathBuf::from((self.variable)(name).filter(|value| !value.is_empty())?);
+        Some(match (path.strip_prefix("~"), &self.home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => path,
+        })
+    }
+
+    /// Whether a switch such as `AWS_EC2_METADATA_DISABLED` is set to `true` (any case).
+    pub fn is_true(&self, name: &str) -> bool {
+        self.text(name).is_some_and(|text| text.trim().eq_ignore_ascii_case("true"))
+    }
+}

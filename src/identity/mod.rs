@@ -1,0 +1,86 @@
+//! Which AWS identity serves a registry, found from the environment, `~/.aws` and our
+//! configuration alone: no network, so that a cached token can be looked up at once.
+
+use std::path::PathBuf;
+
+/// The AWS identity that serves a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Where the first credentials come from.
+    pub source: Source,
+    /// A role that a `[[registry]]` rule assumes on top of `source`.
+    pub role: Option<Role>,
+    /// The region of the identity's own calls (STS, SSO's follow-ups): `AWS_REGION`,
+    /// `AWS_DEFAULT_REGION`, the profile's `region`; the registry's where there is none.
+    pub region: String,
+    /// Which rule won, in words: "AWS_PROFILE", "rule 2 of config.toml", "default profile".
+    pub why: String,
+}
+
+/// Where credentials come from, in the order of the AWS SDK for Rust's default chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    Environment {
+        /// The id, which is no secret.
+        access_key_id: String,
+    },
+    /// A profile of `~/.aws/config` or `~/.aws/credentials`.
+    Profile(Profile),
+    /// `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN` (EKS's IRSA, CI systems' OIDC).
+    WebIdentity {
+        /// The role that the token is exchanged for.
+        role_arn: String,
+    },
+    /// `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `…_FULL_URI` (ECS, EKS Pod Identity).
+    Container {
+        /// The path or URI.
+        uri: String,
+    },
+    /// The EC2 instance's role.
+    InstanceMetadata,
+    /// This machine has no AWS credentials that we could see.
+    None,
+}
+
+/// A profile that has credentials, and what they hang on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The profile's name.
+    pub name: String,
+    /// What selects the identity, in one text: access key id, role and source chain, SSO start
+    /// URL with account and role, `credential_process`. Never a secret.
+    pub selects: String,
+    /// The profile whose `aws sso login` or `aws login` renews the session, if it hangs on one.
+    pub login: Option<Login>,
+    /// The `mfa_serial` that the chain asks for, which no `get` can answer.
+    pub mfa_serial: Option<String>,
+    /// The files in which profiles were read: config, then credentials.
+    pub files: [PathBuf; 2],
+}
+
+/// How a person renews the session behind a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// `aws sso login --profile NAME`.
+    Sso {
+        /// The profile to name.
+        profile: String,
+    },
+    /// `aws login --profile NAME`.
+    Console {
+        /// The profile to name.
+        profile: String,
+    },
+}
+
+/// A role that our configuration assumes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// `arn:PARTITION:iam::ACCOUNT:role/NAME`.
+    pub arn: String,
+    /// The external id that the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// The session's name in CloudTrail.
+    pub session_name: Option<String>,
+}

@@ -1,0 +1,28 @@
+//! An ECR token and the rules about its time. Pure.
+
+use std::time::{Duration, SystemTime};
+
+use crate::secret::Secret;
+
+/// The user name of every ECR token (AWS documentation, GetAuthorizationToken: `AWS:password`).
+pub const USERNAME: &str = "AWS";
+
+/// A password for one registry, with its end.
+#[derive(Debug)]
+pub struct Token {
+    /// What a client sends as the password.
+    pub password: Secret,
+    /// Set by AWS (`expiresAt` of GetAuthorizationToken), 12 hours ahead when minted.
+    pub expires_at: SystemTime,
+}
+
+/// The part of its life that a token must still have to be handed out without a new one: a push
+/// that starts now can finish. A quarter of ECR's 12 hours.
+pub const REFRESH_BEFORE: Duration = Duration::from_secs(3 * 60 * 60);
+
+impl Token {
+    /// How long it still lives; zero when it has ended.
+    pub fn remaining(&self, now: SystemTime) -> Duration {
+        self.expires_at.duration_since(now).unwrap_or_default()
+    }
+}
