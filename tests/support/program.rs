@@ -1,0 +1,99 @@
+//! Runs the built binary as Docker runs it: bytes in, bytes out, exit status, an environment of its own.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+/// A run that takes longer than this hangs: the longest bound of the program is 20 s, twice over.
+const HANG: Duration = Duration::from_secs(90);
+
+/// The program with the environment it will see. Nothing of the test's own environment reaches it.
+#[derive(Clone)]
+pub struct Program {
+    path: PathBuf,
+    variables: BTreeMap<OsString, OsString>,
+}
+
+/// What a run gave back.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The exit status; `None` when a signal ended it.
+    pub status: Option<i32>,
+    /// Standard output as text.
+    pub stdout: String,
+    /// Standard error as text.
+    pub stderr: String,
+}
+
+impl Program {
+    /// The binary at `path`, with `home` as its home folder and no other variable.
+    pub fn at(path: impl Into<PathBuf>, home: &Path) -> Program {
+        Program { path: path.into(), variables: BTreeMap::new() }.with("HOME", home)
+    }
+
+    /// The same program with one more variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Program {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// The same program without a variable.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Program {
+        self.variables.remove(&OsString::from(name));
+        self
+    }
+
+    /// Starts a run whose standard streams are pipes.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        Command::new(&self.path)
+            .args(arguments)
+            .env_clear()
+            .envs(&self.variables)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|err| panic!("cannot start {}: {err}", self.path.display()))
+    }
+
+    /// Runs to the end.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str], stdin: impl AsRef<[u8]>) -> Outcome {
+        finish(self.spawn(arguments), stdin.as_ref())
+    }
+}
+
+/// Feeds a started run and waits for its end; a hang is a failed test, not a stuck one.
+#[track_caller]
+pub fn finish(mut child: Child, stdin: &[u8]) -> Outcome {
+    let mut input = child.stdin.take().expect("stdin is piped");
+    let bytes = stdin.to_vec();
+    // The program may answer without reading everything: a broken pipe is its right.
+    thread::spawn(move || input.write_all(&bytes).is_ok());
+    let stdout = drain(child.stdout.take().expect("stdout is piped"));
+    let stderr = drain(child.stderr.take().expect("stderr is piped"));
+    let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(HANG), stderr.recv_timeout(HANG)) else {
+        child.kill().expect("the hung program can be ended");
+        panic!("the program hung");
+    };
+    Outcome { status: child.wait().expect("the program ends").code(), stdout, stderr }
+}
+
+fn drain(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("a pipe can be read");
+        sender.send(String::from_utf8_lossy(&bytes).into_owned())
+    });
+    receiver
+}
