@@ -6,4 +6,5 @@ pub mod identity;
 pub mod keychain;
 pub mod registry;
 pub mod secret;
+pub mod sign;
 pub mod token;

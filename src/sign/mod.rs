@@ -1,0 +1,15 @@
+//! Signing container images with AWS Signer, in the formats of the Notary Project.
+//!
+//! reference → resolve → payload → SignPayload → every check → push → read back.
+
+pub mod descriptor;
+pub mod envelope;
+mod error;
+pub mod payload;
+pub mod profile;
+pub mod reference;
+
+pub use descriptor::{Descriptor, Digest, media};
+pub use error::Error;
+pub use profile::Profile;
+pub use reference::Reference;
