@@ -1,6 +1,7 @@
 //! The library behind `docker-credential-ecr-rs`. Modules in reading order.
 
 pub mod aws;
+pub mod config;
 pub mod environment;
 pub mod identity;
 pub mod keychain;
