@@ -43,7 +43,7 @@ impl Glob {
     pub fn covers(&self, other: &Glob) -> bool {
         // Read as text, a `*` of the other may only be eaten by a `*` of ours.
         fits(self.0.as_bytes(), other.0.as_bytes(), |pattern, byte| {
-            pattern == byte && byte != b'*' || pattern == b'?' && byte != b'*'
+            (pattern == b'?' || pattern == byte) && byte != b'*'
         })
     }
 }

@@ -7,6 +7,9 @@ use toml_edit::{Document, Item, TableLike};
 use super::{AssumedRole, CacheStore, Config, ConfigError, Glob, LoginStore, ProfileChoice, Rule, Session};
 use crate::registry::{Custom, is_account, is_region};
 
+/// Where in the text something stands, in bytes.
+type Span = Option<Range<usize>>;
+
 /// The longest life of an ECR token (AWS documentation, GetAuthorizationToken): 12 hours.
 const TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 
@@ -63,12 +66,12 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn line(&self, span: Option<Range<usize>>) -> Option<usize> {
+    fn line(&self, span: Span) -> Option<usize> {
         let before = self.text.get(..span?.start)?;
         Some(before.matches('\n').count() + 1)
     }
 
-    fn error(&self, span: Option<Range<usize>>, what: impl Into<String>, hint: impl Into<String>) -> ConfigError {
+    fn error(&self, span: Span, what: impl Into<String>, hint: impl Into<String>) -> ConfigError {
         ConfigError { path: self.path.into(), line: self.line(span), what: what.into(), hint: hint.into() }
     }
 }
@@ -101,7 +104,7 @@ impl<'a> Section<'a> {
         Ok(Some(Section { file: self.file, table, name }))
     }
 
-    fn text(&self, key: &str) -> Result<Option<(&'a str, Option<Range<usize>>)>, ConfigError> {
+    fn text(&self, key: &str) -> Result<Option<(&'a str, Span)>, ConfigError> {
         let Some(item) = self.table.get(key) else { return Ok(None) };
         match item.as_str() {
             Some(text) if !text.is_empty() => Ok(Some((text, item.span()))),
@@ -182,7 +185,7 @@ impl<'a> Section<'a> {
         Ok(rules)
     }
 
-    fn rule(&self, span: Option<Range<usize>>) -> Result<Rule, ConfigError> {
+    fn rule(&self, span: Span) -> Result<Rule, ConfigError> {
         self.only(&RULE_KEYS)?;
         let error = |what: &str, hint: &str| self.file.error(span.clone(), what, hint);
         let Some((pattern, at)) = self.text("match")? else {
