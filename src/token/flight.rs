@@ -122,6 +122,7 @@ mod tests {
         assert!(join("a").is_some(), "free again");
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_folder_that_others_can_write_is_refused() {
         use std::os::unix::fs::PermissionsExt;
