@@ -22,7 +22,8 @@ pub(super) struct Chain {
     pub(super) account: Option<String>,
 }
 
-/// Follows a profile; `None` when it has no credentials of any sort, so that the next source is tried.
+/// Follows a profile; `None` when there is no such profile or it has no credentials of any sort, so
+/// that the next source is tried.
 ///
 /// A broken chain (a loop, a missing source) still has a text: the SDK names the fault when it is
 /// asked for credentials, and no token can be under that text.
@@ -32,8 +33,8 @@ pub(super) fn follow(profiles: &Profiles, name: &str) -> Option<Chain> {
     let mut name = name;
     loop {
         let Some(profile) = profiles.get(name) else {
-            chain.add("missing profile", name);
-            return Some(chain);
+            chain.add("missing source", name);
+            return Some(chain).filter(|_| !visited.is_empty());
         };
         let looped = visited.contains(&name);
         let source_is_static = !visited.is_empty() && profile.contains_key("aws_secret_access_key");
