@@ -339,6 +339,17 @@ fn other_registries_are_kept_read_listed_and_erased() {
 }
 
 #[test]
+fn storage_can_be_ignored_as_with_the_helper_that_we_replace() {
+    let machine = Machine::new().with("AWS_ECR_IGNORE_CREDS_STORAGE", "true");
+    machine.password(ECR);
+    machine.store("ghcr.io", "me", "pw").unwrap();
+    assert!(machine.stderr.borrow().contains("not kept"), "a login that vanishes is told");
+    assert_eq!(machine.logins.list().unwrap(), []);
+    machine.run(Verb::Erase, ECR).unwrap();
+    assert_eq!(machine.cache.list().unwrap().len(), 1, "erase does nothing either");
+}
+
+#[test]
 fn a_second_login_replaces_the_first_whatever_its_spelling() {
     let machine = Machine::new();
     machine.store("https://ghcr.io", "me", "old").unwrap();

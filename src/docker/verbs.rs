@@ -33,6 +33,11 @@ pub(super) fn get(world: &World<'_>, server: &Server) -> Result<Option<Login>, E
 /// Keeps a login. For an ECR registry this always succeeds: `docker login` stores back what `get`
 /// gave it, and a token that cannot be cached is no reason to fail a login.
 pub(super) fn store(world: &World<'_>, server: &Server, request: &StoreRequest) -> Result<(), Error> {
+    if ignores_storage(world) {
+        let server = &request.server;
+        world.journal.warn(format_args!("the login for {server} is not kept: {IGNORE} is set"));
+        return Ok(());
+    }
     match server {
         Server::Ecr(registry) => {
             if request.login.username == USERNAME {
@@ -60,6 +65,9 @@ pub(super) fn store(world: &World<'_>, server: &Server, request: &StoreRequest) 
 
 /// Forgets a login; an unknown server is no error (oras and containers/image would fail on one).
 pub(super) fn erase(world: &World<'_>, server: &Server) -> Result<(), Error> {
+    if ignores_storage(world) {
+        return Ok(());
+    }
     match server {
         Server::Ecr(registry) => cache::forget(world.cache, registry)
             .map_err(|fault| Error::Keychain { doing: format!("forget the tokens for {}", registry.host), fault }),
@@ -90,6 +98,14 @@ pub(super) fn list(world: &World<'_>) -> Vec<(String, String)> {
     servers.sort();
     servers.dedup();
     servers
+}
+
+/// Makes `store` and `erase` succeed without doing anything, as in amazon-ecr-credential-helper
+/// (`ecr-login/ecr.go`), whose users had to set it before `docker login` worked at all.
+const IGNORE: &str = "AWS_ECR_IGNORE_CREDS_STORAGE";
+
+fn ignores_storage(world: &World<'_>) -> bool {
+    world.environment.is_true(IGNORE)
 }
 
 fn login_key(server: &str) -> Key {
