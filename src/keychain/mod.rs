@@ -4,6 +4,8 @@
 //! client stored and expects back, and ECR tokens, which are a cache and may be lost at any time.
 
 mod label;
+#[cfg(target_os = "linux")]
+pub mod linux;
 pub mod memory;
 
 pub use label::{Key, Label, LoginLabel, TokenLabel};
