@@ -5,6 +5,8 @@
 
 pub mod file;
 mod label;
+#[cfg(target_os = "linux")]
+pub mod linux;
 pub mod memory;
 pub mod none;
 mod record;
