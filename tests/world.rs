@@ -11,6 +11,7 @@ use aws_sdk_ecr::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use support::{
     aws::faults::Fault,
+    tls::Certificates,
     world::{ACCESS_KEY_ID, ACCOUNT, Loopback, OTHER_ACCOUNT, REGION, SECRET_ACCESS_KEY},
 };
 
@@ -71,4 +72,44 @@ async fn faults_are_played_in_order_and_end() {
     assert!(denied.message().is_some_and(|text| text.starts_with(message)), "{denied:?}");
     ask().await.expect_err("the connection is cut");
     ask().await.expect("the faults are over");
+}
+
+/// An SDK client that reaches `api.ecr.REGION.amazonaws.com` through the proxy, as the program does.
+fn ecr_by_name(world: &Loopback) -> Client {
+    use aws_smithy_http_client::{
+        Connector,
+        proxy::ProxyConfig,
+        tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+    };
+    let bundle = std::fs::read(world.tls.bundle()).expect("the bundle is a file");
+    let trust = TrustStore::empty().with_pem_certificate(bundle);
+    let proxy = ProxyConfig::https(world.endpoint()).expect("a URL");
+    let http = aws_smithy_http_client::Builder::new().build_with_connector_fn(move |_, _| {
+        let context = TlsContext::builder().with_trust_store(trust.clone()).build().expect("a trust store");
+        let tls = Connector::builder().proxy_config(proxy.clone()).tls_provider(Provider::Rustls(CryptoMode::Ring));
+        tls.tls_context(context).build()
+    });
+    let config = aws_sdk_ecr::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .http_client(http)
+        .build();
+    Client::from_conf(config)
+}
+
+#[tokio::test]
+async fn real_host_names_lead_here_through_the_proxy() {
+    let world = Loopback::start();
+    ecr_by_name(&world).get_authorization_token().send().await.expect("a token over TLS");
+    let call = &world.calls()[0];
+    assert_eq!((call.host.as_str(), call.proxied), ("api.ecr.eu-west-1.amazonaws.com", true));
+    assert_eq!(world.tunnels(), ["api.ecr.eu-west-1.amazonaws.com:443"]);
+
+    for certificates in [Certificates::WrongHost, Certificates::UnknownAuthority] {
+        world.tls.show(certificates);
+        ecr_by_name(&world).get_authorization_token().send().await.expect_err("a certificate that proves nothing");
+    }
+    assert_eq!(world.count("GetAuthorizationToken"), 1, "no request left for a host that proved nothing");
 }

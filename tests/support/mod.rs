@@ -2,7 +2,9 @@
 #![allow(dead_code, unreachable_pub, clippy::disallowed_methods)]
 
 pub mod aws;
+pub mod client;
 pub mod program;
 pub mod proxy;
 pub mod sigv4;
+pub mod tls;
 pub mod world;

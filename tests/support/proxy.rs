@@ -1,5 +1,6 @@
-//! The door of the loopback world. One port speaks plain HTTP, and proxies: a client that asks
-//! for `CONNECT host:443` or `GET http://host/…` reaches the world under that host's name.
+//! The door of the loopback world. One port speaks HTTP and TLS, and is a proxy: a client that asks
+//! for `CONNECT host:443` or `GET http://host/…` reaches the world under that host's name, so the
+//! real host names of AWS lead here without any endpoint override.
 
 use std::{
     convert::Infallible,
@@ -20,6 +21,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
+use tokio_rustls::TlsAcceptor;
 
 use super::{
     aws::{self, Reply, Request, calls::Call, faults::Fault},
@@ -70,9 +72,16 @@ async fn read_connect(stream: &mut TcpStream) -> std::io::Result<String> {
     Ok(head.split(' ').nth(1).unwrap_or_default().to_ascii_lowercase())
 }
 
-/// TLS or not, by the first byte.
+/// TLS or not, by the first byte, which is a handshake's (RFC 8446, 5.1: 22).
 async fn speak(stream: TcpStream, world: Arc<World>, proxied: bool) -> std::io::Result<()> {
-    answer_all(stream, world, proxied, false).await;
+    let mut first = [0];
+    stream.peek(&mut first).await?;
+    if first == [22] {
+        let stream = TlsAcceptor::from(Arc::clone(&world.tls.config)).accept(stream).await?;
+        answer_all(stream, world, proxied, true).await;
+    } else {
+        answer_all(stream, world, proxied, false).await;
+    }
     Ok(())
 }
 

@@ -25,6 +25,7 @@ use super::{
         tokens::Tokens,
     },
     proxy,
+    tls::Tls,
 };
 
 /// The account of [`ACCESS_KEY_ID`].
@@ -49,7 +50,6 @@ pub const GUARDED_ROLE: &str = "arn:aws:iam::111122223333:role/guarded";
 pub const EXTERNAL_ID: &str = "customer-42";
 
 /// Everything that the world knows. All of it can be changed while it runs.
-#[derive(Default)]
 pub struct World {
     /// Access keys and roles.
     pub book: Book,
@@ -57,6 +57,8 @@ pub struct World {
     pub tokens: Tokens,
     /// What goes wrong.
     pub faults: Faults,
+    /// The certificate authority.
+    pub tls: Tls,
     /// What was asked.
     pub calls: Calls,
     /// The services, in the order in which they are asked.
@@ -97,7 +99,15 @@ impl Loopback {
 
     /// Starts a world with more services, which are asked first.
     pub fn with(services: Vec<Arc<dyn Service>>) -> Loopback {
-        let world = Arc::new(World { services: [services, aws::built_in()].concat(), ..World::default() });
+        let world = Arc::new(World {
+            book: Book::default(),
+            tokens: Tokens::default(),
+            faults: Faults::default(),
+            tls: Tls::new(),
+            calls: Calls::default(),
+            services: [services, aws::built_in()].concat(),
+            tunnels: Mutex::default(),
+        });
         populate(&world.book);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -128,6 +138,16 @@ impl Loopback {
         {
             variables.push((name, self.endpoint()));
         }
+        variables
+    }
+
+    /// What a program needs to be `alice` and to reach AWS and registries by their real names.
+    pub fn proxy_variables(&self) -> Vec<(&'static str, String)> {
+        let bundle = self.tls.bundle().display().to_string();
+        let mut variables = credentials();
+        variables.push(("HTTPS_PROXY", self.endpoint()));
+        variables.push(("SSL_CERT_FILE", bundle.clone()));
+        variables.push(("AWS_CA_BUNDLE", bundle));
         variables
     }
 }
