@@ -3,8 +3,13 @@
 //! The project's one joint. Two sorts of entries live here: logins of other registries, which a
 //! client stored and expects back, and ECR tokens, which are a cache and may be lost at any time.
 
+pub mod file;
 mod label;
+#[cfg(target_os = "linux")]
+pub mod linux;
 pub mod memory;
+pub mod none;
+mod record;
 
 pub use label::{Key, Label, LoginLabel, TokenLabel};
 
