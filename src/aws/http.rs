@@ -8,7 +8,7 @@ use aws_smithy_http_client::{
     proxy::ProxyConfig,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use aws_smithy_types::timeout::TimeoutConfig;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rustls::{
@@ -46,10 +46,7 @@ impl Clients {
     /// When the bundle cannot be read or holds no usable certificate. The SDK's HTTP client would
     /// panic on such a bundle, so it is read here first.
     pub(super) fn new(ca_bundle: Option<&Path>) -> Result<Clients, BadBundle> {
-        let trust = match ca_bundle {
-            Some(path) => TrustStore::empty().with_pem_certificate(bundle(path)?),
-            None => TrustStore::default(),
-        };
+        let trust = trust(ca_bundle)?;
         Ok(Clients {
             aws: client(trust.clone(), ProxyConfig::from_env()),
             local: client(trust, ProxyConfig::disabled()),
@@ -57,17 +54,45 @@ impl Clients {
     }
 }
 
+/// The same stack for requests that are not AWS's own: registries.
+pub(super) struct Connectors {
+    /// Through the proxies of the environment.
+    pub(super) through: SharedHttpConnector,
+    /// For this very machine.
+    pub(super) direct: SharedHttpConnector,
+}
+
+impl Connectors {
+    /// As [`Clients::new`], with the bounds of one call.
+    pub(super) fn new(ca_bundle: Option<&Path>) -> Result<Connectors, BadBundle> {
+        let trust = trust(ca_bundle)?;
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(READ).build();
+        let shared = |proxy| SharedHttpConnector::new(connector(trust.clone(), proxy, Some(settings.clone())));
+        Ok(Connectors { through: shared(ProxyConfig::from_env()), direct: shared(ProxyConfig::disabled()) })
+    }
+}
+
+fn trust(ca_bundle: Option<&Path>) -> Result<TrustStore, BadBundle> {
+    Ok(match ca_bundle {
+        Some(path) => TrustStore::empty().with_pem_certificate(bundle(path)?),
+        None => TrustStore::default(),
+    })
+}
+
 /// The SDK's builder takes a proxy only on this way; `build_https` ignores the environment's.
 fn client(trust: TrustStore, proxy: ProxyConfig) -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(move |settings, _| {
-        let context = TlsContext::builder().with_trust_store(trust.clone()).build();
-        let mut connector = Connector::builder().proxy_config(proxy.clone()).sleep_impl(TokioSleep::new());
-        connector.set_connector_settings(settings.cloned());
-        connector
-            .tls_provider(Provider::rustls(CryptoMode::Ring))
-            .tls_context(context.expect("a context of a trust store alone has nothing to refuse"))
-            .build()
-    })
+    Builder::new()
+        .build_with_connector_fn(move |settings, _| connector(trust.clone(), proxy.clone(), settings.cloned()))
+}
+
+fn connector(trust: TrustStore, proxy: ProxyConfig, settings: Option<HttpConnectorSettings>) -> Connector {
+    let context = TlsContext::builder().with_trust_store(trust).build();
+    let mut connector = Connector::builder().proxy_config(proxy).sleep_impl(TokioSleep::new());
+    connector.set_connector_settings(settings);
+    connector
+        .tls_provider(Provider::rustls(CryptoMode::Ring))
+        .tls_context(context.expect("a context of a trust store alone has nothing to refuse"))
+        .build()
 }
 
 /// The usable certificates of a PEM bundle, as PEM.

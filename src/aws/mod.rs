@@ -12,6 +12,7 @@ mod ecr;
 mod explain;
 mod failure;
 mod http;
+mod signing;
 mod trouble;
 
 pub use failure::{Failure, FailureKind};

@@ -5,9 +5,11 @@
 pub mod descriptor;
 pub mod envelope;
 mod error;
+pub mod oci;
 pub mod payload;
 pub mod profile;
 pub mod reference;
+pub mod signer;
 
 pub use descriptor::{Descriptor, Digest, media};
 pub use error::Error;
