@@ -2,13 +2,16 @@
 //!
 //! reference → resolve → payload → SignPayload → every check → push → read back.
 
+pub mod batch;
 pub mod descriptor;
 pub mod envelope;
 mod error;
+pub mod native;
 pub mod oci;
 pub mod payload;
 pub mod profile;
 pub mod reference;
+pub mod signatures;
 pub mod signer;
 
 pub use descriptor::{Descriptor, Digest, media};

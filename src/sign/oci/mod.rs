@@ -172,6 +172,14 @@ impl Repository {
         }
     }
 
+    /// Waits before asking again: not at all the first time, then longer and longer.
+    pub async fn pause(&self, asked: u32) {
+        if let Some(exponent) = asked.checked_sub(1) {
+            let wait = self.patience.first.saturating_mul(2u32.saturating_pow(exponent));
+            tokio::time::sleep(wait.min(self.patience.longest)).await;
+        }
+    }
+
     fn url(&self, path: &str) -> Result<Url, Error> {
         self.base.join(path).map_err(|err| Error::new(format!("`{path}` is no path at {}", self.base)).cause(err))
     }

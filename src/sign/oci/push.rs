@@ -75,8 +75,7 @@ impl Repository {
                     Err(Upload::Broken(err) | Upload::Refused(err)) => Err(err),
                 };
             }
-            let wait = self.patience.first.saturating_mul(2u32.saturating_pow(attempt - 1));
-            tokio::time::sleep(wait.min(self.patience.longest)).await;
+            self.pause(attempt).await;
             attempt += 1;
         }
     }
