@@ -32,7 +32,7 @@ pub trait TokenSource {
 pub struct Settings {
     /// The time by which a token's end is judged.
     pub now: SystemTime,
-    /// The PEM bundle to trust in place of the system's: `AWS_CA_BUNDLE`, else the profile's `ca_bundle`.
+    /// The PEM bundle to trust in place of the system's: `AWS_CA_BUNDLE`. Unset, the profile's `ca_bundle` counts.
     pub ca_bundle: Option<PathBuf>,
     /// Tries of one call: `AWS_MAX_ATTEMPTS`; 3 when it is unset or no number above 0.
     pub max_attempts: Option<u32>,
@@ -41,14 +41,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the environment; the profile's `ca_bundle` counts where `AWS_CA_BUNDLE` is unset.
-    pub fn read(environment: &Environment, profile_ca_bundle: Option<PathBuf>, now: SystemTime) -> Settings {
+    /// Reads the environment.
+    pub fn read(environment: &Environment, now: SystemTime) -> Settings {
         // The order of the HTTP client, hyper-util's `Matcher::from_env`.
         let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
         let proxy = proxy.iter().find_map(|name| environment.text(name));
         Settings {
             now,
-            ca_bundle: environment.path("AWS_CA_BUNDLE").or(profile_ca_bundle),
+            ca_bundle: environment.path("AWS_CA_BUNDLE"),
             max_attempts: environment.text("AWS_MAX_ATTEMPTS").and_then(|text| text.trim().parse().ok()),
             proxy: proxy.map(|url| chain::without_user(&url)),
         }
@@ -97,7 +97,8 @@ impl TokenSource for Aws {
     fn mint(&self, registry: &Registry, identity: &Identity) -> Result<Token, Failure> {
         let scene = Scene { registry, identity, proxy: self.settings.proxy.as_deref() };
         scene.hopeless()?;
-        let clients = http::Clients::new(self.settings.ca_bundle.as_deref()).map_err(|err| scene.bad_bundle(&err))?;
+        let clients = http::Clients::new(self.settings.ca_bundle.as_deref().or(identity.ca_bundle.as_deref()))
+            .map_err(|err| scene.bad_bundle(&err))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|err| scene.explain(Step::Credentials, &err))?;
         let step = Cell::new(Step::Credentials);

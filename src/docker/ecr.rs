@@ -42,9 +42,13 @@ pub fn token(world: &World<'_>, registry: &Registry) -> Result<Option<Token>, Er
             None => world.tokens.mint(registry, &identity).map(Some).map_err(Error::Aws),
         };
     }
+    if let Some(fault) = &cached.fault {
+        world.warn_of_cache(fault);
+    }
     // Where nothing can be cached, a line of waiting processes would help nobody.
-    let _flight = cached.usable.then(|| world.join_flight(registry, &fingerprint)).flatten();
-    let cached = if cached.usable { world.cached(registry, &fingerprint).token } else { None };
+    let usable = cached.fault.is_none();
+    let _flight = usable.then(|| world.join_flight(registry, &fingerprint)).flatten();
+    let cached = if usable { world.cached(registry, &fingerprint).token } else { None };
     if let Some(token) = cached.as_ref()
         && fresh(token)
     {
@@ -109,17 +113,14 @@ fn lives(token: &Token, now: SystemTime) -> bool {
 /// What the cache said: a fault costs one AWS call and one line, never the answer.
 struct Cached {
     token: Option<Token>,
-    usable: bool,
+    fault: Option<Fault>,
 }
 
 impl World<'_> {
     fn cached(&self, registry: &Registry, identity: &str) -> Cached {
         match cache::load(self.cache, registry, identity) {
-            Ok(token) => Cached { token, usable: true },
-            Err(fault) => {
-                self.warn_of_cache(&fault);
-                Cached { token: None, usable: false }
-            }
+            Ok(token) => Cached { token, fault: None },
+            Err(fault) => Cached { token: None, fault: Some(fault) },
         }
     }
 

@@ -86,14 +86,14 @@ pub(super) fn list(world: &World<'_>) -> Vec<(String, String)> {
             Label::Login(login) => Some((login.spelled, login.username)),
             Label::Token(_) => None,
         })),
-        Err(fault) => world.journal.warn_once(format_args!("cannot list the logins: {fault}")),
+        Err(fault) => world.journal.warn_once(format_args!("nothing is listed: {fault}")),
     }
     match cache::tokens(world.cache) {
         Ok(labels) => {
             let living = labels.into_iter().filter(|label| cache::time(label.expires) > world.now);
             servers.extend(living.map(|label| (label.host, USERNAME.to_owned())));
         }
-        Err(fault) => world.journal.warn_once(format_args!("cannot list the ECR tokens: {fault}")),
+        Err(fault) => world.journal.warn_once(format_args!("nothing is listed: {fault}")),
     }
     servers.sort();
     servers.dedup();

@@ -9,6 +9,7 @@ mod label;
 pub mod linux;
 pub mod memory;
 pub mod none;
+pub mod open;
 mod record;
 
 pub use label::{Key, Label, LoginLabel, TokenLabel};
@@ -103,7 +104,7 @@ impl Fault {
     pub fn hint(&self) -> &'static str {
         match self.kind {
             FaultKind::Absent => {
-                "start a keychain (on Linux gnome-keyring or KWallet with a D-Bus session), or set `[cache] store` in config.toml to another store"
+                "start a keychain (on Linux gnome-keyring or KWallet, with a D-Bus session), or name another credential helper as `[other-registries] store` in config.toml"
             }
             FaultKind::Locked => {
                 "unlock the keychain (log in to the desktop, or run `gnome-keyring-daemon --unlock`, `security unlock-keychain`), then try again"
