@@ -3,6 +3,8 @@
 
 pub mod aws;
 pub mod client;
+#[cfg(target_os = "linux")]
+pub mod bus;
 pub mod program;
 pub mod proxy;
 pub mod sigv4;
