@@ -56,7 +56,9 @@ pub fn token(world: &World<'_>, registry: &Registry) -> Result<Option<Token>, Er
     }
     match world.tokens.mint(registry, &identity) {
         Ok(token) => {
-            world.keep(registry, &fingerprint, &token);
+            if usable {
+                world.keep(registry, &fingerprint, &token);
+            }
             Ok(Some(token))
         }
         Err(failure) => fall_back(world, registry, cached, failure),

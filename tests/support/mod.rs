@@ -2,9 +2,9 @@
 #![allow(dead_code, unreachable_pub, clippy::disallowed_methods)]
 
 pub mod aws;
-pub mod client;
 #[cfg(target_os = "linux")]
 pub mod bus;
+pub mod client;
 pub mod program;
 pub mod proxy;
 pub mod sigv4;
