@@ -5,6 +5,7 @@ pub mod aws;
 pub mod client;
 pub mod program;
 pub mod proxy;
+pub mod registry;
 pub mod sigv4;
 pub mod tls;
 pub mod world;

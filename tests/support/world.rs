@@ -26,6 +26,7 @@ use super::{
         tokens::Tokens,
     },
     proxy,
+    registry::Registry,
     tls::Tls,
 };
 
@@ -68,6 +69,8 @@ pub struct World {
     pub tokens: Tokens,
     /// What goes wrong.
     pub faults: Faults,
+    /// What the registries hold.
+    pub registry: Registry,
     /// Sessions of `aws sso login` and `aws login`.
     pub sessions: Sessions,
     /// The certificate authority.
@@ -116,6 +119,7 @@ impl Loopback {
             book: Book::default(),
             tokens: Tokens::default(),
             faults: Faults::default(),
+            registry: Registry::default(),
             sessions: Sessions::default(),
             tls: Tls::new(),
             calls: Calls::default(),

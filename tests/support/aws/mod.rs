@@ -35,6 +35,7 @@ pub fn built_in() -> Vec<Arc<dyn Service>> {
         Arc::new(sso::Signin),
         Arc::new(machine::InstanceMetadata),
         Arc::new(machine::Container),
+        Arc::new(super::registry::Registries),
     ]
 }
 
@@ -272,6 +273,11 @@ impl Wording {
                 Reply::of(*status, "application/json", json!({ "code": code, "message": message }).to_string())
             }
             Wording::Registry => {
+                let code = match code.as_str() {
+                    "ThrottlingException" => "TOOMANYREQUESTS",
+                    "InternalFailure" => "UNKNOWN",
+                    other => other,
+                };
                 let body = json!({ "errors": [{ "code": code, "message": message }] }).to_string();
                 Reply::of(*status, "application/json; charset=utf-8", body)
             }
