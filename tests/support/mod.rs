@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, clippy::disallowed_methods)]
 
 pub mod aws;
+#[cfg(target_os = "linux")]
+pub mod bus;
 pub mod client;
 pub mod program;
 pub mod proxy;
