@@ -7,6 +7,7 @@ pub mod bus;
 pub mod client;
 pub mod program;
 pub mod proxy;
+pub mod registry;
 pub mod sigv4;
 pub mod tls;
 pub mod world;
