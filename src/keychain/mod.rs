@@ -5,9 +5,15 @@
 
 pub mod file;
 mod label;
+#[cfg(target_os = "macos")]
+pub(crate) mod macos;
 pub mod memory;
+pub mod native;
 pub mod none;
 mod record;
+mod split;
+#[cfg(windows)]
+pub(crate) mod windows;
 
 pub use label::{Key, Label, LoginLabel, TokenLabel};
 
