@@ -13,7 +13,7 @@ mod wire;
 
 pub use session::Session;
 
-use std::{cell::Cell, path::Path, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, path::Path};
 
 use self::{
     address::Address,
@@ -30,7 +30,6 @@ pub struct SecretService {
     addresses: Vec<Address>,
     session: Session,
     flags: u8,
-    patience: Duration,
     link: Cell<Option<Link>>,
 }
 
@@ -50,14 +49,13 @@ impl SecretService {
             addresses: address::parse(address, runtime_folder),
             session,
             flags: if interactive { 0 } else { NO_AUTO_START },
-            patience: PATIENCE,
             link: Cell::new(None),
         }
     }
 
     /// Runs one call of the trait. A connection that met a fault is not used again.
     fn with_link<T>(&self, work: impl FnOnce(&mut Link) -> Result<T, Fault>) -> Result<T, Fault> {
-        let deadline = Deadline::after(self.patience);
+        let deadline = Deadline::after(PATIENCE);
         let mut link = match self.link.take() {
             Some(mut link) => {
                 link.deadline = deadline;
@@ -78,19 +76,21 @@ impl Keychain for SecretService {
 
     fn get(&self, key: &Key) -> Result<Option<Entry>, Fault> {
         self.with_link(|link| {
-            let found = link.search(&key.attributes(), Some(self.session))?;
-            if found.unlocked.is_empty() {
-                return link.nothing(&found).map(|()| None);
+            loop {
+                let found = link.search(&key.attributes(), Some(self.session))?;
+                if found.unlocked.is_empty() {
+                    return link.nothing(&found).map(|()| None);
+                }
+                if let Some(entry) = link.newest(&found.unlocked, key)? {
+                    return Ok(Some(entry));
+                }
+                // Another process put a newer one and deleted what we found: look again.
             }
-            link.newest(&found.unlocked, key)
         })
     }
 
     fn put(&self, entry: &Entry) -> Result<(), Fault> {
         let attributes = entry.label.attributes();
-        if attributes.iter().any(|(_, value)| value.contains('\0')) {
-            return Err(fault(FaultKind::Refused, "a NUL byte cannot be stored in a name"));
-        }
         self.with_link(|link| {
             let older = link.search(&entry.label.key().attributes(), Some(self.session))?;
             link.create(entry, &attributes)?;
@@ -116,8 +116,12 @@ impl Keychain for SecretService {
             if found.unlocked.is_empty() {
                 link.nothing(&found)?;
             }
-            // An entry that a later version wrote may not make sense to this one: it is passed over.
-            Ok(link.properties(&found.unlocked)?.into_iter().filter_map(|item| item.label).collect())
+            let mut items = link.properties(&found.unlocked)?;
+            items.sort_by_key(|item| item.modified); // the newest of a key counts, as in `get`
+            // An entry that a later version wrote may make no sense to this one: it is passed over.
+            let labels = items.into_iter().filter_map(|item| item.label);
+            let newest: BTreeMap<Key, Label> = labels.map(|label| (label.key(), label)).collect();
+            Ok(newest.into_values().collect())
         })
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct Found {
 pub(super) struct Properties {
     pub(super) label: Option<Label>,
     /// Seconds since 1970.
-    modified: u64,
+    pub(super) modified: u64,
 }
 
 impl Link {
@@ -54,6 +54,7 @@ impl Link {
 
     /// Finds our items. The session is opened in the same round trip.
     pub(super) fn search(&mut self, attributes: &[(&str, &str)], session: Option<Session>) -> Result<Found, Fault> {
+        check_texts(attributes.iter().map(|(_, value)| *value))?;
         let offer = match session {
             Some(session) if self.session.is_none() => Some(Offer::new(session)?),
             _ => None,
@@ -147,6 +148,7 @@ impl Link {
 
     /// Adds an item, beside what is there: the service's own replacing wants all attributes equal.
     pub(super) fn create(&mut self, entry: &Entry, attributes: &[(&'static str, String)]) -> Result<(), Fault> {
+        check_texts(attributes.iter().map(|(_, value)| value.as_str()))?;
         for collection in COLLECTIONS {
             let texts: usize = attributes.iter().map(|(_, value)| value.len()).sum();
             let mut body = Writer::with_capacity(entry.secret.expose().len() + 2 * texts + 2048);
@@ -193,6 +195,14 @@ impl Link {
 
     fn answer(&mut self, serial: u32) -> Result<Reply, Fault> {
         Ok(self.bus.answers(&[serial], self.deadline)?.pop().expect("an answer for each serial"))
+    }
+}
+
+/// The bus hangs up on a string with a NUL in it.
+fn check_texts<'a>(mut texts: impl Iterator<Item = &'a str>) -> Result<(), Fault> {
+    match texts.any(|text| text.contains('\0')) {
+        true => Err(fault(FaultKind::Refused, "a name with a NUL byte in it cannot be stored")),
+        false => Ok(()),
     }
 }
 
