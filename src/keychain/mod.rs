@@ -4,6 +4,7 @@
 //! client stored and expects back, and ECR tokens, which are a cache and may be lost at any time.
 
 pub mod file;
+pub mod helper;
 mod label;
 #[cfg(target_os = "linux")]
 pub mod linux;
@@ -80,7 +81,7 @@ pub enum FaultKind {
     Absent,
     /// It is there but locked, and opening it would need a person.
     Locked,
-    /// It did not answer within [`PATIENCE`].
+    /// It did not answer within [`PATIENCE`], or within the longer bound of another helper.
     Silent,
     /// It answered with a refusal.
     Refused,
@@ -94,9 +95,7 @@ impl fmt::Display for Fault {
         match self.kind {
             FaultKind::Absent => write!(f, "no usable {store}: {}", self.detail),
             FaultKind::Locked => write!(f, "the {store} is locked: {}", self.detail),
-            FaultKind::Silent => {
-                write!(f, "the {store} did not answer within {} s: {}", PATIENCE.as_secs(), self.detail)
-            }
+            FaultKind::Silent => write!(f, "the {store} did not answer in time: {}", self.detail),
             FaultKind::Refused => write!(f, "the {store} refused: {}", self.detail),
             FaultKind::Garbled => write!(f, "the {store} answered nonsense: {}", self.detail),
         }
