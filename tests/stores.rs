@@ -3,5 +3,7 @@
 
 #[path = "stores/file.rs"]
 mod file;
+#[path = "stores/native.rs"]
+mod native;
 #[path = "stores/promises.rs"]
 mod promises;

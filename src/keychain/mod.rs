@@ -7,10 +7,16 @@ pub mod file;
 mod label;
 #[cfg(target_os = "linux")]
 pub mod linux;
+#[cfg(target_os = "macos")]
+pub(crate) mod macos;
 pub mod memory;
+pub mod native;
 pub mod none;
 pub mod open;
 mod record;
+mod split;
+#[cfg(windows)]
+pub(crate) mod windows;
 
 pub use label::{Key, Label, LoginLabel, TokenLabel};
 
