@@ -17,3 +17,4 @@ pub mod environment;
 pub mod error;
 pub mod journal;
 pub mod secret;
+pub mod world;

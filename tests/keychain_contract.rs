@@ -3,6 +3,8 @@
 //! A store is one function that makes an empty keychain; see the list of tests at the end.
 #![allow(clippy::disallowed_methods, clippy::print_stdout)]
 
+mod support;
+
 use ecr_rs::{
     keychain::{Entry, Key, Keychain, Label, LoginLabel, TokenLabel, memory::MemoryKeychain},
     secret::Secret,
@@ -117,7 +119,18 @@ fn memory() {
 mod linux {
     use ecr_rs::keychain::linux::{SecretService, Session};
 
-    use super::keeps_the_contract;
+    use super::{keeps_the_contract, support::bus::FakeBus};
+
+    #[test]
+    fn secret_service() {
+        for session in [Session::Plain, Session::Dh] {
+            let bus = FakeBus::start();
+            let foreign = bus.add("not ours", &[("service", "other"), ("server", "ghcr.io")], b"x");
+            keeps_the_contract(&SecretService::new(Some(&bus.address()), None, session, false));
+            let left: Vec<String> = bus.items().into_iter().map(|item| item.path).collect();
+            assert_eq!(left, [foreign], "another program's item is as it was");
+        }
+    }
 
     /// A real service, with a keyring made for the test: `.ci/run` starts one and names its bus.
     #[test]
@@ -126,6 +139,8 @@ mod linux {
             println!("ECR_RS_TEST_BUS is not set: no real Secret Service here");
             return;
         };
-        keeps_the_contract(&SecretService::new(Some(&bus), None, Session::Plain, true));
+        for session in [Session::Plain, Session::Dh] {
+            keeps_the_contract(&SecretService::new(Some(&bus), None, session, true));
+        }
     }
 }

@@ -3,16 +3,25 @@
 
 mod support;
 
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_ecr::{
     Client,
     config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
     error::ProvideErrorMetadata,
 };
+use aws_smithy_async::{
+    rt::sleep::{SharedAsyncSleep, TokioSleep},
+    time::SystemTimeSource,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use support::{
     aws::faults::Fault,
+    client::ask,
     tls::Certificates,
-    world::{ACCESS_KEY_ID, ACCOUNT, Loopback, OTHER_ACCOUNT, REGION, SECRET_ACCESS_KEY},
+    world::{
+        ACCESS_KEY_ID, ACCOUNT, EXTERNAL_ID, GUARDED_ROLE, Loopback, OTHER_ACCOUNT, REGION, ROLE, SECRET_ACCESS_KEY,
+        WEB_IDENTITY_TOKEN,
+    },
 };
 
 fn ecr(world: &Loopback, key: &str, secret: &str) -> Client {
@@ -112,4 +121,90 @@ async fn real_host_names_lead_here_through_the_proxy() {
         ecr_by_name(&world).get_authorization_token().send().await.expect_err("a certificate that proves nothing");
     }
     assert_eq!(world.count("GetAuthorizationToken"), 1, "no request left for a host that proved nothing");
+}
+
+fn sdk(world: &Loopback) -> aws_types::SdkConfig {
+    let credentials = Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None, None, "test");
+    aws_types::SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .endpoint_url(world.endpoint())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SystemTimeSource::new())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build()
+}
+
+#[tokio::test]
+async fn roles_open_sessions_that_rotate_and_mint() {
+    let world = Loopback::start();
+    let assume = async |role: &str, external_id: Option<&str>| {
+        let mut provider =
+            aws_config::sts::AssumeRoleProvider::builder(role).session_name("test").configure(&sdk(&world));
+        if let Some(id) = external_id {
+            provider = provider.external_id(id);
+        }
+        provider.build().await.provide_credentials().await
+    };
+    let first = assume(ROLE, None).await.expect("a session");
+    let second = assume(ROLE, None).await.expect("another session");
+    assert_ne!(first.access_key_id(), second.access_key_id());
+    let config = aws_sdk_ecr::config::Builder::from(&sdk(&world)).credentials_provider(second).build();
+    Client::from_conf(config).get_authorization_token().send().await.expect("a session may ask for a token");
+
+    assume(GUARDED_ROLE, None).await.expect_err("no external id");
+    assume(GUARDED_ROLE, Some(EXTERNAL_ID)).await.expect("the right external id");
+    assume("arn:aws:iam::111122223333:role/nobody", None).await.expect_err("no such role");
+    assert_eq!(world.count("AssumeRole"), 5);
+}
+
+#[tokio::test]
+async fn machines_and_web_identities_get_their_roles() {
+    let world = Loopback::start();
+    let config = aws_config::provider_config::ProviderConfig::empty()
+        .with_http_client(aws_smithy_http_client::Builder::new().build_http())
+        .with_time_source(SystemTimeSource::new())
+        .with_sleep_impl(TokioSleep::new());
+    let imds =
+        aws_config::imds::Client::builder().configure(&config).endpoint(world.endpoint()).expect("a URL").build();
+    let provider = aws_config::imds::credentials::ImdsCredentialsProvider::builder().imds_client(imds).build();
+    let credentials = provider.provide_credentials().await.expect("the instance's role");
+    assert!(credentials.access_key_id().starts_with("ASIA"));
+
+    let answer = ask(
+        &world,
+        "sts.eu-west-1.amazonaws.com",
+        "POST /",
+        &[("Content-Type", "application/x-www-form-urlencoded")],
+        format!(
+            "Action=AssumeRoleWithWebIdentity&RoleArn={ROLE}&RoleSessionName=pod&WebIdentityToken={WEB_IDENTITY_TOKEN}"
+        )
+        .as_bytes(),
+    )
+    .expect("an answer");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(answer.text().contains("<AccessKeyId>ASIA"), "{}", answer.text());
+}
+
+#[test]
+fn people_renew_their_sessions() {
+    let world = Loopback::start();
+    let path = format!("GET /federation/credentials?account_id={OTHER_ACCOUNT}&role_name=puller");
+    let portal = |token: &str| {
+        let headers = [("x-amz-sso_bearer_token", token)];
+        ask(&world, "portal.sso.eu-west-1.amazonaws.com", &path, &headers, b"").expect("an answer")
+    };
+    let token = world.sessions.open();
+    assert_eq!(portal(&token).status, 200);
+    world.sessions.end(Some(&token));
+    let refused = portal(&token);
+    assert_eq!((refused.status, refused.header("x-amzn-errortype")), (401, Some("UnauthorizedException")));
+
+    let refresh = world.sessions.open();
+    let body = serde_json::json!({ "grantType": "refresh_token", "refreshToken": refresh, "clientId": "c", "clientSecret": "s" });
+    let answer = ask(&world, "oidc.eu-west-1.amazonaws.com", "POST /token", &[], body.to_string().as_bytes())
+        .expect("an answer");
+    let answer: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    assert_eq!(portal(answer["accessToken"].as_str().expect("a token")).status, 200);
 }

@@ -1,23 +1,20 @@
 //! `get`, `store`, `erase`, `list`: one match on the server each.
 
-use super::{
-    World,
-    ecr::{self, token},
-    wire::{Login, StoreRequest},
-};
+use super::wire::{Login, StoreRequest};
 use crate::{
     error::Error,
     keychain::{Entry, Fault, Key, Label, LoginLabel},
     registry::Server,
     secret::Secret,
-    token::{USERNAME, cache},
+    token::{self, USERNAME, cache},
+    world::World,
 };
 
 /// The login of a server. `Ok(None)` only when the keychain was asked and has nothing.
 pub(super) fn get(world: &World<'_>, server: &Server) -> Result<Option<Login>, Error> {
     match server {
         Server::Ecr(registry) => {
-            let token = token(world, registry)?;
+            let token = token::obtain(world, registry)?;
             Ok(token.map(|token| Login { username: USERNAME.into(), secret: token.password }))
         }
         Server::Other(server) => {
@@ -41,7 +38,7 @@ pub(super) fn store(world: &World<'_>, server: &Server, request: &StoreRequest) 
     match server {
         Server::Ecr(registry) => {
             if request.login.username == USERNAME {
-                ecr::bring(world, registry, &request.login.secret);
+                token::bring(world, registry, &request.login.secret);
             } else {
                 let username = &request.login.username;
                 world
@@ -86,14 +83,14 @@ pub(super) fn list(world: &World<'_>) -> Vec<(String, String)> {
             Label::Login(login) => Some((login.spelled, login.username)),
             Label::Token(_) => None,
         })),
-        Err(fault) => world.journal.warn_once(format_args!("cannot list the logins: {fault}")),
+        Err(fault) => world.journal.warn_once(format_args!("nothing is listed: {fault}")),
     }
     match cache::tokens(world.cache) {
         Ok(labels) => {
             let living = labels.into_iter().filter(|label| cache::time(label.expires) > world.now);
             servers.extend(living.map(|label| (label.host, USERNAME.to_owned())));
         }
-        Err(fault) => world.journal.warn_once(format_args!("cannot list the ECR tokens: {fault}")),
+        Err(fault) => world.journal.warn_once(format_args!("nothing is listed: {fault}")),
     }
     servers.sort();
     servers.dedup();

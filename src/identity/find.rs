@@ -115,7 +115,8 @@ pub fn find(
         session_name: role.session_name,
     });
     let region = search.region(&source);
-    Ok(Identity { source, role, region, why })
+    let ca_bundle = search.setting(&source, "ca_bundle").map(PathBuf::from);
+    Ok(Identity { source, role, region, ca_bundle, why })
 }
 
 /// The profiles that the user's AWS files hold, for commands that show or choose them.
@@ -272,12 +273,16 @@ impl Search<'_> {
         }
     }
 
-    fn region(&mut self, source: &Source) -> String {
+    fn region(&self, source: &Source) -> String {
         let stated = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| self.environment.text(name));
-        let of_profile = || match source {
-            Source::Profile(profile) => self.files.0.as_ref()?.get(&profile.name)?.get("region").cloned(),
+        stated.or_else(|| self.setting(source, "region")).unwrap_or_else(|| self.registry.region.clone())
+    }
+
+    /// A setting of the profile that credentials come from.
+    fn setting(&self, source: &Source, key: &str) -> Option<String> {
+        match source {
+            Source::Profile(profile) => self.files.0.as_ref()?.get(&profile.name)?.get(key).cloned(),
             _ => None,
-        };
-        stated.or_else(of_profile).unwrap_or_else(|| self.registry.region.clone())
+        }
     }
 }

@@ -24,6 +24,8 @@ pub struct Identity {
     /// The region of the identity's own calls (STS, SSO's follow-ups): `AWS_REGION`,
     /// `AWS_DEFAULT_REGION`, the profile's `region`; the registry's where there is none.
     pub region: String,
+    /// The profile's `ca_bundle`: the PEM file that it trusts in place of the system's.
+    pub ca_bundle: Option<PathBuf>,
     /// Which rule won, in words: "AWS_PROFILE", "rule 2 of config.toml", "default profile".
     pub why: String,
 }

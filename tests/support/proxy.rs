@@ -158,7 +158,8 @@ fn respond(reply: Reply, cut: bool) -> Response<Answer> {
         response = response.header(name, value);
     }
     if !own_length {
-        response = response.header("content-length", reply.body.len());
+        // A body that breaks off is one byte short at least, or there would be nothing to break.
+        response = response.header("content-length", reply.body.len() + usize::from(cut));
     }
     let body = match cut {
         true => Answer { rest: Some(reply.body.slice(..reply.body.len() / 2)), then: Then::Flush },

@@ -22,9 +22,11 @@ use super::{
         book::{Book, Credential, Principal, Role},
         calls::{Call, Calls},
         faults::Faults,
+        sso::Sessions,
         tokens::Tokens,
     },
     proxy,
+    registry::Registry,
     tls::Tls,
 };
 
@@ -40,6 +42,10 @@ pub const OTHER_REGION: &str = "us-east-1";
 pub const ACCESS_KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 /// Its secret.
 pub const SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+/// The key of `arn:aws:iam::444455556666:user/bob`.
+pub const OTHER_ACCESS_KEY_ID: &str = "AKIAI44QH8DHBEXAMPLE";
+/// Its secret.
+pub const OTHER_SECRET_ACCESS_KEY: &str = "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY";
 /// A role of [`ACCOUNT`] that anyone may assume.
 pub const ROLE: &str = "arn:aws:iam::111122223333:role/puller";
 /// A role of [`OTHER_ACCOUNT`] that anyone may assume.
@@ -48,6 +54,12 @@ pub const OTHER_ROLE: &str = "arn:aws:iam::444455556666:role/puller";
 pub const GUARDED_ROLE: &str = "arn:aws:iam::111122223333:role/guarded";
 /// What [`GUARDED_ROLE`] asks for.
 pub const EXTERNAL_ID: &str = "customer-42";
+/// The token that AssumeRoleWithWebIdentity takes.
+pub const WEB_IDENTITY_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJsb29wYmFjayJ9.c2lnbmF0dXJl";
+/// Where a container asks for credentials: the path of `AWS_CONTAINER_CREDENTIALS_FULL_URI`.
+pub const CONTAINER_PATH: &str = "/container/credentials";
+/// `AWS_CONTAINER_AUTHORIZATION_TOKEN`.
+pub const CONTAINER_AUTHORIZATION: &str = "Bearer container-authorization";
 
 /// Everything that the world knows. All of it can be changed while it runs.
 pub struct World {
@@ -57,6 +69,10 @@ pub struct World {
     pub tokens: Tokens,
     /// What goes wrong.
     pub faults: Faults,
+    /// What the registries hold.
+    pub registry: Registry,
+    /// Sessions of `aws sso login` and `aws login`.
+    pub sessions: Sessions,
     /// The certificate authority.
     pub tls: Tls,
     /// What was asked.
@@ -99,11 +115,18 @@ impl Loopback {
 
     /// Starts a world with more services, which are asked first.
     pub fn with(services: Vec<Arc<dyn Service>>) -> Loopback {
+        Loopback::serving(services, Tls::new())
+    }
+
+    /// Starts a world whose certificate authority was made before.
+    pub fn serving(services: Vec<Arc<dyn Service>>, tls: Tls) -> Loopback {
         let world = Arc::new(World {
             book: Book::default(),
             tokens: Tokens::default(),
             faults: Faults::default(),
-            tls: Tls::new(),
+            registry: Registry::default(),
+            sessions: Sessions::default(),
+            tls,
             calls: Calls::default(),
             services: [services, aws::built_in()].concat(),
             tunnels: Mutex::default(),
@@ -146,6 +169,7 @@ impl Loopback {
         let bundle = self.tls.bundle().display().to_string();
         let mut variables = credentials();
         variables.push(("HTTPS_PROXY", self.endpoint()));
+        variables.push(("NO_PROXY", "127.0.0.1,localhost".into()));
         variables.push(("SSL_CERT_FILE", bundle.clone()));
         variables.push(("AWS_CA_BUNDLE", bundle));
         variables
@@ -179,14 +203,19 @@ fn credentials() -> Vec<(&'static str, String)> {
 }
 
 fn populate(book: &Book) {
-    let arn = format!("arn:aws:iam::{ACCOUNT}:user/alice");
-    book.add(Credential {
-        access_key_id: ACCESS_KEY_ID.into(),
-        secret_access_key: SECRET_ACCESS_KEY.into(),
-        session_token: None,
-        principal: Principal { account: ACCOUNT.into(), arn, denied: Vec::new() },
-        expires_at: None,
-    });
+    for (account, name, id, secret) in [
+        (ACCOUNT, "alice", ACCESS_KEY_ID, SECRET_ACCESS_KEY),
+        (OTHER_ACCOUNT, "bob", OTHER_ACCESS_KEY_ID, OTHER_SECRET_ACCESS_KEY),
+    ] {
+        let arn = format!("arn:aws:iam::{account}:user/{name}");
+        book.add(Credential {
+            access_key_id: id.into(),
+            secret_access_key: secret.into(),
+            session_token: None,
+            principal: Principal { account: account.into(), arn, denied: Vec::new() },
+            expires_at: None,
+        });
+    }
     book.add_role(Role::new(ACCOUNT, "puller"));
     book.add_role(Role::new(OTHER_ACCOUNT, "puller"));
     book.add_role(Role { external_id: Some(EXTERNAL_ID.into()), ..Role::new(ACCOUNT, "guarded") });

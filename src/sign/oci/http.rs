@@ -12,10 +12,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use url::Url;
 
-use crate::{
-    secret::Secret,
-    sign::{Error, reference::is_loopback},
-};
+use crate::{secret::Secret, sign::Error};
 
 /// Time for one request and its whole answer.
 const CALL: Duration = Duration::from_secs(20);
@@ -40,8 +37,7 @@ impl Default for Patience {
 /// The crate's one HTTP stack as registries are spoken to.
 #[derive(Debug, Clone)]
 pub struct Http {
-    through: SharedHttpConnector,
-    direct: SharedHttpConnector,
+    connector: SharedHttpConnector,
     patience: Patience,
 }
 
@@ -121,10 +117,9 @@ impl fmt::Display for Lost {
 }
 
 impl Http {
-    /// Speaks through connectors that bound connecting and waiting for an answer's head: `through`
-    /// the environment's proxies, `direct` to this very machine, which no proxy can reach.
-    pub fn new(through: SharedHttpConnector, direct: SharedHttpConnector, patience: Patience) -> Http {
-        Http { through, direct, patience }
+    /// Speaks through a connector that bounds connecting and waiting for an answer's head.
+    pub fn new(connector: SharedHttpConnector, patience: Patience) -> Http {
+        Http { connector, patience }
     }
 
     pub(super) fn patience(&self) -> Patience {
@@ -182,8 +177,7 @@ impl Http {
                 Lost::Transport("the login has a character that no header can carry".into())
             })?;
         }
-        let connector = if is_loopback(call.url.host_str().unwrap_or_default()) { &self.direct } else { &self.through };
-        let mut response = connector.call(request).await.map_err(|err| {
+        let mut response = self.connector.call(request).await.map_err(|err| {
             let mut text = String::from("cannot reach the registry");
             let mut cause = err.source();
             while let Some(inner) = cause {

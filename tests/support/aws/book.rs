@@ -154,3 +154,9 @@ pub fn random_bytes(length: usize) -> Vec<u8> {
     SystemRandom::new().fill(&mut bytes).expect("the system has randomness");
     bytes
 }
+
+/// ISO 8601 as AWS writes it; empty for `None`.
+pub fn timestamp(time: Option<SystemTime>) -> String {
+    let time = time.map(chrono::DateTime::<chrono::Utc>::from);
+    time.map(|time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
+}

@@ -16,6 +16,9 @@ pub mod book;
 pub mod calls;
 pub mod ecr;
 pub mod faults;
+pub mod machine;
+pub mod sso;
+pub mod sts;
 pub mod tokens;
 
 use book::Credential;
@@ -23,7 +26,17 @@ use faults::Fault;
 
 /// The services that every world has, in the order in which they are asked to claim a request.
 pub fn built_in() -> Vec<Arc<dyn Service>> {
-    vec![Arc::new(ecr::Ecr), Arc::new(ecr::EcrPublic)]
+    vec![
+        Arc::new(ecr::Ecr),
+        Arc::new(ecr::EcrPublic),
+        Arc::new(sts::Sts),
+        Arc::new(sso::Portal),
+        Arc::new(sso::Oidc),
+        Arc::new(sso::Signin),
+        Arc::new(machine::InstanceMetadata),
+        Arc::new(machine::Container),
+        Arc::new(super::registry::Registries),
+    ]
 }
 
 /// One service of AWS.
@@ -260,6 +273,11 @@ impl Wording {
                 Reply::of(*status, "application/json", json!({ "code": code, "message": message }).to_string())
             }
             Wording::Registry => {
+                let code = match code.as_str() {
+                    "ThrottlingException" => "TOOMANYREQUESTS",
+                    "InternalFailure" => "UNKNOWN",
+                    other => other,
+                };
                 let body = json!({ "errors": [{ "code": code, "message": message }] }).to_string();
                 Reply::of(*status, "application/json; charset=utf-8", body)
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use super::World;
+use super::{Token, cache, flight};
 use crate::{
     aws::{Failure, FailureKind},
     error::Error,
@@ -13,13 +13,13 @@ use crate::{
     keychain::Fault,
     registry::{Kind, Partition, Registry},
     secret::Secret,
-    token::{Token, cache, flight},
+    world::World,
 };
 
 /// The token of a registry; `None` when an anonymous pull is all that is left, on ECR Public.
 ///
 /// Look, line up, look again, ask AWS: many `docker pull`s at once cost one call.
-pub fn token(world: &World<'_>, registry: &Registry) -> Result<Option<Token>, Error> {
+pub fn obtain(world: &World<'_>, registry: &Registry) -> Result<Option<Token>, Error> {
     let identity = match identity::find(world.environment, world.config, world.instance, registry) {
         Ok(identity) => identity,
         Err(cause) if registry.kind == Kind::Public => return Ok(anonymous(world, &cause.to_string())),
@@ -42,9 +42,13 @@ pub fn token(world: &World<'_>, registry: &Registry) -> Result<Option<Token>, Er
             None => world.tokens.mint(registry, &identity).map(Some).map_err(Error::Aws),
         };
     }
+    if let Some(fault) = &cached.fault {
+        world.warn_of_cache(fault);
+    }
     // Where nothing can be cached, a line of waiting processes would help nobody.
-    let _flight = cached.usable.then(|| world.join_flight(registry, &fingerprint)).flatten();
-    let cached = if cached.usable { world.cached(registry, &fingerprint).token } else { None };
+    let usable = cached.fault.is_none();
+    let _flight = usable.then(|| world.join_flight(registry, &fingerprint)).flatten();
+    let cached = if usable { world.cached(registry, &fingerprint).token } else { None };
     if let Some(token) = cached.as_ref()
         && fresh(token)
     {
@@ -52,7 +56,9 @@ pub fn token(world: &World<'_>, registry: &Registry) -> Result<Option<Token>, Er
     }
     match world.tokens.mint(registry, &identity) {
         Ok(token) => {
-            world.keep(registry, &fingerprint, &token);
+            if usable {
+                world.keep(registry, &fingerprint, &token);
+            }
             Ok(Some(token))
         }
         Err(failure) => fall_back(world, registry, cached, failure),
@@ -109,17 +115,14 @@ fn lives(token: &Token, now: SystemTime) -> bool {
 /// What the cache said: a fault costs one AWS call and one line, never the answer.
 struct Cached {
     token: Option<Token>,
-    usable: bool,
+    fault: Option<Fault>,
 }
 
 impl World<'_> {
     fn cached(&self, registry: &Registry, identity: &str) -> Cached {
         match cache::load(self.cache, registry, identity) {
-            Ok(token) => Cached { token, usable: true },
-            Err(fault) => {
-                self.warn_of_cache(&fault);
-                Cached { token: None, usable: false }
-            }
+            Ok(token) => Cached { token, fault: None },
+            Err(fault) => Cached { token: None, fault: Some(fault) },
         }
     }
 
@@ -153,7 +156,7 @@ impl World<'_> {
 }
 
 /// What `docker login` brings for a registry: kept until its own end, unless we minted it.
-pub(super) fn bring(world: &World<'_>, registry: &Registry, secret: &Secret) {
+pub fn bring(world: &World<'_>, registry: &Registry, secret: &Secret) {
     let minted = cache::tokens(world.cache)
         .unwrap_or_default()
         .into_iter()
