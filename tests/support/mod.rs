@@ -8,6 +8,7 @@ pub mod client;
 pub mod program;
 pub mod proxy;
 pub mod registry;
+pub mod signer;
 pub mod sigv4;
 pub mod tls;
 pub mod world;

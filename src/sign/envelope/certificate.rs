@@ -158,11 +158,51 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
     if !rest.is_empty() {
         return Err("there are bytes after the certificate".into());
     }
-    // RFC 5280, 4.1.1.2: both must be the same, and only the inner one is signed.
-    if certificate.signature_algorithm != certificate.tbs_certificate.signature {
-        return Err("its two signature algorithms differ".into());
+    if !is_strict(der) {
+        return Err("its encoding is not DER, or its two signature algorithms differ".into());
     }
     Ok(certificate)
+}
+
+/// Whether the part of a certificate that nobody signed is written in the only way that DER allows,
+/// with the algorithm that the signed part names (RFC 5280, 4.1.1.2). The parser is lax about tags
+/// and padding there, so that a changed certificate could pass for the same one.
+fn is_strict(der: &[u8]) -> bool {
+    const SEQUENCE: u8 = 0x30;
+    const BIT_STRING: u8 = 0x03;
+    const INTEGER: u8 = 0x02;
+    const VERSION: u8 = 0xa0;
+    let split = || {
+        let (content, rest) = value(der, SEQUENCE)?;
+        let (signed_part, after) = value(content, SEQUENCE)?;
+        let (outer, after) = value(after, SEQUENCE)?;
+        let (signature, end) = value(after, BIT_STRING)?;
+        let (_, serial) = value(signed_part, VERSION).unwrap_or((&[], signed_part));
+        let (_, algorithm) = value(serial, INTEGER)?;
+        let (inner, _) = value(algorithm, SEQUENCE)?;
+        // The first byte of a bit string counts its unused bits.
+        Some(rest.is_empty() && end.is_empty() && outer == inner && signature.first() == Some(&0))
+    };
+    split() == Some(true)
+}
+
+/// The content of the value of a tag, and what follows it; `None` for another tag or a length that
+/// is not in its shortest form (X.690, 10.1).
+fn value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (&[found, first], rest) = der.split_first_chunk()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81 => rest
+            .split_first()
+            .map(|(length, rest)| (usize::from(*length), rest))
+            .filter(|(length, _)| *length >= 0x80)?,
+        0x82 => rest
+            .split_first_chunk()
+            .map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))
+            .filter(|(length, _)| *length >= 0x100)?,
+        _ => return None, // no certificate has 64 KiB
+    };
+    (found == tag).then(|| rest.split_at_checked(length)).flatten()
 }
 
 /// The extensions that the rules ask about, each with its critical flag.

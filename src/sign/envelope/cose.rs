@@ -35,12 +35,12 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Error> {
         _ => return Err(bad("its content type is missing".into())),
     };
     let chain = chain(&sign1.unprotected).map_err(bad)?;
-    check_chain(&chain).map_err(|err| err.under(bad("its certificates".into()).what()))?;
     let Some(leaf) = chain.first() else { return Err(bad("it has no certificate".into())) };
     if algorithm != leaf.key.kind.cose() {
         return Err(bad(format!("its algorithm is {algorithm}, the leaf's key asks for {}", leaf.key.kind.cose())));
     }
     leaf.key.verify_envelope(&sign1.tbs_data(b""), &sign1.signature).map_err(bad)?;
+    check_chain(&chain).map_err(|err| err.under(bad("its certificates".into()).what()))?;
     let agent = unprotected(&sign1.unprotected, AGENT).and_then(|value| value.as_text().map(str::to_owned));
     let timestamp = unprotected(&sign1.unprotected, TIMESTAMP).and_then(|value| value.as_bytes().cloned());
     let payload =

@@ -24,12 +24,12 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Error> {
     let headers = headers(&protected).map_err(bad)?;
     let signed = headers.check(|name| protected.contains_key(name)).map_err(bad)?;
 
-    check_chain(&parts.chain).map_err(|err| err.under(bad("its certificates".into()).what()))?;
     let Some(leaf) = parts.chain.first() else { return Err(bad("it has no certificate".into())) };
     if algorithm != leaf.key.kind.jws() {
         return Err(bad(format!("its algorithm is `{algorithm}`, the leaf's key asks for `{}`", leaf.key.kind.jws())));
     }
     leaf.key.verify_envelope(&parts.signing_input, &parts.signature).map_err(bad)?;
+    check_chain(&parts.chain).map_err(|err| err.under(bad("its certificates".into()).what()))?;
     if parts.payload.is_empty() {
         return Err(bad("its payload is empty".into()));
     }
