@@ -9,6 +9,7 @@ pub mod registry;
 pub mod token;
 
 // From a tag to a signature beside the image.
+pub mod cli;
 pub mod sign;
 
 // What all of them use.

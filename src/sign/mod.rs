@@ -4,9 +4,11 @@
 
 pub mod batch;
 pub mod descriptor;
+pub mod digest_file;
 pub mod envelope;
 mod error;
 pub mod native;
+pub mod notation;
 pub mod oci;
 pub mod payload;
 pub mod profile;

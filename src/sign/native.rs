@@ -40,6 +40,8 @@ pub struct Terms<'a> {
 pub struct Plan {
     /// The image at its digest.
     pub image: String,
+    /// The tag that was resolved: it may move, the digest stays.
+    pub tag: Option<String>,
     /// The image itself.
     pub subject: Descriptor,
     /// The image with the user's metadata.
@@ -53,6 +55,8 @@ pub struct Plan {
 pub struct Signed {
     /// The image at its digest.
     pub image: String,
+    /// The tag that was resolved: it may move, the digest stays.
+    pub tag: Option<String>,
     /// The signature's manifest.
     pub signature: Digest,
     /// The profile version that signed.
@@ -77,7 +81,8 @@ impl Plan {
         let subject = manifest.descriptor.clone();
         let target = payload::annotate(&subject, metadata)?;
         let payload = payload::of(&target)?;
-        Ok(Plan { image: image.at(&subject.digest), subject, target, payload })
+        let tag = image.tag.clone().filter(|_| image.digest.is_none());
+        Ok(Plan { image: image.at(&subject.digest), tag, subject, target, payload })
     }
 
     /// The manifest as it would be pushed, but for what only the signature tells.
@@ -109,6 +114,7 @@ impl Plan {
         let text = |name| envelope.text(name).unwrap_or_default().to_owned();
         Ok(Signed {
             image: self.image.clone(),
+            tag: self.tag.clone(),
             signature: attached.manifest.digest,
             profile_version: text(envelope::PROFILE_VERSION),
             job: text(envelope::SIGNING_JOB),

@@ -73,7 +73,14 @@ impl Signer {
             .set_profile_owner(profile.home.as_ref().map(|home| home.account.clone()))
             .payload(Blob::new(payload))
             .payload_format(media::PAYLOAD);
-        let answer = call.send().await.map_err(|err| self.refused("sign with", "SignPayload", profile, &err))?;
+        let answer = match call.send().await {
+            Ok(answer) => answer,
+            Err(err) => {
+                let invalid = err.as_service_error().is_some_and(|err| err.is_validation_exception());
+                let refused = self.refused("sign with", "SignPayload", profile, &err);
+                return Err(if invalid { self.explain(profile, refused).await } else { refused });
+            }
+        };
         let envelope = answer.signature.ok_or_else(|| {
             Error::new(format!("AWS Signer gave no signature for {profile} in {}", self.region))
                 .hint("check that no proxy or endpoint_url answers in place of AWS")
@@ -83,6 +90,18 @@ impl Signer {
             annotations: answer.metadata.unwrap_or_default().into_iter().collect(),
             job: answer.job_id,
         })
+    }
+
+    /// Looks whether the profile itself is the reason of a refusal; AWS only says that something is not valid.
+    async fn explain(&self, profile: &Profile, refused: Error) -> Error {
+        match self.describe(profile).await {
+            Ok(Some(described)) => match self.check_usable(&described) {
+                Err(unusable) => unusable.cause(refused.full()),
+                Ok(()) => refused,
+            },
+            // The first refusal tells more than that describing failed, too.
+            Ok(None) | Err(_) => refused,
+        }
     }
 
     /// Describes a profile; `None` when there is none of that name.
