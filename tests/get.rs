@@ -18,7 +18,7 @@ use support::{
     aws::faults::Fault,
     bus::{FakeBus, Knob},
     program::{Outcome, Program, finish},
-    world::{ACCOUNT, Loopback, OTHER_ACCOUNT, REGION, ROLE},
+    world::{ACCOUNT, Loopback, REGION, ROLE},
 };
 
 /// A machine with a home folder, a keychain, and AWS at the end of its endpoint URLs.
@@ -267,7 +267,7 @@ fn no_bad_answer_of_aws_is_cached() {
         (Fault::Cut, ""),
         (Fault::Without("authorizationToken"), ""),
         (Fault::Without("expiresAt"), ""),
-        (Fault::OtherAccount, OTHER_ACCOUNT),
+        (Fault::OtherAccount, "999999999999"),
         (Fault::ExpiredToken, "clock"),
         (Fault::ClockSkew, "clock"),
         (Fault::UnknownKey, ""),
