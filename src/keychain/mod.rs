@@ -3,6 +3,8 @@
 //! The project's one joint. Two sorts of entries live here: logins of other registries, which a
 //! client stored and expects back, and ECR tokens, which are a cache and may be lost at any time.
 
+#[cfg(target_os = "linux")]
+pub mod keyutils;
 mod label;
 #[cfg(target_os = "linux")]
 pub mod linux;
