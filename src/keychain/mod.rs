@@ -5,6 +5,8 @@
 
 pub mod file;
 pub mod helper;
+#[cfg(target_os = "linux")]
+pub mod keyutils;
 mod label;
 #[cfg(target_os = "linux")]
 pub mod linux;
