@@ -165,7 +165,9 @@ impl Trouble {
                 _ => {}
             }
         }
-        if step == Step::Token && found == Trouble::Failed && chain.code.is_none() { Trouble::Garbage } else { found }
+        // Our own calls fail with a code of AWS or with words of the network; the rest is no answer of AWS.
+        let ours = matches!(step, Step::Token | Step::Role);
+        if ours && found == Trouble::Failed && chain.code.is_none() { Trouble::Garbage } else { found }
     }
 
     fn said(chain: &Chain) -> Trouble {
