@@ -147,7 +147,10 @@ async fn answer(request: hyper::Request<Incoming>, world: &World, proxied: bool,
         std::future::pending::<()>().await;
     }
     let reply = aws::answer(world, service.as_ref(), &operation, &request, fault.clone());
-    let reply = fault.as_ref().map_or(reply.clone(), |fault| fault.spoil(reply));
+    let reply = match &fault {
+        Some(fault) => fault.spoil(reply),
+        None => reply,
+    };
     world.calls.answered(place, Some(reply.status));
     respond(reply, fault == Some(Fault::Cut))
 }
