@@ -229,3 +229,44 @@ fn not_this_way(path: &Path) -> Error {
         format!("set `\"credsStore\": \"{HELPER}\"` by hand, and report the file's layout as a bug"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Every shape with a byte replaced here and there: what is accepted is edited and taken back to
+    /// the same bytes, also in parts; what is not is an error. Nothing panics.
+    #[test]
+    fn damaged_files_are_edited_and_taken_back_or_refused() {
+        let (path, host) = (Path::new("config.json"), Edit::Host("public.ecr.aws".into()));
+        let (mut edited, mut refused) = (0, 0);
+        for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/setup/shapes"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+        {
+            let shape = fs::read(file).unwrap();
+            for (at, new) in (0..shape.len()).zip(b"\"{}[],: \n\\a7".iter().cycle()) {
+                let mut bytes = shape.clone();
+                bytes[at] = *new;
+                let Ok(text) = String::from_utf8(bytes) else { continue };
+                let Ok(now) = edit(path, &text, &[host.clone(), Edit::Store]) else {
+                    refused += 1;
+                    continue;
+                };
+                let again = edit(path, &now, &[Edit::Store, host.clone()]).unwrap();
+                assert_eq!(again, now, "twice is once: {text}");
+                if Client::of(path, &text).is_ok_and(|client| !client.has_any()) {
+                    assert_eq!(revert(path, &now, &text).unwrap().as_deref(), Some(&*text));
+                    let moved = format!("{now} ");
+                    let back = revert(path, &moved, &text).unwrap().unwrap();
+                    let (was, is) = (Client::of(path, &text).unwrap(), Client::of(path, &back).unwrap());
+                    assert_eq!((&was.store, &was.helpers), (&is.store, &is.helpers), "{text}");
+                }
+                edited += 1;
+            }
+        }
+        assert!(edited > 1_000 && refused > 1_000, "{edited} edited, {refused} refused");
+    }
+}

@@ -30,7 +30,8 @@ fn no_client_named_means_those_that_are_here() {
 #[test]
 fn the_clients_own_variables_are_heeded() {
     let mut world = World::new();
-    let (docker, notation, ours) = (world.path("d/config.json"), world.path("n/config.json"), world.path("o/mine.toml"));
+    let (docker, notation, ours) =
+        (world.path("d/config.json"), world.path("n/config.json"), world.path("o/mine.toml"));
     world.set("DOCKER_CONFIG", world.path("d"));
     world.set("NOTATION_CONFIG", world.path("n"));
     world.set("ECR_RS_CONFIG", &ours);
@@ -57,7 +58,8 @@ fn the_previous_store_goes_on_keeping_logins() {
     ] {
         let world = World::new();
         let file = |store: &str| format!("{{\"credsStore\":\"{store}\"}}");
-        let write_some = |path: &std::path::Path, store: Option<&str>| store.into_iter().for_each(|s| write(path, file(s)));
+        let write_some =
+            |path: &std::path::Path, store: Option<&str>| store.into_iter().for_each(|s| write(path, file(s)));
         write_some(&world.docker(), docker);
         write_some(&world.notation(), notation);
         if let Some(store) = config {
@@ -76,6 +78,20 @@ fn the_previous_store_goes_on_keeping_logins() {
         let text = expected.map(|store| format!("[other-registries]\nstore = \"{store}\"\n"));
         assert_eq!(fs::read_to_string(world.ours()).ok(), text, "{why}");
     }
+}
+
+#[test]
+fn what_docker_desktop_wrote_back_is_set_up_again() {
+    let world = World::new();
+    let desktop = "{\"credsStore\":\"desktop\",\"currentContext\":\"desktop-linux\"}";
+    write(&world.docker(), "{\"credsStore\":\"desktop\"}");
+    world.setup("docker").unwrap();
+    write(&world.docker(), desktop);
+    world.setup("docker").unwrap();
+    assert_eq!(read(&world.docker()), desktop.replacen("desktop", "ecr-rs", 1));
+    world.setup("docker --undo").unwrap();
+    assert_eq!(read(&world.docker()), desktop, "the copy is of the file as the second run found it");
+    assert_eq!(world.files().len(), 1);
 }
 
 /// Notation reads docker's file while its own says nothing about logins; a file of its own hides it.
@@ -102,7 +118,8 @@ fn notation_keeps_the_logins_that_it_reads_through_docker() {
 
 #[test]
 fn podman_is_set_up_where_it_looks() {
-    let commented = "# my registries\nunqualified-search-registries = [\"docker.io\"] # Hub\n\n[[registry]]\nlocation = \"x\"\n";
+    let commented =
+        "# my registries\nunqualified-search-registries = [\"docker.io\"] # Hub\n\n[[registry]]\nlocation = \"x\"\n";
     let helpers = "credential-helpers = [\"ecr-rs\", \"containers-auth.json\"]\n";
     for (registries, drop_in, after, after_drop_in, why) in [
         (None, None, None, Some(helpers.to_owned()), "a new registries.conf would hide the system's"),
@@ -148,7 +165,8 @@ fn podman_is_set_up_where_it_looks() {
 fn podman_serves_single_hosts_by_its_auth_json() {
     let mut world = World::new();
     world.setup(&format!("podman --registry {ECR} docker.io")).unwrap();
-    let helpers = format!("{{\n\t\"credHelpers\": {{\n\t\t\"{ECR}\": \"ecr-rs\",\n\t\t\"docker.io\": \"ecr-rs\"\n\t}}\n}}\n");
+    let helpers =
+        format!("{{\n\t\"credHelpers\": {{\n\t\t\"{ECR}\": \"ecr-rs\",\n\t\t\"docker.io\": \"ecr-rs\"\n\t}}\n}}\n");
     assert_eq!(read(&world.containers("auth.json")), helpers, "podman's name of the Hub");
     world.setup("podman --undo").unwrap();
     assert!(world.files().is_empty());
@@ -173,7 +191,11 @@ fn hosts_are_written_as_clients_look_them_up() {
     ] {
         let world = World::new();
         world.setup(&format!("docker --registry {typed}")).unwrap();
-        assert!(read(&world.docker()).contains(&format!("\"{key}\": \"ecr-rs\"")), "{typed}: {}", read(&world.docker()));
+        assert!(
+            read(&world.docker()).contains(&format!("\"{key}\": \"ecr-rs\"")),
+            "{typed}: {}",
+            read(&world.docker())
+        );
     }
     for typed in ["docker", "ghcr.io/owner", "*.dkr.ecr.eu-west-1.amazonaws.com", "nothing"] {
         let world = World::new();

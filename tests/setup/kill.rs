@@ -42,7 +42,10 @@ fn assert_whole(world: &World, why: &str) {
     assert!(docker == BEFORE || ours == OURS_AFTER, "{why}: logins of other registries are lost for a moment");
     for (path, text) in [
         (world.notation(), "{\n\t\"credsStore\": \"ecr-rs\"\n}\n"),
-        (world.containers("registries.conf.d/ecr-rs.conf"), "credential-helpers = [\"ecr-rs\", \"containers-auth.json\"]\n"),
+        (
+            world.containers("registries.conf.d/ecr-rs.conf"),
+            "credential-helpers = [\"ecr-rs\", \"containers-auth.json\"]\n",
+        ),
     ] {
         assert!(!path.exists() || read(&path) == text, "{why}: {}", path.display());
     }

@@ -27,7 +27,8 @@ fn each(check: impl Fn(&World, &str, &str)) {
 
 /// The text as docker reads it. Numbers that only serde_json cannot hold are made small first.
 fn parsed(text: &str) -> Value {
-    let text = text.trim_start_matches('\u{feff}').replace("1e999", "1e9").replace("\\ud800", "?").replace("\\udfff", "?");
+    let text =
+        text.trim_start_matches('\u{feff}').replace("1e999", "1e9").replace("\\ud800", "?").replace("\\udfff", "?");
     let text = text.replace(&"[".repeat(400), "[").replace(&"]".repeat(400), "]");
     match text.trim() {
         "" => json!({}),

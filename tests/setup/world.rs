@@ -85,7 +85,11 @@ impl World {
 
     /// Puts a program on PATH.
     pub(crate) fn install(&self, name: &str) {
-        let file = self.path("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        self.install_in("bin", name);
+    }
+
+    pub(crate) fn install_in(&self, folder: &str, name: &str) {
+        let file = self.path(folder).join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         write(&file, "");
         #[cfg(unix)]
         fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
