@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Error, PROGRAM, Target};
-use crate::environment::Environment;
+use super::{Error, Target};
+use crate::{config::Config, environment::Environment, error::PROGRAM};
 
 /// Docker's file: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json` (docker/cli `config.Dir`).
 pub fn docker(environment: &Environment) -> Result<PathBuf, Error> {
@@ -24,10 +24,9 @@ pub fn notation(environment: &Environment) -> Result<PathBuf, Error> {
     Ok(folder.ok_or_else(|| no_home("notation", "set HOME or NOTATION_CONFIG"))?.join("config.json"))
 }
 
-/// Our own file: `$ECR_RS_CONFIG`, else `docker-credential-ecr-rs/config.toml` in the user's config folder.
+/// Our own file, [`Config::location`].
 pub(super) fn ours(environment: &Environment) -> Result<PathBuf, Error> {
-    let default = || Some(environment.config_folder.as_ref()?.join("docker-credential-ecr-rs").join("config.toml"));
-    environment.path("ECR_RS_CONFIG").or_else(default).ok_or_else(|| no_home(PROGRAM, "set HOME or ECR_RS_CONFIG"))
+    Config::location(environment).ok_or_else(|| no_home(PROGRAM, "set HOME or ECR_RS_CONFIG"))
 }
 
 /// Podman's two places for helpers that are asked for every registry (containers/image

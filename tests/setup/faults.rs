@@ -79,18 +79,21 @@ fn a_folder_in_the_files_place_is_refused() {
 }
 
 #[test]
-fn our_own_file_is_heeded_too() {
-    for (text, what) in [
-        ("[cache\n", "1:7: "),
-        ("[other-registries]\nstore = 1\n", "`[other-registries] store` is no string"),
-        ("other-registries = {}\n", "is laid out in a way that setup does not edit"),
+fn a_broken_file_of_our_own_is_mended_first() {
+    for (config, text, what) in [
+        ("{\"credsStore\":\"desktop\"}", "[cache\n", ":1: "),
+        ("{\"credsStore\":\"desktop\"}", "[other-registries]\nstore = 1\n", ":2: "),
+        ("{\"credsStore\":\"desktop\"}", "other-registries = {}\n", "is laid out in a way that setup does not edit"),
+        ("{}", "[cach]\nstore = \"file\"\n", ":1: "),
+        ("{\"credsStore\":\"../evil\"}", "", "is no credential helper's suffix"),
     ] {
         let world = World::new();
-        write(&world.docker(), "{\"credsStore\":\"desktop\"}");
+        write(&world.docker(), config);
         write(&world.ours(), text);
         let files = world.files();
         let err = world.setup("docker").unwrap_err();
         assert!(err.to_string().contains(what), "{err}");
+        assert!(err.to_string().contains("config.toml"), "{err}");
         assert_eq!(world.files(), files, "docker's file waits until ours is right");
     }
 }

@@ -1,0 +1,333 @@
+//! A D-Bus session bus with a Secret Service on it, as far as a keychain client sees them.
+//!
+//! It behaves: items that are created are found, read and deleted, and every fault is a [`Knob`].
+//! It is written against the specifications (D-Bus 0.43, Secret Service Draft 0.2) with the
+//! `zvariant` crate and shares no line with the client. One thread a connection, so fifty
+//! processes may be connected at a time.
+//!
+//! ```no_run
+//! let bus = FakeBus::start();
+//! let program = program.with("DBUS_SESSION_BUS_ADDRESS", bus.address());
+//! bus.set(Knob::Locked);
+//! ```
+
+mod service;
+mod session;
+mod wire;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::{self, BufRead, BufReader, Write},
+    os::unix::net::{UnixListener, UnixStream},
+    path::PathBuf,
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    thread,
+    time::Duration,
+};
+
+use self::{
+    session::Session,
+    wire::{Answer, Failure, Field, UNKNOWN_METHOD, answer, failure, message, read_call, signal},
+};
+use tempfile::TempDir;
+
+/// How the bus and the service behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Knob {
+    /// Everything works; the keyring is unlocked.
+    Normal,
+    /// Nobody owns `org.freedesktop.secrets`. A call that lets the bus start it waits for ever,
+    /// as it does where the daemon has no display.
+    NoService,
+    /// As gnome-keyring locks: a search finds items as locked, creating is an error.
+    Locked,
+    /// As KWallet locks: a search finds nothing, and the collection says that it is locked.
+    LockedAndBlind,
+    /// There is no collection, neither `default` nor `login`.
+    NoCollection,
+    /// There is a `login` collection, and no alias `default`.
+    NoAlias,
+    /// Creating answers with a prompt.
+    PromptOnCreate,
+    /// Deleting answers with a prompt.
+    PromptOnDelete,
+    /// The service answers every call with AccessDenied.
+    Refuses,
+    /// The bus answers AUTH with REJECTED.
+    RejectsUser,
+    /// The bus answers nothing, not even AUTH.
+    Mute,
+    /// The bus answers, the service never does.
+    Silent,
+    /// The bus hangs up at once.
+    Closes,
+    /// The service's first answer ends in the middle, and the bus hangs up.
+    HalfMessage,
+    /// The service's first answer claims 128 MiB.
+    HugeLength,
+    /// The service's first answer is text.
+    Garbage,
+    /// The service's answers have other types than they should.
+    WrongTypes,
+    /// Answers come a byte at a time, too slowly.
+    Trickle,
+    /// Signals without end, and no answer.
+    Flood,
+    /// Answers are held back until SearchItems or GetAll is asked: a client that sends one call
+    /// at a time and waits for it gets nothing.
+    Withholds,
+}
+
+/// What the service keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its object path.
+    pub path: String,
+    /// What a person sees in the desktop's program.
+    pub label: String,
+    /// What finds it.
+    pub attributes: BTreeMap<String, String>,
+    /// The secret's bytes.
+    pub secret: Vec<u8>,
+    /// The secret's MIME type.
+    pub content_type: String,
+    /// Counts up; the real one is seconds since 1970.
+    pub modified: u64,
+}
+
+/// The running bus. It ends when dropped.
+pub struct FakeBus {
+    folder: TempDir,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    stopping: Condvar,
+}
+
+struct State {
+    knob: Knob,
+    items: Vec<Item>,
+    created: u64,
+    calls: Vec<String>,
+    connections: usize,
+    stopped: bool,
+}
+
+impl FakeBus {
+    /// Starts a bus with an empty, unlocked keyring.
+    pub fn start() -> FakeBus {
+        let folder = tempfile::tempdir().expect("a folder for the socket");
+        let listener = UnixListener::bind(folder.path().join("bus")).expect("a socket");
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                knob: Knob::Normal,
+                items: Vec::new(),
+                created: 0,
+                calls: Vec::new(),
+                connections: 0,
+                stopped: false,
+            }),
+            stopping: Condvar::new(),
+        });
+        let bus = FakeBus { folder, shared };
+        let shared = bus.shared.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut state = shared.state();
+                if state.stopped {
+                    return;
+                }
+                state.connections += 1;
+                let client = Client { number: state.connections, shared: shared.clone(), sessions: HashMap::new() };
+                drop(state);
+                // A client may leave at any time: that ends its thread, and is no fault of the test.
+                thread::spawn(move || client.serve(stream.expect("a connection")).is_ok());
+            }
+        });
+        bus
+    }
+
+    /// The value for `DBUS_SESSION_BUS_ADDRESS`.
+    pub fn address(&self) -> String {
+        format!("unix:path={},guid=00000000000000000000000000000000", self.folder.path().join("bus").display())
+    }
+
+    /// The value for `XDG_RUNTIME_DIR`: the bus is its file `bus`.
+    pub fn runtime_folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// Changes the behaviour, also of connections that are open.
+    pub fn set(&self, knob: Knob) {
+        self.shared.state().knob = knob;
+    }
+
+    /// All items, in the order of their creation.
+    pub fn items(&self) -> Vec<Item> {
+        self.shared.state().items.clone()
+    }
+
+    /// Adds an item as another program would, and gives back its path.
+    pub fn add(&self, label: &str, attributes: &[(&str, &str)], secret: &[u8]) -> String {
+        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.shared.state().create(label.to_owned(), attributes, secret.to_owned(), "text/plain".to_owned())
+    }
+
+    /// How many calls of this method there were, such as `GetSecret`.
+    pub fn calls(&self, member: &str) -> usize {
+        self.shared.state().calls.iter().filter(|call| *call == member).count()
+    }
+
+    /// How many clients have connected.
+    pub fn connections(&self) -> usize {
+        self.shared.state().connections
+    }
+}
+
+impl Drop for FakeBus {
+    fn drop(&mut self) {
+        self.shared.state().stopped = true;
+        self.shared.stopping.notify_all();
+        // Wakes the listening thread; when the socket is gone, so is the thread.
+        drop(UnixStream::connect(self.folder.path().join("bus")));
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test thread panics while it holds the state")
+    }
+}
+
+/// One connection.
+struct Client {
+    number: usize,
+    shared: Arc<Shared>,
+    /// The open sessions of this connection.
+    sessions: HashMap<String, Session>,
+}
+
+impl Client {
+    fn serve(mut self, stream: UnixStream) -> io::Result<()> {
+        let mut input = BufReader::new(stream.try_clone()?);
+        let mut output = stream;
+        if !self.authenticate(&mut input, &mut output)? {
+            return Ok(());
+        }
+        let mut held = Vec::new();
+        loop {
+            let call = read_call(&mut input)?;
+            let knob = {
+                let mut state = self.shared.state();
+                state.calls.push(call.member.clone());
+                state.knob
+            };
+            let of_bus = call.destination == "org.freedesktop.DBus";
+            if of_bus && call.member == "Hello" {
+                let name = format!(":1.{}", self.number);
+                held.extend(self.message(call.serial, Ok(answer(&(name.as_str(),)))));
+                held.extend(signal("NameAcquired", &name));
+            } else if of_bus {
+                held.extend(self.message(call.serial, Err(failure(UNKNOWN_METHOD, "not on this bus"))));
+            } else {
+                let reply = self.call_service(knob, &call);
+                match knob {
+                    Knob::NoService if call.flags & 2 == 0 => continue, // starting never ends
+                    Knob::Silent => continue,
+                    Knob::HalfMessage => {
+                        let whole = self.message(call.serial, reply);
+                        held.extend(&whole[..whole.len() / 2]);
+                        return output.write_all(&held);
+                    }
+                    Knob::HugeLength => held.extend([b'l', 2, 0, 1, 0, 0, 0, 8, 9, 0, 0, 0, 0, 0, 0, 0]),
+                    Knob::Garbage => held.extend(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+                    Knob::WrongTypes => held.extend(self.message(call.serial, Ok(answer(&("no", 7u32))))),
+                    Knob::Flood => return self.flood(&mut output),
+                    Knob::Trickle => {
+                        held.extend(self.message(call.serial, reply));
+                        return self.trickle(&mut output, &held);
+                    }
+                    _ => held.extend(self.message(call.serial, reply)),
+                }
+            }
+            if knob != Knob::Withholds || matches!(call.member.as_str(), "SearchItems" | "GetAll") {
+                output.write_all(&held)?;
+                held.clear();
+            }
+        }
+    }
+
+    /// The SASL profile of D-Bus: a NUL, then lines until BEGIN. Only EXTERNAL, as dbus-daemon.
+    fn authenticate(&self, input: &mut impl BufRead, output: &mut impl Write) -> io::Result<bool> {
+        let knob = self.shared.state().knob;
+        if knob == Knob::Closes {
+            return Ok(false);
+        }
+        let mut nul = [1];
+        input.read_exact(&mut nul)?;
+        assert_eq!(nul, [0], "the first byte is NUL");
+        let mut is_authenticated = false;
+        loop {
+            let mut line = String::new();
+            if input.read_line(&mut line)? == 0 {
+                return Ok(false);
+            }
+            let line = line.strip_suffix("\r\n").expect("lines end in CR LF");
+            if knob == Knob::Mute {
+                continue;
+            }
+            match line {
+                "BEGIN" if is_authenticated => return Ok(true),
+                "BEGIN" => return Ok(false), // dbus-daemon hangs up, too
+                line if line.starts_with("AUTH EXTERNAL ") && knob != Knob::RejectsUser => {
+                    let uid = rustix::process::getuid().as_raw().to_string();
+                    let expected: String = uid.bytes().map(|byte| format!("{byte:02x}")).collect();
+                    assert_eq!(&line["AUTH EXTERNAL ".len()..], expected, "the user id in hexadecimal digits");
+                    is_authenticated = true;
+                    output.write_all(b"OK 00000000000000000000000000000000\r\n")?;
+                }
+                line if line.starts_with("AUTH") => output.write_all(b"REJECTED EXTERNAL\r\n")?,
+                _ => output.write_all(b"ERROR \"Unknown command\"\r\n")?,
+            }
+        }
+    }
+
+    /// The answer to a call as bytes.
+    fn message(&self, to: u32, reply: Result<Answer, Failure>) -> Vec<u8> {
+        let destination = format!(":1.{}", self.number);
+        match reply {
+            Ok(Answer { signature, body }) => {
+                let fields = [(5, Field::Number(to)), (6, Field::Text(&destination)), (8, Field::Types(&signature))];
+                message(2, &fields, &body)
+            }
+            Err((name, text)) => {
+                let fields = [(4, Field::Text(name)), (5, Field::Number(to)), (8, Field::Types("s"))];
+                message(3, &fields, &answer(&(text,)).body)
+            }
+        }
+    }
+
+    fn flood(&self, output: &mut impl Write) -> io::Result<()> {
+        let signals = signal("NameOwnerChanged", "org.example").repeat(100);
+        while !self.shared.state().stopped {
+            output.write_all(&signals)?;
+        }
+        Ok(())
+    }
+
+    /// A byte each fifth of a second: never long enough for a timeout of one read.
+    fn trickle(&self, output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+        for byte in bytes {
+            let state = self.shared.state();
+            if state.stopped {
+                break;
+            }
+            let pause = Duration::from_millis(200);
+            drop(self.shared.stopping.wait_timeout(state, pause).expect("no test thread panics with the state"));
+            output.write_all(&[*byte])?;
+        }
+        Ok(())
+    }
+}
