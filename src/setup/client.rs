@@ -84,9 +84,11 @@ impl<'a> Client<'a> {
         self.has(&Edit::Store) || self.helpers.iter().any(|(_, helper)| helper == HELPER)
     }
 
-    /// Whether the file says anything about logins: notation then does not look at docker's.
+    /// Whether the file says anything about logins: notation then does not look at docker's (oras-go
+    /// `Config.IsAuthConfigured`, which counts entries: an empty `auths` says nothing).
     pub(super) fn has_logins(&self) -> bool {
-        self.store.is_some() || !self.helpers.is_empty() || self.top.member("auths").is_some()
+        let auths = self.top.member("auths").and_then(|auths| Object::within(self.top.text(), auths.value).ok());
+        self.store.is_some() || !self.helpers.is_empty() || auths.is_some_and(|auths| !auths.members.is_empty())
     }
 
     /// The hosts whose login stands in the file itself.

@@ -6,7 +6,7 @@ use super::{
     Error, HELPER, Request, Target, backup,
     client::{self, Client, Edit},
     diff,
-    file::UserFile,
+    file::{self, UserFile},
     places, tables,
     warning::{self, Warning},
     write::{self, Watch},
@@ -98,8 +98,8 @@ impl Plan {
         // (notation `internal/auth`: the first configured file wins whole).
         if target == Target::Notation && !client.has_logins() {
             let docker = places::docker(environment)?;
-            let docker_file = UserFile::read(&docker)?;
-            let docker_client = Client::of(&docker, docker_file.text())?;
+            let docker_text = if docker.exists() { file::read_text(&docker, &docker)? } else { String::new() };
+            let docker_client = Client::of(&docker, &docker_text)?;
             if !hosts.is_empty() && targets.contains(&Target::Docker) {
                 self.notes
                     .push(format!("notation: reads {}, its own file says nothing about logins", docker.display()));

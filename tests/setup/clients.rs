@@ -99,9 +99,9 @@ fn what_docker_desktop_wrote_back_is_set_up_again() {
 fn notation_keeps_the_logins_that_it_reads_through_docker() {
     let world = World::new();
     write(&world.docker(), "{\"credsStore\":\"desktop\"}");
-    write(&world.notation(), "{\"signatureFormat\":\"jws\"}");
+    write(&world.notation(), "{\"signatureFormat\":\"jws\",\"auths\":{}}");
     world.setup("notation").unwrap();
-    assert_eq!(read(&world.notation()), "{\"signatureFormat\":\"jws\",\"credsStore\":\"ecr-rs\"}");
+    assert_eq!(read(&world.notation()), "{\"signatureFormat\":\"jws\",\"auths\":{},\"credsStore\":\"ecr-rs\"}");
     assert_eq!(read(&world.ours()), "[other-registries]\nstore = \"desktop\"\n");
     assert_eq!(read(&world.docker()), "{\"credsStore\":\"desktop\"}", "docker was not named");
 
