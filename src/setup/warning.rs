@@ -4,9 +4,9 @@
 //! entry of exactly this host, else `credsStore`, else `auths`. Once a helper serves a host, the
 //! user name and password in `auths` are not read any more, also when the helper has no login.
 
-use std::{fmt, fs, path::Path};
+use std::{fmt, path::Path};
 
-use super::{HELPER, Target, client::Client, places};
+use super::{HELPER, Target, client::Client, file, places};
 use crate::{environment::Environment, error::PROGRAM, registry::Server};
 
 /// Something to know, with one thing to do.
@@ -105,7 +105,7 @@ fn clear_text(target: Target, path: &Path, client: &Client<'_>, hosts: &[String]
 /// Podman reads the auth.json of this session before the one that names us.
 pub(super) fn of_podman(hosts: &[String], environment: &Environment) -> Vec<Warning> {
     let Some(path) = places::podman_runtime_logins(environment) else { return Vec::new() };
-    let Ok(text) = fs::read_to_string(&path) else { return Vec::new() };
+    let Ok(text) = file::read_text(&path, &path) else { return Vec::new() };
     let Ok(client) = Client::of(&path, &text) else { return Vec::new() };
     let logins = client.clear_text_logins().into_iter().filter(|host| hosts.contains(host));
     let warning = |host: String| {
