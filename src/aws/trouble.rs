@@ -33,6 +33,8 @@ pub(super) enum Trouble {
     Clock,
     /// Too many requests, after all tries.
     Throttled,
+    /// AWS failed on its own side, after all tries.
+    Broken,
     /// A FIPS endpoint cannot be combined with a custom one.
     FipsWithEndpoint,
     /// The profile is not in order.
@@ -86,6 +88,10 @@ const CODES: &[(&[&str], Trouble)] = &[
         ],
         Trouble::Throttled,
     ),
+    (
+        &["InternalFailure", "InternalError", "InternalServerException", "ServerException", "ServiceUnavailable"],
+        Trouble::Broken,
+    ),
     (&["UnauthorizedException"], Trouble::SessionEnded),
     (
         &["InvalidIdentityToken", "InvalidIdentityTokenException", "IDPRejectedClaim", "IDPRejectedClaimException"],
@@ -93,17 +99,23 @@ const CODES: &[(&[&str], Trouble)] = &[
     ),
 ];
 
+/// Words about a session that has ended, which tell more than the code beside them.
+const ENDED: &[&str] = &[
+    "the sso token has expired",
+    "cached login token is expired",
+    "your session has expired",
+    "please reauthenticate",
+];
+
 /// Words of the SDK, hyper and rustls, in lower case; the first row that fits wins.
 const WORDS: &[(&str, Trouble)] = &[
     ("fips and custom endpoint are not supported", Trouble::FipsWithEndpoint),
-    ("the sso token has expired", Trouble::SessionEnded),
-    ("cached login token is expired", Trouble::SessionEnded),
-    ("your session has expired", Trouble::SessionEnded),
-    ("please reauthenticate", Trouble::SessionEnded),
     ("sso/cache", Trouble::SessionMissing),
     ("login/cache", Trouble::SessionMissing),
     ("cached sso token", Trouble::SessionMissing),
-    ("external process", Trouble::Process),
+    ("the command ended with", Trouble::Process),
+    ("the command could not be run", Trouble::Process),
+    ("the command did not print credentials", Trouble::Process),
     ("dns error", Trouble::Name),
     ("failed to lookup address", Trouble::Name),
     ("tunnel error", Trouble::Proxy),
@@ -122,6 +134,8 @@ const WORDS: &[(&str, Trouble)] = &[
     ("unexpected eof", Trouble::Cut),
     ("incomplete message", Trouble::Cut),
     ("end of file", Trouble::Cut),
+    ("no such file or directory", Trouble::TokenFile),
+    ("cannot find the file", Trouble::TokenFile),
     ("infinite loop", Trouble::Profile),
     ("was not defined", Trouble::Profile),
     ("credential source", Trouble::Profile),
@@ -151,10 +165,15 @@ impl Trouble {
                 _ => {}
             }
         }
-        if step == Step::Token && found == Trouble::Failed && chain.code.is_none() { Trouble::Garbage } else { found }
+        // Our own calls fail with a code of AWS or with words of the network; the rest is no answer of AWS.
+        let ours = matches!(step, Step::Token | Step::Role);
+        if ours && found == Trouble::Failed && chain.code.is_none() { Trouble::Garbage } else { found }
     }
 
     fn said(chain: &Chain) -> Trouble {
+        if ENDED.iter().any(|words| chain.says(words)) {
+            return Trouble::SessionEnded;
+        }
         if let Some(code) = &chain.code {
             let row = CODES.iter().find(|(codes, _)| codes.contains(&code.as_str()));
             let skewed = ["Signature expired", "Signature not yet current", "is now earlier than", "is now later than"];
@@ -187,6 +206,7 @@ impl Trouble {
                 Step::Credentials | Step::Role => FailureKind::NoCredentials,
             },
             Trouble::Throttled
+            | Trouble::Broken
             | Trouble::FipsWithEndpoint
             | Trouble::Name
             | Trouble::Refused

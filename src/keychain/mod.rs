@@ -4,6 +4,9 @@
 //! client stored and expects back, and ECR tokens, which are a cache and may be lost at any time.
 
 pub mod file;
+pub mod helper;
+#[cfg(target_os = "linux")]
+pub mod keyutils;
 mod label;
 #[cfg(target_os = "linux")]
 pub mod linux;
@@ -15,6 +18,7 @@ pub mod none;
 pub mod open;
 mod record;
 mod split;
+mod unusable;
 #[cfg(windows)]
 pub(crate) mod windows;
 
@@ -29,6 +33,17 @@ pub const SERVICE: &str = "docker-credential-ecr-rs";
 
 /// How long any keychain call may take, all its round trips together.
 pub const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How secrets cross the session bus of a Linux desktop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Session {
+    /// As they are, through the user's own socket. Any program of the same user may ask the
+    /// service for them anyway.
+    Plain,
+    /// Encrypted, so that a record of the bus's traffic shows none. A read takes three times as
+    /// long.
+    Dh,
+}
 
 /// A label with its secret.
 #[derive(Debug)]
@@ -63,7 +78,7 @@ pub trait Keychain {
 }
 
 /// Why a keychain could not do what it was asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fault {
     /// The store's [`Keychain::name`].
     pub store: &'static str,
@@ -80,7 +95,7 @@ pub enum FaultKind {
     Absent,
     /// It is there but locked, and opening it would need a person.
     Locked,
-    /// It did not answer within [`PATIENCE`].
+    /// It did not answer within [`PATIENCE`], or within the longer bound of another helper.
     Silent,
     /// It answered with a refusal.
     Refused,
@@ -94,9 +109,7 @@ impl fmt::Display for Fault {
         match self.kind {
             FaultKind::Absent => write!(f, "no usable {store}: {}", self.detail),
             FaultKind::Locked => write!(f, "the {store} is locked: {}", self.detail),
-            FaultKind::Silent => {
-                write!(f, "the {store} did not answer within {} s: {}", PATIENCE.as_secs(), self.detail)
-            }
+            FaultKind::Silent => write!(f, "the {store} did not answer in time: {}", self.detail),
             FaultKind::Refused => write!(f, "the {store} refused: {}", self.detail),
             FaultKind::Garbled => write!(f, "the {store} answered nonsense: {}", self.detail),
         }

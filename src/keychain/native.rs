@@ -99,7 +99,9 @@ impl NativeKeychain {
         answered.recv_timeout(PATIENCE).unwrap_or_else(|err| {
             *worker = Worker::Stuck;
             match err {
-                mpsc::RecvTimeoutError::Timeout => Err(habits.silent("the operating system's call did not return")),
+                mpsc::RecvTimeoutError::Timeout => {
+                    Err(habits.silent(&format!("the operating system's call took over {} s", PATIENCE.as_secs())))
+                }
                 mpsc::RecvTimeoutError::Disconnected => Err(habits.silent("its library stopped in the middle")),
             }
         })
