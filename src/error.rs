@@ -108,7 +108,7 @@ impl Error {
     }
 
     /// The causes below the first line, outermost first.
-    fn causes(&self) -> Vec<String> {
+    pub fn causes(&self) -> Vec<String> {
         if let Error::Aws { failure, .. } = self {
             return failure.causes.clone();
         }
