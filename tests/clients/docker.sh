@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# The docker CLI and dockerd, with `credsStore: "ecr-rs"`. Sourced by clients.sh.
+
+docker_cases() {
+    check 1 "docker login (ECR, no prompt)" docker_login_ecr
+    check 0 "docker login (ECR, password from a pipe)" docker_login_ecr_pipe
+    check 0 "docker push (ECR)" docker_push_ecr
+    check 0 "docker pull (ECR)" docker_pull_ecr
+    check 0 "docker logout (ECR)" docker_logout_ecr
+    check 1 "docker pull (ECR, after the logout: a new token)" docker_pull_ecr
+    check 0 "docker pull (other registry, no login)" docker_pull_refused
+    check 0 "docker login (other registry, wrong password)" docker_login_wrong
+    check 0 "docker login (other registry)" docker_login_other
+    check 0 "docker push (other registry)" docker_push_other
+    check 0 "docker pull (other registry)" docker_pull_other
+    check 0 "docker logout (other registry)" docker_logout_other
+    check 0 "docker logout (Docker Hub, three keys)" docker_logout_hub
+}
+
+# What clients.sh asks the program itself, as a client would.
+helper() { docker-credential-ecr-rs "$@"; }
+listed() { helper list | jq -e --arg server "$1" 'has($server)' >/dev/null; }
+not_found() {
+    local answer
+    ! answer=$(printf %s "$1" | helper get) && [ "$answer" = "credentials not found in native keychain" ]
+}
+
+docker_login_ecr() {
+    docker login "$ecr" | grep 'Login Succeeded'
+    listed "$ecr"
+}
+
+# AWS's documented way, `aws ecr get-login-password | docker login`, goes on to work.
+docker_login_ecr_pipe() {
+    printf %s "$ecr" | helper get | jq -j .Secret >"$world/pipe"
+    docker login --username AWS --password-stdin "https://$ecr" <"$world/pipe" | grep 'Login Succeeded'
+}
+
+docker_push_ecr() {
+    docker tag tiny:latest "$ecr/docker:1"
+    docker push "$ecr/docker:1"
+}
+
+docker_pull_ecr() {
+    local pushed
+    pushed=$(docker image inspect --format '{{.Id}}' tiny:latest)
+    docker rmi "$ecr/docker:1"
+    docker pull "$ecr/docker:1"
+    [ "$(docker image inspect --format '{{.Id}}' "$ecr/docker:1")" = "$pushed" ]
+}
+
+docker_logout_ecr() {
+    docker logout "$ecr" 2>&1 | tee "$world/said"
+    fails grep -i warning "$world/said"
+    fails listed "$ecr"
+}
+
+# Without a login docker must go on anonymously, and here be refused by the registry, not by the helper.
+docker_pull_refused() {
+    not_found "$other"
+    fails docker pull "$other/docker:1" 2>&1 | tee "$world/said"
+    grep 'no basic auth credentials' "$world/said"
+}
+
+docker_login_wrong() {
+    fails docker login --username "$user" --password-stdin "$other" <<<wrong
+    not_found "$other"
+}
+
+docker_login_other() {
+    printf %s "$password" | docker login --username "$user" --password-stdin "$other" | grep 'Login Succeeded'
+    [ "$(printf %s "$other" | helper get | jq -r '.Username + " " + .Secret')" = "$user $password" ]
+    listed "$other"
+    docker login "$other" | grep 'Login Succeeded' # the stored login, not a prompt
+    fails grep -r "$password" "$HOME"              # in the keychain alone: no file has it in clear
+}
+
+docker_push_other() {
+    docker tag tiny:latest "$other/docker:1"
+    docker push "$other/docker:1"
+}
+
+docker_pull_other() {
+    docker rmi "$other/docker:1"
+    docker pull "$other/docker:1"
+}
+
+docker_logout_other() {
+    docker logout "$other" 2>&1 | tee "$world/said"
+    fails grep -i warning "$world/said"
+    not_found "$other"
+    fails listed "$other"
+    fails docker pull "$other/docker:1"
+}
+
+# What `docker login` keeps after the Hub's login in a browser: three entries, two of them long tokens. The Hub
+# itself cannot be reached from here, so the entries are stored as docker stores them; the logout is docker's own.
+docker_logout_hub() {
+    local hub=https://index.docker.io/v1/ key secret
+    secret=$(printf '%04000d' 7)
+    for key in "$hub" "${hub}access-token" "${hub}refresh-token"; do
+        jq -n --arg key "$key" --arg secret "$secret" '{ServerURL: $key, Username: "alice", Secret: ($secret + $key)}' | helper store
+    done
+    for key in "$hub" "${hub}access-token" "${hub}refresh-token"; do
+        [ "$(printf %s "$key" | helper get | jq -r .Secret)" = "$secret$key" ]
+        listed "$key"
+    done
+    docker logout
+    not_found "$hub"
+}
