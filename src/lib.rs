@@ -1,9 +1,16 @@
 //! The library behind `docker-credential-ecr-rs`. Modules in reading order.
 
+// From a line on stdin to an answer on stdout.
 pub mod aws;
-pub mod environment;
+pub mod docker;
 pub mod identity;
 pub mod keychain;
 pub mod registry;
-pub mod secret;
 pub mod token;
+
+// What all of them use.
+pub mod config;
+pub mod environment;
+pub mod error;
+pub mod journal;
+pub mod secret;

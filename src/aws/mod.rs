@@ -1,14 +1,111 @@
 //! Amazon's side, behind a few plain calls. The only async code: it starts and ends here.
 
-use crate::{identity::Identity, registry::Registry, token::Token};
+use std::{cell::Cell, path::PathBuf, time::SystemTime};
 
+use aws_config::retry::RetryConfig;
+
+use crate::{environment::Environment, identity::Identity, registry::Registry, token::Token};
+
+mod chain;
+mod credentials;
+mod ecr;
+mod explain;
 mod failure;
+mod http;
+mod trouble;
 
 pub use failure::{Failure, FailureKind};
+
+use credentials::Setup;
+use explain::{Scene, Step};
 
 /// Mints ECR tokens. A trait so that `get` is tested against an AWS that denies, stalls or is down.
 pub trait TokenSource {
     /// Exchanges the identity's credentials for a token of this registry: one
     /// GetAuthorizationToken call, bounded to 20 s with everything before it.
     fn mint(&self, registry: &Registry, identity: &Identity) -> Result<Token, Failure>;
+}
+
+/// What `main.rs` knows that a call to AWS needs. The SDK itself reads the rest of the
+/// environment: credentials, endpoints and proxies.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The time by which a token's end is judged.
+    pub now: SystemTime,
+    /// The PEM bundle to trust in place of the system's: `AWS_CA_BUNDLE`. Unset, the profile's `ca_bundle` counts.
+    pub ca_bundle: Option<PathBuf>,
+    /// Tries of one call: `AWS_MAX_ATTEMPTS`; 3 when it is unset or no number above 0.
+    pub max_attempts: Option<u32>,
+    /// The proxy on the way to AWS, for the words of an error; without user and password.
+    pub proxy: Option<String>,
+}
+
+impl Settings {
+    /// Reads the environment.
+    pub fn read(environment: &Environment, now: SystemTime) -> Settings {
+        // The order of the HTTP client, hyper-util's `Matcher::from_env`.
+        let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+        let proxy = proxy.iter().find_map(|name| environment.text(name));
+        Settings {
+            now,
+            ca_bundle: environment.path("AWS_CA_BUNDLE"),
+            max_attempts: environment.text("AWS_MAX_ATTEMPTS").and_then(|text| text.trim().parse().ok()),
+            proxy: proxy.map(|url| chain::without_user(&url)),
+        }
+    }
+}
+
+/// Amazon itself.
+pub struct Aws {
+    settings: Settings,
+}
+
+impl Aws {
+    /// Opens nothing; the first call does.
+    pub fn new(settings: Settings) -> Aws {
+        Aws { settings }
+    }
+
+    async fn exchange(&self, scene: &Scene<'_>, clients: &http::Clients, step: &Cell<Step>) -> Result<Token, Failure> {
+        let (registry, identity) = (scene.registry, scene.identity);
+        let attempts = self.settings.max_attempts.filter(|attempts| *attempts > 0).unwrap_or(3);
+        let setup = Setup { identity, clients, retry: RetryConfig::standard().with_max_attempts(attempts) };
+        let mut credentials = setup.base().await.map_err(|err| scene.explain(Step::Credentials, &err))?;
+        if let Some(role) = &identity.role {
+            step.set(Step::Role);
+            credentials = setup.assume(role, credentials).await.map_err(|err| scene.explain(Step::Role, &err))?;
+        }
+        step.set(Step::Token);
+        // A FIPS or dual-stack host wants its own endpoint; for the others environment and profile decide.
+        let config = setup.config(&registry.region, |mut loader| {
+            if registry.fips {
+                loader = loader.use_fips(true);
+            }
+            if registry.dual_stack {
+                loader = loader.use_dual_stack(true);
+            }
+            loader
+        });
+        let config = config.await;
+        let answer = ecr::ask(&config, credentials, registry).await;
+        let answer = answer.map_err(|err| scene.explain(Step::Token, &*err))?;
+        ecr::check(answer, registry, self.settings.now).map_err(|garbled| scene.garbled(&garbled))
+    }
+}
+
+impl TokenSource for Aws {
+    fn mint(&self, registry: &Registry, identity: &Identity) -> Result<Token, Failure> {
+        let scene = Scene { registry, identity, proxy: self.settings.proxy.as_deref() };
+        scene.hopeless()?;
+        let clients = http::Clients::new(self.settings.ca_bundle.as_deref().or(identity.ca_bundle.as_deref()))
+            .map_err(|err| scene.bad_bundle(&err))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|err| scene.explain(Step::Credentials, &err))?;
+        let step = Cell::new(Step::Credentials);
+        let exchange = async { tokio::time::timeout(http::OPERATION, self.exchange(&scene, &clients, &step)).await };
+        let outcome = runtime.block_on(exchange);
+        // A name lookup runs on a thread that cannot be stopped; waiting for it would break the bound.
+        runtime.shutdown_background();
+        outcome.unwrap_or_else(|_| Err(scene.late(step.get())))
+    }
 }

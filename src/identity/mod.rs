@@ -1,7 +1,18 @@
 //! Which AWS identity serves a registry, found from the environment, `~/.aws` and our
 //! configuration alone: no network, so that a cached token can be looked up at once.
 
+mod chain;
+mod find;
+mod instance;
+mod profiles;
+
+pub use find::{IdentityError, Instance, find, profiles as profiles_of};
+pub use instance::is_ec2;
+pub use profiles::Profiles;
+
 use std::path::PathBuf;
+
+use ring::digest;
 
 /// The AWS identity that serves a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +24,8 @@ pub struct Identity {
     /// The region of the identity's own calls (STS, SSO's follow-ups): `AWS_REGION`,
     /// `AWS_DEFAULT_REGION`, the profile's `region`; the registry's where there is none.
     pub region: String,
+    /// The profile's `ca_bundle`: the PEM file that it trusts in place of the system's.
+    pub ca_bundle: Option<PathBuf>,
     /// Which rule won, in words: "AWS_PROFILE", "rule 2 of config.toml", "default profile".
     pub why: String,
 }
@@ -83,4 +96,26 @@ pub struct Role {
     pub external_id: Option<String>,
     /// The session's name in CloudTrail.
     pub session_name: Option<String>,
+}
+
+impl Identity {
+    /// The name of this identity in cache keys: a SHA-256 over what selects it, 32 hex digits.
+    ///
+    /// Session keys that rotate under one profile or role keep one fingerprint; another profile,
+    /// role or account has another. A region selects no identity and is left out.
+    pub fn fingerprint(&self) -> String {
+        let mut text = match &self.source {
+            Source::Environment { access_key_id } => format!("environment\0{access_key_id}"),
+            Source::Profile(profile) => format!("profile\0{}", profile.selects),
+            Source::WebIdentity { role_arn } => format!("web identity\0{role_arn}"),
+            Source::Container { uri } => format!("container\0{uri}"),
+            Source::InstanceMetadata => "instance metadata".into(),
+            Source::None => "none".into(),
+        };
+        if let Some(role) = &self.role {
+            text.push_str(&format!("\0role\0{}\0{}", role.arn, role.external_id.as_deref().unwrap_or_default()));
+        }
+        let digest = digest::digest(&digest::SHA256, text.as_bytes());
+        digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }

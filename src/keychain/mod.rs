@@ -3,8 +3,14 @@
 //! The project's one joint. Two sorts of entries live here: logins of other registries, which a
 //! client stored and expects back, and ECR tokens, which are a cache and may be lost at any time.
 
+pub mod file;
 mod label;
+#[cfg(target_os = "linux")]
+pub mod linux;
 pub mod memory;
+pub mod none;
+pub mod open;
+mod record;
 
 pub use label::{Key, Label, LoginLabel, TokenLabel};
 
@@ -98,7 +104,7 @@ impl Fault {
     pub fn hint(&self) -> &'static str {
         match self.kind {
             FaultKind::Absent => {
-                "start a keychain (on Linux gnome-keyring or KWallet with a D-Bus session), or set `[cache] store` in config.toml to another store"
+                "start a keychain (on Linux gnome-keyring or KWallet, with a D-Bus session), or name another credential helper as `[other-registries] store` in config.toml"
             }
             FaultKind::Locked => {
                 "unlock the keychain (log in to the desktop, or run `gnome-keyring-daemon --unlock`, `security unlock-keychain`), then try again"

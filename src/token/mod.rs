@@ -1,4 +1,7 @@
-//! An ECR token and the rules about its time. Pure.
+//! ECR tokens: the rules about their time, their place in the keychain, and one call for many.
+
+pub mod cache;
+pub mod flight;
 
 use std::time::{Duration, SystemTime};
 

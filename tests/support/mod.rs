@@ -1,4 +1,13 @@
 //! What the whole-program tests share. Each test file uses a part of it.
-#![allow(dead_code, clippy::disallowed_methods)]
+#![allow(dead_code, unreachable_pub, clippy::disallowed_methods)]
 
+pub mod aws;
+#[cfg(target_os = "linux")]
+pub mod bus;
+pub mod client;
 pub mod program;
+pub mod proxy;
+pub mod registry;
+pub mod sigv4;
+pub mod tls;
+pub mod world;

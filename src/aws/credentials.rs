@@ -1,0 +1,143 @@
+//! From an identity to its credentials: exactly the source that the identity names, never a chain
+//! that could find another, so that the identity that keys the cache is the one that mints.
+
+use std::{path::Path, time::Duration};
+
+#[expect(deprecated, reason = "the replacement is in a crate of the SDK's inside")]
+use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
+use aws_config::{
+    BehaviorVersion, ConfigLoader, Region,
+    ecs::EcsCredentialsProvider,
+    environment::EnvironmentVariableCredentialsProvider,
+    identity::IdentityCache,
+    imds::{self, credentials::ImdsCredentialsProvider},
+    profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig,
+    retry::RetryConfig,
+    sts::AssumeRoleProvider,
+    web_identity_token::WebIdentityTokenCredentialsProvider,
+};
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, error::CredentialsError},
+};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_types::{SdkConfig, sdk_ua_metadata::FrameworkMetadata};
+
+use super::http::{self, Clients};
+use crate::identity::{Identity, Profile, Role, Source};
+
+/// Bound of one metadata request. It is answered on the machine itself or not at all.
+const METADATA: Duration = Duration::from_secs(1);
+
+/// Tries of one metadata request: the second one helps with a packet that was lost.
+const METADATA_ATTEMPTS: u32 = 2;
+
+/// What every call shares: client, bounds, tries, and the endpoint settings of environment and profile.
+pub(super) struct Setup<'a> {
+    /// Whose calls they are.
+    pub(super) identity: &'a Identity,
+    /// The HTTP clients.
+    pub(super) clients: &'a Clients,
+    /// Tries and their mode. Explicit, because the SDK panics on an `AWS_RETRY_MODE` that it does not know.
+    pub(super) retry: RetryConfig,
+}
+
+impl Setup<'_> {
+    /// The configuration of a client in a region, without credentials.
+    ///
+    /// The SDK reads `AWS_ENDPOINT_URL…`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`
+    /// and their keys in the profile. The region is given, so it never asks the metadata service for one.
+    pub(super) async fn config(&self, region: &str, adjust: impl FnOnce(ConfigLoader) -> ConfigLoader) -> SdkConfig {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .http_client(self.clients.aws.clone())
+            .sleep_impl(TokioSleep::new())
+            .timeout_config(http::bounds())
+            .retry_config(self.retry.clone())
+            .identity_cache(IdentityCache::no_cache())
+            .no_credentials();
+        if let Ok(this) = FrameworkMetadata::new(env!("CARGO_PKG_NAME"), Some(env!("CARGO_PKG_VERSION"))) {
+            loader = loader.framework_metadata(this);
+        }
+        if let Source::Profile(profile) = &self.identity.source {
+            loader = loader.profile_name(&profile.name).profile_files(files(profile));
+        }
+        adjust(loader).load().await
+    }
+
+    /// The credentials of the identity's source, without its role.
+    pub(super) async fn base(&self) -> Result<Credentials, CredentialsError> {
+        let shared = self.config(&self.identity.region, |loader| loader).await;
+        let aws = ProviderConfig::without_region()
+            .with_behavior_version(Some(BehaviorVersion::latest()))
+            .with_region(Some(Region::new(self.identity.region.clone())))
+            .with_http_client(self.clients.aws.clone())
+            .with_sleep_impl(TokioSleep::new())
+            .with_timeout_config(http::bounds())
+            .with_retry_config(self.retry.clone())
+            .with_use_fips(shared.use_fips())
+            .with_use_dual_stack(shared.use_dual_stack());
+        let local = aws.clone().with_http_client(self.clients.local.clone());
+        match &self.identity.source {
+            Source::Environment { .. } => EnvironmentVariableCredentialsProvider::new().provide_credentials().await,
+            Source::Profile(profile) => {
+                let provider = ProfileFileCredentialsProvider::builder()
+                    .configure(&aws)
+                    .profile_name(&profile.name)
+                    .profile_files(files(profile))
+                    // `credential_source = …` of a role must not go through a proxy either.
+                    .with_custom_provider("EcsContainer", container(&local))
+                    .with_custom_provider("Ec2InstanceMetadata", metadata(&local))
+                    .build();
+                provider.provide_credentials().await
+            }
+            Source::WebIdentity { .. } => {
+                let provider = WebIdentityTokenCredentialsProvider::builder().configure(&aws).build();
+                provider.provide_credentials().await
+            }
+            Source::Container { .. } => container(&local).provide_credentials().await,
+            Source::InstanceMetadata => metadata(&local).provide_credentials().await,
+            Source::None => Err(CredentialsError::not_loaded_no_source()),
+        }
+    }
+
+    /// The credentials of the role that our configuration assumes.
+    pub(super) async fn assume(&self, role: &Role, base: Credentials) -> Result<Credentials, CredentialsError> {
+        let shared = self.config(&self.identity.region, |loader| loader).await;
+        let mut builder = AssumeRoleProvider::builder(&role.arn)
+            .configure(&shared)
+            .session_name(role.session_name.as_deref().unwrap_or(env!("CARGO_PKG_NAME")));
+        if let Some(id) = &role.external_id {
+            builder = builder.external_id(id);
+        }
+        builder.build_from_provider(base).await.provide_credentials().await
+    }
+}
+
+fn container(local: &ProviderConfig) -> EcsCredentialsProvider {
+    EcsCredentialsProvider::builder().configure(local).build()
+}
+
+fn metadata(local: &ProviderConfig) -> ImdsCredentialsProvider {
+    let client = imds::Client::builder()
+        .configure(local)
+        .max_attempts(METADATA_ATTEMPTS)
+        .connect_timeout(METADATA)
+        .read_timeout(METADATA)
+        .build();
+    ImdsCredentialsProvider::builder().configure(local).imds_client(client).build()
+}
+
+/// The files in which the identity was found. One that does not exist is left out: the SDK would fail on it.
+#[expect(deprecated, reason = "the replacement is in a crate of the SDK's inside")]
+fn files(profile: &Profile) -> ProfileFiles {
+    let [config, credentials] = &profile.files;
+    let mut files = ProfileFiles::builder();
+    for (kind, path) in [(ProfileFileKind::Config, config), (ProfileFileKind::Credentials, credentials)] {
+        if Path::is_file(path) {
+            files = files.with_file(kind, path);
+        }
+    }
+    files.build()
+}

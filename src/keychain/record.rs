@@ -1,0 +1,121 @@
+//! An entry as bytes, for the stores that keep label and secret in one value. No I/O.
+
+use std::collections::BTreeMap;
+
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Entry, Key, Label};
+use crate::secret::Secret;
+
+/// The only version so far. A reader that meets another one does not guess.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u32,
+    label: BTreeMap<&'static str, String>,
+    secret: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    version: u32,
+    label: BTreeMap<String, String>,
+    secret: String,
+}
+
+/// A record of which only the label is wanted: the secret is skipped, never copied.
+#[derive(Deserialize)]
+struct ReadLabel {
+    version: u32,
+    label: BTreeMap<String, String>,
+}
+
+/// A name for the key that any store can take: 64 lower-case hexadecimal digits.
+pub(super) fn name(key: &Key) -> String {
+    // JSON, because no value can then pass for the next one.
+    let text = serde_json::json!(key.attributes()).to_string();
+    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The entry as versioned JSON on one line. Wiped when dropped.
+pub(super) fn encode(entry: &Entry) -> Zeroizing<Vec<u8>> {
+    let written = Written {
+        version: VERSION,
+        label: entry.label.attributes().into_iter().collect(),
+        secret: entry.secret.expose(),
+    };
+    // Room for all of it: a buffer that grows leaves copies of the secret behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * entry.secret.expose().len() + 4096));
+    serde_json::to_writer(&mut *bytes, &written).expect("text and numbers are always JSON");
+    bytes
+}
+
+/// Reads [`encode`] back; `None` when it is not whole or of another version.
+pub(super) fn decode(bytes: &[u8]) -> Option<Entry> {
+    let Read { version, label, secret } = serde_json::from_slice(bytes).ok()?;
+    let secret = Secret::from(secret);
+    Some(Entry { label: to_label(version, &label)?, secret })
+}
+
+/// The label alone, with the same rules as [`decode`].
+pub(super) fn decode_label(bytes: &[u8]) -> Option<Label> {
+    let ReadLabel { version, label } = serde_json::from_slice(bytes).ok()?;
+    to_label(version, &label)
+}
+
+fn to_label(version: u32, attributes: &BTreeMap<String, String>) -> Option<Label> {
+    if version != VERSION {
+        return None;
+    }
+    Label::from_attributes(|name| attributes.get(name).map(String::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keychain::LoginLabel;
+
+    fn entry() -> Entry {
+        let label = LoginLabel { server: "ghcr.io".into(), spelled: "ghcr.io".into(), username: "ünï".into() };
+        Entry { label: Label::Login(label), secret: Secret::from(String::from("p\"w\n☃")) }
+    }
+
+    #[test]
+    fn an_entry_survives() {
+        let bytes = encode(&entry());
+        let read = decode(&bytes).expect("it was just written");
+        assert_eq!((read.label, read.secret.expose()), (entry().label, "p\"w\n☃"));
+        assert_eq!(decode_label(&bytes), Some(entry().label));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_none() {
+        let label = r#"{"kind":"login","server":"a","spelled":"a","username":"u"}"#;
+        for (text, why) in [
+            (String::new(), "nothing"),
+            ("{}".into(), "no fields"),
+            (format!(r#"{{"version":2,"label":{label},"secret":"s"}}"#), "a later version"),
+            (format!(r#"{{"version":1,"label":{label},"secret":"s""#), "cut short"),
+            (format!(r#"{{"version":1,"label":{label},"secret":"s"}}x"#), "something behind it"),
+            (r#"{"version":1,"label":{"kind":"login"},"secret":"s"}"#.into(), "half a label"),
+            (format!(r#"{{"version":1,"label":{label},"secret":7}}"#), "the secret is no text"),
+        ] {
+            assert!(decode(text.as_bytes()).is_none(), "{why}");
+        }
+        assert!(decode(b"\xff\xfe").is_none(), "not UTF-8");
+    }
+
+    #[test]
+    fn names_differ_where_keys_differ() {
+        let login = |server: &str| Key::Login { server: server.into() };
+        let token = |host: &str, identity: &str| Key::Token { host: host.into(), identity: identity.into() };
+        let keys = [login("a"), login("a\",\"b"), token("a", "b"), token("a", "c"), token("b", "a"), token("ab", "")];
+        let names: std::collections::BTreeSet<_> = keys.iter().map(name).collect();
+        assert_eq!(names.len(), keys.len());
+        assert!(names.iter().all(|name| name.len() == 64));
+        assert_eq!(name(&login("a")), name(&login("a")), "and are the same in every process");
+    }
+}

@@ -1,0 +1,142 @@
+//! The contract in the doc of `Keychain`, one list of cases, run against every store.
+//!
+//! A store is one function that makes an empty keychain; see the list of tests at the end.
+#![allow(clippy::disallowed_methods, clippy::print_stdout)]
+
+mod support;
+
+use ecr_rs::{
+    keychain::{Entry, Key, Keychain, Label, LoginLabel, TokenLabel, memory::MemoryKeychain},
+    secret::Secret,
+};
+
+fn login(server: &str, username: &str) -> Label {
+    Label::Login(LoginLabel { server: server.into(), spelled: format!("https://{server}"), username: username.into() })
+}
+
+fn token(host: &str, identity: &str, expires: u64) -> Label {
+    Label::Token(TokenLabel {
+        host: host.into(),
+        identity: identity.into(),
+        account: if host.starts_with("public.") { String::new() } else { "123456789012".into() },
+        region: "eu-west-1".into(),
+        expires,
+    })
+}
+
+fn put(keychain: &dyn Keychain, label: &Label, secret: &str) {
+    let entry = Entry { label: label.clone(), secret: Secret::from(secret.to_owned()) };
+    keychain.put(&entry).unwrap_or_else(|fault| panic!("put {label:?}: {fault}"));
+}
+
+/// What `get` gives back, with the secret in the open.
+fn get(keychain: &dyn Keychain, key: &Key) -> Option<(Label, String)> {
+    let entry = keychain.get(key).unwrap_or_else(|fault| panic!("get {key:?}: {fault}"))?;
+    Some((entry.label, entry.secret.expose().to_owned()))
+}
+
+fn listed(keychain: &dyn Keychain) -> Vec<Label> {
+    let mut labels = keychain.list().unwrap_or_else(|fault| panic!("list: {fault}"));
+    labels.sort_by_key(Label::to_text);
+    labels
+}
+
+fn forget(keychain: &dyn Keychain, key: &Key) {
+    keychain.remove(key).unwrap_or_else(|fault| panic!("remove {key:?}: {fault}"));
+}
+
+/// Every case of the contract on one empty keychain, which is empty again at the end.
+fn keeps_the_contract(keychain: &dyn Keychain) {
+    let hub = login("https://index.docker.io/v1/", "someone");
+    assert_eq!(get(keychain, &hub.key()), None, "none is a value, not a fault");
+    forget(keychain, &hub.key()); // of nothing
+    assert_eq!(listed(keychain), [], "an empty keychain");
+
+    let long = "0123456789abcdef".repeat(1024);
+    let entries = [
+        (hub.clone(), "dckr_pat_1".to_owned(), "an ordinary login"),
+        (login("https://index.docker.io/v1/access-token", "someone"), long[..5000].into(), "a web login's token"),
+        (login("ghcr.io", "<token>"), "t".into(), "an identity token"),
+        (login("r.example:5000", ""), String::new(), "an empty name and an empty secret"),
+        (login("ünï.example", "naïve \"q\"\n名"), "pä\"ß\\wörd\r\n\t😀".into(), "unicode, quotes and newlines"),
+        (token("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "f00d", 1), long[..2714].into(), "an ECR token"),
+        (token("public.ecr.aws", "f00d", u64::MAX), long.clone(), "ECR Public has no account; 16 KiB"),
+    ];
+    for (label, secret, why) in &entries {
+        put(keychain, label, secret);
+        assert_eq!(get(keychain, &label.key()), Some((label.clone(), secret.clone())), "{why}");
+    }
+    let mut labels: Vec<Label> = entries.iter().map(|(label, ..)| label.clone()).collect();
+    labels.sort_by_key(Label::to_text);
+    assert_eq!(listed(keychain), labels, "list names every entry once");
+    for (label, secret, why) in &entries {
+        assert_eq!(get(keychain, &label.key()), Some((label.clone(), secret.clone())), "still there: {why}");
+    }
+
+    // Neighbours: a key is met whole or not at all.
+    let ecr = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+    for (label, why) in [
+        (login("index.docker.io", ""), "another spelling of the Hub is another key"),
+        (login("GHCR.IO", ""), "keys are not folded"),
+        (login(ecr, "AWS"), "a login is no token"),
+        (token(ecr, "beef", 1), "two identities never share a token"),
+        (token(ecr, "", 1), "no identity is not any identity"),
+    ] {
+        assert_eq!(get(keychain, &label.key()), None, "{why}");
+    }
+
+    // Replacing.
+    for (label, secret, why) in [
+        (hub.clone(), "dckr_pat_2", "the same login, another password"),
+        (hub.clone(), "dckr_pat_2", "all the same"),
+        (login("https://index.docker.io/v1/", "other"), "p", "another user name"),
+        (token(ecr, "f00d", 2), "t2", "a newer token"),
+        (token(ecr, "f00d", 1), "t1", "an older expiry again: the last one put counts"),
+    ] {
+        put(keychain, &label, secret);
+        assert_eq!(get(keychain, &label.key()), Some((label.clone(), secret.into())), "{why}");
+        assert_eq!(listed(keychain).len(), entries.len(), "in place of the old one: {why}");
+    }
+    put(keychain, &token(ecr, "beef", 1), "other");
+    assert_eq!(get(keychain, &token(ecr, "f00d", 1).key()).expect("it was put").1, "t1", "identities side by side");
+    forget(keychain, &token(ecr, "beef", 1).key());
+
+    // Forgetting, one at a time.
+    for (at, (label, _, why)) in entries.iter().enumerate() {
+        forget(keychain, &label.key());
+        assert_eq!(get(keychain, &label.key()), None, "forgotten: {why}");
+        forget(keychain, &label.key()); // twice is once
+        assert_eq!(listed(keychain).len(), entries.len() - at - 1, "the others stay: {why}");
+    }
+}
+
+#[test]
+fn memory() {
+    keeps_the_contract(&MemoryKeychain::default());
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use ecr_rs::keychain::linux::{SecretService, Session};
+
+    use super::{keeps_the_contract, support::bus::FakeBus};
+
+    #[test]
+    fn secret_service() {
+        let bus = FakeBus::start();
+        let foreign = bus.add("not ours", &[("service", "other"), ("server", "ghcr.io")], b"x");
+        keeps_the_contract(&SecretService::new(Some(&bus.address()), None, Session::Plain, false));
+        let left: Vec<String> = bus.items().into_iter().map(|item| item.path).collect();
+        assert_eq!(left, [foreign], "another program's item is as it was");
+    }
+
+    /// A real service, with a keyring made for the test: `.ci/run` starts one and names its bus.
+    #[test]
+    fn real_secret_service() {
+        let Some(bus) = std::env::var("ECR_RS_TEST_BUS").ok() else {
+            println!("ECR_RS_TEST_BUS is not set: no real Secret Service here");
+            return;
+        };
+        keeps_the_contract(&SecretService::new(Some(&bus), None, Session::Plain, true));
+    }
+}

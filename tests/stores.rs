@@ -1,0 +1,7 @@
+//! The keychain stores that need no keychain of the machine. Each must keep the same promises.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
+
+#[path = "stores/file.rs"]
+mod file;
+#[path = "stores/promises.rs"]
+mod promises;

@@ -1,0 +1,146 @@
+//! What can go wrong with an answer, as knobs that are set for each operation at run time.
+
+use std::{collections::HashMap, sync::Mutex, time::Duration};
+
+use super::{Refusal, Reply};
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// IAM says no, in its real words, with the caller's ARN and the action.
+    AccessDenied,
+    /// `ThrottlingException: Rate exceeded`; 429 from a registry.
+    Throttled,
+    /// Status 500.
+    Internal,
+    /// The caller's clock is wrong: the signature is too old.
+    ClockSkew,
+    /// The caller's session token has expired.
+    SessionExpired,
+    /// The caller's access key is not known.
+    UnknownKey,
+    /// Status 403 with a page for people, as a company's proxy sends it.
+    Html,
+    /// Status 200 and bytes that are no text.
+    Garbage,
+    /// The first half of the body, with a length that fits.
+    Truncated,
+    /// Status 200 and JSON about something else.
+    WrongContent,
+    /// The right answer without one of its fields, wherever it stands.
+    Without(&'static str),
+    /// Accepts the request and never answers.
+    Silent,
+    /// Closes the connection in the middle of the body.
+    Cut,
+    /// ECR: a token and endpoint of another account.
+    OtherAccount,
+    /// ECR: a token that has ended already.
+    ExpiredToken,
+    /// Registry: 401 whatever the login.
+    Unauthorized,
+    /// Registry: 404.
+    NotFound,
+    /// Registry: another digest in the header than the content's.
+    WrongDigest,
+}
+
+impl Fault {
+    /// The refusal that stands in for the answer, for faults that are one.
+    pub fn refusal(&self) -> Option<Refusal> {
+        Some(match self {
+            Fault::Throttled => Refusal::new(429, "ThrottlingException", "Rate exceeded"),
+            Fault::Internal => Refusal::new(500, "InternalFailure", "An internal error occurred"),
+            Fault::ClockSkew => Refusal::new(
+                403,
+                "InvalidSignatureException",
+                "Signature expired: 20200101T000000Z is now earlier than 20200101T001500Z (20200101T002000Z - 5 min.)",
+            ),
+            Fault::SessionExpired => {
+                Refusal::new(403, "ExpiredTokenException", "The security token included in the request is expired")
+            }
+            Fault::UnknownKey => Refusal::new(
+                403,
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            ),
+            Fault::NotFound => Refusal::new(404, "NOT_FOUND", "not found"),
+            _ => return None,
+        })
+    }
+
+    /// The answer after the fault, for faults that spoil a good one.
+    pub fn spoil(&self, reply: Reply) -> Reply {
+        match self {
+            Fault::Html => Reply::of(
+                403,
+                "text/html",
+                "<html><head><title>Blocked</title></head>\n<body>Blocked by policy</body></html>\n",
+            ),
+            Fault::Garbage => Reply::of(200, "application/x-amz-json-1.1", &b"\x00\xff\xfe\x01{{{\x80"[..]),
+            Fault::Truncated => Reply { body: reply.body.slice(..reply.body.len() / 2), ..reply },
+            Fault::WrongContent => Reply::of(200, "application/x-amz-json-1.1", r#"{"hello":"world"}"#),
+            Fault::Without(field) => match serde_json::from_slice::<serde_json::Value>(&reply.body) {
+                Ok(mut value) => {
+                    remove(&mut value, field);
+                    Reply { body: value.to_string().into(), ..reply }
+                }
+                Err(_) => reply,
+            },
+            _ => reply,
+        }
+    }
+}
+
+/// Takes a field out of every object.
+fn remove(value: &mut serde_json::Value, field: &str) {
+    if let Some(object) = value.as_object_mut() {
+        object.remove(field);
+        object.values_mut().for_each(|inner| remove(inner, field));
+    } else if let Some(array) = value.as_array_mut() {
+        array.iter_mut().for_each(|inner| remove(inner, field));
+    }
+}
+
+/// The faults that are set. Safe to change while the world runs.
+#[derive(Default)]
+pub struct Faults {
+    set: Mutex<HashMap<String, Vec<(Fault, u32)>>>,
+    delays: Mutex<HashMap<String, Duration>>,
+}
+
+impl Faults {
+    /// Plays a fault on an operation from now on.
+    pub fn always(&self, operation: &str, fault: Fault) {
+        self.times(operation, fault, u32::MAX);
+    }
+
+    /// Plays a fault on the next `times` calls of an operation, after those that were set before.
+    pub fn times(&self, operation: &str, fault: Fault, times: u32) {
+        self.set.lock().expect("no holder panics").entry(operation.into()).or_default().push((fault, times));
+    }
+
+    /// Answers an operation this much later.
+    pub fn delay(&self, operation: &str, delay: Duration) {
+        self.delays.lock().expect("no holder panics").insert(operation.into(), delay);
+    }
+
+    /// Ends all faults and delays.
+    pub fn clear(&self) {
+        self.set.lock().expect("no holder panics").clear();
+        self.delays.lock().expect("no holder panics").clear();
+    }
+
+    /// The fault and the delay of a call that comes in now.
+    pub fn next(&self, operation: &str) -> (Option<Fault>, Duration) {
+        let delay = self.delays.lock().expect("no holder panics").get(operation).copied().unwrap_or_default();
+        let mut set = self.set.lock().expect("no holder panics");
+        let Some(queue) = set.get_mut(operation) else { return (None, delay) };
+        let fault = queue.first_mut().map(|(fault, times)| {
+            *times -= u32::from(*times != u32::MAX);
+            fault.clone()
+        });
+        queue.retain(|(_, times)| *times > 0);
+        (fault, delay)
+    }
+}
