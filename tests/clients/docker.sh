@@ -14,7 +14,13 @@ docker_cases() {
     check 0 "docker push (other registry)" docker_push_other
     check 0 "docker pull (other registry)" docker_pull_other
     check 0 "docker logout (other registry)" docker_logout_other
-    check 0 "docker logout (Docker Hub, three keys)" docker_logout_hub
+    check 0 "docker login (Docker Hub, three keys)" docker_login_hub
+    check 0 "docker pull (Docker Hub)" docker_pull_hub
+    check 0 "docker logout (Docker Hub)" docker_logout_hub
+    check 1 "docker push (ECR Public)" docker_push_public
+    check 0 "docker pull (ECR Public)" docker_pull_public
+    check 0 "docker pull (ECR Public, no AWS credentials)" docker_pull_public_anonymous
+    check 1 "docker pull (ECR, wrong AWS key: the cause is shown)" docker_pull_wrong_key
 }
 
 # What clients.sh asks the program itself, as a client would.
@@ -72,7 +78,8 @@ docker_login_other() {
     [ "$(printf %s "$other" | helper get | jq -r '.Username + " " + .Secret')" = "$user $password" ]
     listed "$other"
     docker login "$other" | grep 'Login Succeeded' # the stored login, not a prompt
-    fails grep -r "$password" "$HOME"              # in the keychain alone: no file has it in clear
+    # In the keychain alone: no file has it, in clear or as docker's own base64.
+    fails grep -rF -e "$password" -e "$(printf '%s:%s' "$user" "$password" | base64)" "$HOME"
 }
 
 docker_push_other() {
@@ -93,18 +100,54 @@ docker_logout_other() {
     fails docker pull "$other/docker:1"
 }
 
-# What `docker login` keeps after the Hub's login in a browser: three entries, two of them long tokens. The Hub
-# itself cannot be reached from here, so the entries are stored as docker stores them; the logout is docker's own.
+# The Hub's key is a URL, and its login in a browser keeps three entries, two of them long tokens. The loopback
+# world answers for the Hub with user and password; the two tokens are stored as docker stores them.
+docker_login_hub() {
+    local hub=https://index.docker.io/v1/ key
+    printf %s "$password" | docker login --username "$hub_user" --password-stdin | grep 'Login Succeeded'
+    for key in access-token refresh-token; do
+        jq -n --arg key "$hub$key" --arg secret "$(long_secret)$key" \
+            '{ServerURL: $key, Username: "alice", Secret: $secret}' | helper store
+    done
+    [ "$(printf %s "$hub" | helper get | jq -r .Secret)" = "$password" ]
+    for key in access-token refresh-token; do
+        [ "$(printf %s "$hub$key" | helper get | jq -r .Secret)" = "$(long_secret)$key" ]
+        listed "$hub$key"
+    done
+}
+long_secret() { printf '%05000d' 7; }
+
+docker_pull_hub() {
+    docker tag tiny:latest "$hub_user/tiny:1"
+    docker push "$hub_user/tiny:1"
+    docker rmi "$hub_user/tiny:1"
+    docker pull "$hub_user/tiny:1"
+}
+
 docker_logout_hub() {
-    local hub=https://index.docker.io/v1/ key secret
-    secret=$(printf '%04000d' 7)
-    for key in "$hub" "${hub}access-token" "${hub}refresh-token"; do
-        jq -n --arg key "$key" --arg secret "$secret" '{ServerURL: $key, Username: "alice", Secret: ($secret + $key)}' | helper store
-    done
-    for key in "$hub" "${hub}access-token" "${hub}refresh-token"; do
-        [ "$(printf %s "$key" | helper get | jq -r .Secret)" = "$secret$key" ]
-        listed "$key"
-    done
     docker logout
-    not_found "$hub"
+    not_found https://index.docker.io/v1/
+    fails docker pull "$hub_user/tiny:1"
+}
+
+docker_push_public() {
+    docker tag tiny:latest public.ecr.aws/loopback/docker:1
+    docker push public.ecr.aws/loopback/docker:1
+}
+docker_pull_public() {
+    docker rmi public.ecr.aws/loopback/docker:1
+    docker pull public.ecr.aws/loopback/docker:1
+}
+# The public gallery is open to everyone: no AWS credentials must not stand in the way.
+docker_pull_public_anonymous() {
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+    docker_pull_public
+}
+
+# docker hides what a helper says on stdout; people see its standard error.
+docker_pull_wrong_key() {
+    export AWS_ACCESS_KEY_ID=AKIAIOSFODNN7UNKNOWN
+    fails docker pull "$ecr/docker:1" 2>&1 | tee "$world/said"
+    grep '^ *hint: ' "$world/said"
+    fails grep -F "$AWS_SECRET_ACCESS_KEY" "$world/said"
 }

@@ -8,6 +8,8 @@ ecr_other_region=111122223333.dkr.ecr.us-east-1.amazonaws.com
 # The login of the registry that is not ECR. bcrypt, and so htpasswd, ends a password at 72 bytes.
 user=alice
 password=correct-horse-battery-staple
+# Docker Hub's, which the loopback world plays with the same password.
+hub_user=carol
 
 # Whatever a client writes outside $HOME lands in memory, under $world/machine, and never on the machine itself.
 private_machine() {
