@@ -14,3 +14,4 @@ pub mod environment;
 pub mod error;
 pub mod journal;
 pub mod secret;
+pub mod world;

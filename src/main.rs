@@ -11,12 +11,13 @@ use std::{
 use ecr_rs::{
     aws::{Aws, Settings},
     config::Config,
-    docker::{self, Verb, World},
+    docker::{self, Verb},
     environment::Environment,
     error::{self, Error},
     identity,
     journal::Journal,
     keychain::open,
+    world::World,
 };
 
 fn main() -> ExitCode {

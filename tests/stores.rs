@@ -3,5 +3,10 @@
 
 #[path = "stores/file.rs"]
 mod file;
+#[cfg(unix)] // The helpers are shell scripts.
+#[path = "stores/helper.rs"]
+mod helper;
+#[path = "stores/native.rs"]
+mod native;
 #[path = "stores/promises.rs"]
 mod promises;

@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use ecr_rs::{
     aws::{Failure, FailureKind, TokenSource},
     config::Config,
-    docker::{self, Verb, World},
+    docker::{self, Verb},
     environment::Environment,
     error::{self, Error},
     identity::{Identity, Source},
@@ -20,6 +20,7 @@ use ecr_rs::{
     registry::Registry,
     secret::Secret,
     token::Token,
+    world::World,
 };
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";

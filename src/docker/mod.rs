@@ -3,48 +3,18 @@
 //! Source of the contract: docker-credential-helpers, `credentials/credentials.go`, and what the
 //! clients make of it.
 
-mod ecr;
 mod verbs;
 mod wire;
 
-pub use ecr::token;
 pub use wire::{Login, NOT_FOUND};
 
-use std::{
-    io::{Read, Write},
-    time::SystemTime,
-};
+use std::io::{Read, Write};
 
 use crate::{
-    aws::TokenSource,
-    config::Config,
-    environment::Environment,
     error::{Error, PROGRAM},
-    identity::Instance,
-    journal::Journal,
-    keychain::Keychain,
     registry::Server,
+    world::World,
 };
-
-/// Everything that a verb works with. Built in `main.rs`, from fakes in tests.
-pub struct World<'a> {
-    /// Variables and folders.
-    pub environment: &'a Environment,
-    /// Our configuration.
-    pub config: &'a Config,
-    /// Whether this is an EC2 instance.
-    pub instance: Instance,
-    /// When the program started.
-    pub now: SystemTime,
-    /// Where ECR tokens are kept.
-    pub cache: &'a dyn Keychain,
-    /// Where other registries' logins are kept.
-    pub logins: &'a dyn Keychain,
-    /// Who mints ECR tokens.
-    pub tokens: &'a dyn TokenSource,
-    /// Where warnings go.
-    pub journal: &'a Journal<'a>,
-}
 
 /// A verb of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,23 +1,20 @@
 //! `get`, `store`, `erase`, `list`: one match on the server each.
 
-use super::{
-    World,
-    ecr::{self, token},
-    wire::{Login, StoreRequest},
-};
+use super::wire::{Login, StoreRequest};
 use crate::{
     error::Error,
     keychain::{Entry, Fault, Key, Label, LoginLabel},
     registry::Server,
     secret::Secret,
-    token::{USERNAME, cache},
+    token::{self, USERNAME, cache},
+    world::World,
 };
 
 /// The login of a server. `Ok(None)` only when the keychain was asked and has nothing.
 pub(super) fn get(world: &World<'_>, server: &Server) -> Result<Option<Login>, Error> {
     match server {
         Server::Ecr(registry) => {
-            let token = token(world, registry)?;
+            let token = token::obtain(world, registry)?;
             Ok(token.map(|token| Login { username: USERNAME.into(), secret: token.password }))
         }
         Server::Other(server) => {
@@ -41,7 +38,7 @@ pub(super) fn store(world: &World<'_>, server: &Server, request: &StoreRequest) 
     match server {
         Server::Ecr(registry) => {
             if request.login.username == USERNAME {
-                ecr::bring(world, registry, &request.login.secret);
+                token::bring(world, registry, &request.login.secret);
             } else {
                 let username = &request.login.username;
                 world

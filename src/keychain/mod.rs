@@ -4,13 +4,20 @@
 //! client stored and expects back, and ECR tokens, which are a cache and may be lost at any time.
 
 pub mod file;
+pub mod helper;
 mod label;
 #[cfg(target_os = "linux")]
 pub mod linux;
+#[cfg(target_os = "macos")]
+pub(crate) mod macos;
 pub mod memory;
+pub mod native;
 pub mod none;
 pub mod open;
 mod record;
+mod split;
+#[cfg(windows)]
+pub(crate) mod windows;
 
 pub use label::{Key, Label, LoginLabel, TokenLabel};
 
@@ -74,7 +81,7 @@ pub enum FaultKind {
     Absent,
     /// It is there but locked, and opening it would need a person.
     Locked,
-    /// It did not answer within [`PATIENCE`].
+    /// It did not answer within [`PATIENCE`], or within the longer bound of another helper.
     Silent,
     /// It answered with a refusal.
     Refused,
@@ -88,9 +95,7 @@ impl fmt::Display for Fault {
         match self.kind {
             FaultKind::Absent => write!(f, "no usable {store}: {}", self.detail),
             FaultKind::Locked => write!(f, "the {store} is locked: {}", self.detail),
-            FaultKind::Silent => {
-                write!(f, "the {store} did not answer within {} s: {}", PATIENCE.as_secs(), self.detail)
-            }
+            FaultKind::Silent => write!(f, "the {store} did not answer in time: {}", self.detail),
             FaultKind::Refused => write!(f, "the {store} refused: {}", self.detail),
             FaultKind::Garbled => write!(f, "the {store} answered nonsense: {}", self.detail),
         }

@@ -2,6 +2,9 @@
 
 pub mod cache;
 pub mod flight;
+mod obtain;
+
+pub use obtain::{bring, obtain};
 
 use std::time::{Duration, SystemTime};
 

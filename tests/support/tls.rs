@@ -33,15 +33,22 @@ pub struct Tls {
     /// What the server speaks with.
     pub config: Arc<ServerConfig>,
     resolver: Arc<Leaves>,
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    _temporary: Option<tempfile::TempDir>, // removed with the world
 }
 
 impl Tls {
     /// Makes an authority and writes its certificate to a folder of its own.
     pub fn new() -> Tls {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let tls = Tls::in_folder(folder.path());
+        Tls { _temporary: Some(folder), ..tls }
+    }
+
+    /// Makes an authority and writes its certificate to `FOLDER/ca.pem`.
+    pub fn in_folder(folder: &Path) -> Tls {
         let (trusted, stranger) = (Authority::new("Loopback CA"), Authority::new("Stranger CA"));
-        std::fs::write(folder.path().join("ca.pem"), &trusted.pem).expect("a file can be written");
+        std::fs::write(folder.join("ca.pem"), &trusted.pem).expect("a file can be written");
         let resolver = Arc::new(Leaves { trusted, stranger, shown: Mutex::default(), minted: Mutex::default() });
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
@@ -50,17 +57,17 @@ impl Tls {
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&resolver) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Tls { config: Arc::new(config), resolver, folder }
+        Tls { config: Arc::new(config), resolver, folder: folder.into(), _temporary: None }
     }
 
     /// The authority's certificate as a PEM file, for `SSL_CERT_FILE` and `AWS_CA_BUNDLE`.
     pub fn bundle(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
+        self.folder.join("ca.pem")
     }
 
     /// A folder that holds the bundle alone, for `SSL_CERT_DIR` and docker's `certs.d`.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// Changes what new connections are shown.

@@ -115,13 +115,18 @@ impl Loopback {
 
     /// Starts a world with more services, which are asked first.
     pub fn with(services: Vec<Arc<dyn Service>>) -> Loopback {
+        Loopback::serving(services, Tls::new())
+    }
+
+    /// Starts a world whose certificate authority was made before.
+    pub fn serving(services: Vec<Arc<dyn Service>>, tls: Tls) -> Loopback {
         let world = Arc::new(World {
             book: Book::default(),
             tokens: Tokens::default(),
             faults: Faults::default(),
             registry: Registry::default(),
             sessions: Sessions::default(),
-            tls: Tls::new(),
+            tls,
             calls: Calls::default(),
             services: [services, aws::built_in()].concat(),
             tunnels: Mutex::default(),
@@ -164,6 +169,7 @@ impl Loopback {
         let bundle = self.tls.bundle().display().to_string();
         let mut variables = credentials();
         variables.push(("HTTPS_PROXY", self.endpoint()));
+        variables.push(("NO_PROXY", "127.0.0.1,localhost".into()));
         variables.push(("SSL_CERT_FILE", bundle.clone()));
         variables.push(("AWS_CA_BUNDLE", bundle));
         variables

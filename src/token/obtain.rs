@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use super::World;
+use super::{Token, cache, flight};
 use crate::{
     aws::{Failure, FailureKind},
     error::Error,
@@ -13,13 +13,13 @@ use crate::{
     keychain::Fault,
     registry::{Kind, Partition, Registry},
     secret::Secret,
-    token::{Token, cache, flight},
+    world::World,
 };
 
 /// The token of a registry; `None` when an anonymous pull is all that is left, on ECR Public.
 ///
 /// Look, line up, look again, ask AWS: many `docker pull`s at once cost one call.
-pub fn token(world: &World<'_>, registry: &Registry) -> Result<Option<Token>, Error> {
+pub fn obtain(world: &World<'_>, registry: &Registry) -> Result<Option<Token>, Error> {
     let identity = match identity::find(world.environment, world.config, world.instance, registry) {
         Ok(identity) => identity,
         Err(cause) if registry.kind == Kind::Public => return Ok(anonymous(world, &cause.to_string())),
@@ -156,7 +156,7 @@ impl World<'_> {
 }
 
 /// What `docker login` brings for a registry: kept until its own end, unless we minted it.
-pub(super) fn bring(world: &World<'_>, registry: &Registry, secret: &Secret) {
+pub fn bring(world: &World<'_>, registry: &Registry, secret: &Secret) {
     let minted = cache::tokens(world.cache)
         .unwrap_or_default()
         .into_iter()

@@ -1,0 +1,116 @@
+//! `cargo run --example loopback -- FOLDER`: the loopback AWS and registries for other programs.
+//!
+//! Writes `FOLDER/env` (shell `export` lines) when it is ready and a JSON line to `FOLDER/calls` for
+//! each call, then serves until standard input ends. Lines on standard input change how it behaves:
+//! `delay OPERATION MILLISECONDS`, `token-length CHARACTERS`, `token-life SECONDS`,
+//! `referrers on|off`, `redirects on|off`, `clear`.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead, Write},
+    path::Path,
+    process::ExitCode,
+    sync::Mutex,
+    time::Duration,
+};
+
+use support::{
+    registry::{PLAIN_PASSWORD, PLAIN_USER},
+    tls::Tls,
+    world::{self, ACCOUNT, Loopback, OTHER_ACCOUNT, OTHER_REGION, REGION},
+};
+
+fn main() -> ExitCode {
+    let Some(folder) = std::env::args_os().nth(1) else {
+        eprintln!("usage: loopback FOLDER");
+        return ExitCode::from(2);
+    };
+    match run(Path::new(&folder)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("error: {}: {err}", Path::new(&folder).display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let folder = folder.canonicalize()?;
+    let calls = Mutex::new(File::options().create(true).append(true).open(folder.join("calls"))?);
+    let world = Loopback::serving(Vec::new(), Tls::in_folder(&folder));
+    world.calls.listen(Box::new(move |call| {
+        let line = format!("{}\n", call.to_json());
+        let mut calls = calls.lock().expect("no holder panics");
+        calls.write_all(line.as_bytes()).expect("the log can be written");
+    }));
+    // Whoever waits for the file finds it whole.
+    fs::write(folder.join("env.new"), environment(&world))?;
+    fs::rename(folder.join("env.new"), folder.join("env"))?;
+    println!("ready: {}", world.endpoint());
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        if !obey(&world, &line) {
+            eprintln!("not understood: {line}");
+        }
+    }
+    Ok(())
+}
+
+/// Changes what a line asks for; `false` when it is not understood.
+fn obey(world: &Loopback, line: &str) -> bool {
+    let number = |text: &str| text.parse::<u64>().ok();
+    match line.split_whitespace().collect::<Vec<_>>()[..] {
+        [] => {}
+        ["clear"] => world.faults.clear(),
+        ["delay", operation, time] => {
+            let Some(time) = number(time) else { return false };
+            world.faults.delay(operation, Duration::from_millis(time));
+        }
+        ["token-length", length] => {
+            let Ok(length) = length.parse() else { return false };
+            world.tokens.set_length(length);
+        }
+        ["token-life", seconds] => {
+            let Some(seconds) = number(seconds) else { return false };
+            world.tokens.set_life(Duration::from_secs(seconds));
+        }
+        ["referrers", state @ ("on" | "off")] => world.registry.behave(|it| it.referrers = state == "on"),
+        ["redirects", state @ ("on" | "off")] => world.registry.behave(|it| it.redirects_blobs = state == "on"),
+        _ => return false,
+    }
+    true
+}
+
+/// A principal, the proxy and the authority under the names that programs read; the rest as
+/// `LOOPBACK_…`. Programs that shall use an endpoint URL get `AWS_ENDPOINT_URL=$LOOPBACK_ENDPOINT`.
+fn environment(world: &Loopback) -> String {
+    let host = |account: &str, region: &str| format!("{account}.dkr.ecr.{region}.amazonaws.com");
+    let mut variables = world.proxy_variables();
+    variables.extend([
+        ("LOOPBACK_ENDPOINT", world.endpoint()),
+        ("LOOPBACK_PORT", world.address().port().to_string()),
+        ("LOOPBACK_CA", world.tls.bundle().display().to_string()),
+        ("LOOPBACK_ACCOUNT", ACCOUNT.into()),
+        ("LOOPBACK_OTHER_ACCOUNT", OTHER_ACCOUNT.into()),
+        ("LOOPBACK_REGION", REGION.into()),
+        ("LOOPBACK_OTHER_REGION", OTHER_REGION.into()),
+        ("LOOPBACK_HOST", host(ACCOUNT, REGION)),
+        ("LOOPBACK_OTHER_HOST", host(OTHER_ACCOUNT, OTHER_REGION)),
+        ("LOOPBACK_OTHER_ACCESS_KEY_ID", world::OTHER_ACCESS_KEY_ID.into()),
+        ("LOOPBACK_OTHER_SECRET_ACCESS_KEY", world::OTHER_SECRET_ACCESS_KEY.into()),
+        ("LOOPBACK_ROLE", world::ROLE.into()),
+        ("LOOPBACK_OTHER_ROLE", world::OTHER_ROLE.into()),
+        ("LOOPBACK_GUARDED_ROLE", world::GUARDED_ROLE.into()),
+        ("LOOPBACK_EXTERNAL_ID", world::EXTERNAL_ID.into()),
+        ("LOOPBACK_PLAIN_HOST", world.address().to_string()),
+        ("LOOPBACK_PLAIN_TLS_HOST", "registry.loopback.example".into()),
+        ("LOOPBACK_PLAIN_USER", PLAIN_USER.into()),
+        ("LOOPBACK_PLAIN_PASSWORD", PLAIN_PASSWORD.into()),
+    ]);
+    variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect()
+}

@@ -1,0 +1,35 @@
+//! The Windows Credential Manager.
+
+use std::{collections::HashMap, sync::Arc};
+
+use keyring_core::CredentialStore;
+use windows_native_keyring_store::Store;
+
+use super::{
+    Keychain,
+    native::{Habits, NativeKeychain},
+};
+
+/// CRED_MAX_CREDENTIAL_BLOB_SIZE of `wincred.h`. Bytes are written as they are, not as UTF-16.
+const BLOB: usize = 5 * 512;
+
+/// The Credential Manager. Opened by the first call.
+pub(crate) fn open() -> Box<dyn Keychain> {
+    let habits = Habits {
+        name: "Windows Credential Manager",
+        limit: BLOB,
+        // A regular expression on target names; they are ours by `open_ours`.
+        search: &[("pattern", "^docker-credential-ecr-rs:")],
+        // The store's default, Enterprise, would roam to the user's other machines.
+        modifiers: &[("persistence", "Local")],
+        closed: |_| false,
+    };
+    Box::new(NativeKeychain::new(habits, open_ours))
+}
+
+/// Target names are `docker-credential-ecr-rs:USER@SERVICE`. The service has no `@`, so the last
+/// one ends the user, whatever the user contains.
+fn open_ours() -> keyring_core::Result<Arc<CredentialStore>> {
+    let names = HashMap::from([("prefix", "docker-credential-ecr-rs:"), ("divider", "@")]);
+    Ok(Store::new_with_configuration(&names)?)
+}
