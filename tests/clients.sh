@@ -23,6 +23,7 @@ root=$PWD
 . tests/clients/docker.sh
 . tests/clients/containers.sh
 . tests/clients/oci.sh
+. tests/clients/accounts.sh
 
 # The outer half: programs, the built binary, a folder; then this script again inside the namespaces.
 outer() {
@@ -71,6 +72,7 @@ inside() {
     docker_cases
     containers_cases
     oci_cases
+    accounts_cases
     stop_dockerd
     report
 }

@@ -24,6 +24,10 @@ containers_cases() {
         check 1 "skopeo inspect (ECR, $way, after the logout: a new token)" skopeo_inspect
     done
     check 0 "podman logout --all (credential-helpers)" podman_logout_all
+    containers_forget
+}
+
+containers_forget() {
     unset REGISTRY_AUTH_FILE
     rm "$HOME/.config/containers/registries.conf"
 }

@@ -21,6 +21,8 @@ docker_cases() {
     check 0 "docker pull (ECR Public)" docker_pull_public
     check 0 "docker pull (ECR Public, no AWS credentials)" docker_pull_public_anonymous
     check 1 "docker pull (ECR, wrong AWS key: the cause is shown)" docker_pull_wrong_key
+    check 1 "docker pull (ECR, no keychain)" docker_pull_no_keychain
+    check 0 "docker login (other registry, no keychain: refused)" docker_login_no_keychain
 }
 
 # What clients.sh asks the program itself, as a client would.
@@ -34,6 +36,9 @@ not_found() {
 docker_login_ecr() {
     docker login "$ecr" | grep 'Login Succeeded'
     listed "$ecr"
+    # In the keychain, where every program of the desktop sees it.
+    secret-tool search service docker-credential-ecr-rs host "$ecr"
+    secret-tool search service docker-credential-ecr-rs host "$ecr" 2>&1 | grep -x "attribute.host = $ecr"
 }
 
 # AWS's documented way, `aws ecr get-login-password | docker login`, goes on to work.
@@ -150,4 +155,15 @@ docker_pull_wrong_key() {
     fails docker pull "$ecr/docker:1" 2>&1 | tee "$world/said"
     grep '^ *hint: ' "$world/said"
     fails grep -F "$AWS_SECRET_ACCESS_KEY" "$world/said"
+}
+
+# Without a keychain a pull from ECR costs a call and works; a login that cannot be kept is not a success.
+docker_pull_no_keychain() {
+    export DBUS_SESSION_BUS_ADDRESS=unix:path=$world/no-bus XDG_RUNTIME_DIR=$world/no-run
+    docker_pull_ecr
+}
+docker_login_no_keychain() {
+    export DBUS_SESSION_BUS_ADDRESS=unix:path=$world/no-bus XDG_RUNTIME_DIR=$world/no-run
+    fails docker login --username "$user" --password-stdin "$other" <<<"$password" 2>&1 | tee "$world/said"
+    grep 'error storing credentials' "$world/said"
 }

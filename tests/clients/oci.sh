@@ -3,7 +3,7 @@
 # Sourced by clients.sh.
 
 oci_cases() {
-    check 0 "oras push (ECR)" oras_push
+    check 1 "oras push (ECR, the first after podman logged out of all)" oras_push
     check 0 "oras pull (ECR)" oras_pull
     check 0 "oras login (other registry)" oras_login
     check 0 "oras push (other registry)" oras_push_other

@@ -44,14 +44,17 @@ until_true() {
     done
 }
 
-# The loopback AWS with ECR's registries: it is an HTTPS proxy, and its `env` makes clients trust and use it.
+# The loopback AWS with ECR's registries: it is an HTTPS proxy, and its `env` makes clients trust and use it. It
+# serves while its standard input is open, and a line there changes how it behaves.
 start_loopback() {
-    "$root/target/debug/examples/loopback" "$world/loopback" >"$world/logs/loopback" 2>&1 </dev/null &
+    mkfifo "$world/loopback.commands"
+    "$root/target/debug/examples/loopback" "$world/loopback" >"$world/logs/loopback" 2>&1 <"$world/loopback.commands" &
+    exec {loopback_commands}>"$world/loopback.commands"
     until_true "the loopback world" test -s "$world/loopback/env" || return 1
-    set -a
+    # As ECR: layers come from another host, which must not see the login, and passwords are long.
+    printf '%s\n' 'redirects on' 'token-length 2714' >&"$loopback_commands"
     # shellcheck source=/dev/null
     . "$world/loopback/env"
-    set +a
 }
 
 # How often AWS was asked for a token since the start.
