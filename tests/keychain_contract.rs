@@ -123,11 +123,13 @@ mod linux {
 
     #[test]
     fn secret_service() {
-        let bus = FakeBus::start();
-        let foreign = bus.add("not ours", &[("service", "other"), ("server", "ghcr.io")], b"x");
-        keeps_the_contract(&SecretService::new(Some(&bus.address()), None, Session::Plain, false));
-        let left: Vec<String> = bus.items().into_iter().map(|item| item.path).collect();
-        assert_eq!(left, [foreign], "another program's item is as it was");
+        for session in [Session::Plain, Session::Dh] {
+            let bus = FakeBus::start();
+            let foreign = bus.add("not ours", &[("service", "other"), ("server", "ghcr.io")], b"x");
+            keeps_the_contract(&SecretService::new(Some(&bus.address()), None, session, false));
+            let left: Vec<String> = bus.items().into_iter().map(|item| item.path).collect();
+            assert_eq!(left, [foreign], "another program's item is as it was");
+        }
     }
 
     /// A real service, with a keyring made for the test: `.ci/run` starts one and names its bus.
@@ -137,6 +139,8 @@ mod linux {
             println!("ECR_RS_TEST_BUS is not set: no real Secret Service here");
             return;
         };
-        keeps_the_contract(&SecretService::new(Some(&bus), None, Session::Plain, true));
+        for session in [Session::Plain, Session::Dh] {
+            keeps_the_contract(&SecretService::new(Some(&bus), None, session, true));
+        }
     }
 }

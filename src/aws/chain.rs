@@ -7,6 +7,7 @@ use aws_smithy_types::error::ErrorMetadata;
 
 /// Layers that say nothing beside the layer below them (texts of the AWS SDK and hyper).
 const EMPTY: &[&str] = &[
+    "an error occurred while loading an access token",
     "an error occurred while loading credentials",
     "client error (Connect)",
     "client error (SendRequest)",
@@ -29,6 +30,14 @@ const EMPTY: &[&str] = &[
 /// From these words on, a text may repeat what a program printed or what a server answered, and
 /// that may hold secrets: stderr of a `credential_process` comes verbatim, an answer in `Debug` form.
 const UNSAFE_TAILS: &[&str] = &[" Stderr:", ", could not parse response", ". Response {", "Response {"];
+
+/// The SDK's words that speak of its inside, and ours.
+const REWORDED: &[(&str, &str)] = &[
+    ("ProfileFile provider could not be built: ", ""),
+    ("Error retrieving credentials: external process exited with code ", "the command ended with "),
+    ("Error retrieving credentials from external process: ", "the command could not be run: "),
+    ("Error retrieving credentials from external process", "the command did not print credentials"),
+];
 
 /// A line is cut here: a server decides how long its message is.
 const LINE: usize = 400;
@@ -72,6 +81,7 @@ impl Chain {
     }
 
     fn answered(&mut self, code: &str, message: &str) {
+        self.lines.retain(|line| !line.starts_with("the answer has HTTP status ")); // the code says more
         let (code, message) = (clean(code), clean(message));
         self.add(if message.is_empty() { code.clone() } else { format!("{code}: {message}") });
         if self.code.is_none() {
@@ -105,7 +115,11 @@ fn exception(text: &str) -> Option<(&str, &str)> {
 /// One line of printable text without the parts that may hold secrets.
 fn clean(text: &str) -> String {
     let end = UNSAFE_TAILS.iter().filter_map(|tail| text.find(tail)).min().unwrap_or(text.len());
-    let words: Vec<_> = text[..end].split(|c: char| c.is_whitespace() || c.is_control()).collect();
+    let mut text = text[..end].trim().to_owned();
+    if let Some((from, to)) = REWORDED.iter().find(|(from, _)| text.starts_with(from)) {
+        text = text.replacen(from, to, 1).trim_end_matches('.').to_owned();
+    }
+    let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
     let words = words.into_iter().filter(|word| !word.is_empty()).map(without_user);
     let mut line = words.collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = line.char_indices().nth(LINE) {
@@ -167,8 +181,8 @@ mod tests {
             (&["service error", "unhandled error (X)", "boom"], &["boom"], "the wrapper of unknown errors"),
             (&["one\r\n two\t\u{1b}[31mthree"], &["one two [31mthree"], "one line, no control characters"),
             (
-                &["external process exited with code exit status: 1. Stderr: SECRET"],
-                &["external process exited with code exit status: 1."],
+                &["Error retrieving credentials: external process exited with code exit status: 1. Stderr: SECRET"],
+                &["the command ended with exit status: 1"],
                 "what a credential process printed",
             ),
             (

@@ -24,7 +24,7 @@ use aws_credential_types::{
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::{SdkConfig, sdk_ua_metadata::FrameworkMetadata};
 
-use super::http::{self, Clients};
+use super::http::{Bounds, Client};
 use crate::identity::{Identity, Profile, Role, Source};
 
 /// Bound of one metadata request. It is answered on the machine itself or not at all.
@@ -37,8 +37,10 @@ const METADATA_ATTEMPTS: u32 = 2;
 pub(super) struct Setup<'a> {
     /// Whose calls they are.
     pub(super) identity: &'a Identity,
-    /// The HTTP clients.
-    pub(super) clients: &'a Clients,
+    /// The HTTP client.
+    pub(super) client: &'a Client,
+    /// The longest that anything may take.
+    pub(super) bounds: Bounds,
     /// Tries and their mode. Explicit, because the SDK panics on an `AWS_RETRY_MODE` that it does not know.
     pub(super) retry: RetryConfig,
 }
@@ -51,9 +53,9 @@ impl Setup<'_> {
     pub(super) async fn config(&self, region: &str, adjust: impl FnOnce(ConfigLoader) -> ConfigLoader) -> SdkConfig {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
-            .http_client(self.clients.aws.clone())
+            .http_client(self.client.clone())
             .sleep_impl(TokioSleep::new())
-            .timeout_config(http::bounds())
+            .timeout_config(self.bounds.of_call())
             .retry_config(self.retry.clone())
             .identity_cache(IdentityCache::no_cache())
             .no_credentials();
@@ -69,35 +71,42 @@ impl Setup<'_> {
     /// The credentials of the identity's source, without its role.
     pub(super) async fn base(&self) -> Result<Credentials, CredentialsError> {
         let shared = self.config(&self.identity.region, |loader| loader).await;
-        let aws = ProviderConfig::without_region()
+        let setup = ProviderConfig::without_region()
             .with_behavior_version(Some(BehaviorVersion::latest()))
             .with_region(Some(Region::new(self.identity.region.clone())))
-            .with_http_client(self.clients.aws.clone())
+            .with_http_client(self.client.clone())
             .with_sleep_impl(TokioSleep::new())
-            .with_timeout_config(http::bounds())
+            .with_timeout_config(self.bounds.of_call())
             .with_retry_config(self.retry.clone())
             .with_use_fips(shared.use_fips())
             .with_use_dual_stack(shared.use_dual_stack());
-        let local = aws.clone().with_http_client(self.clients.local.clone());
         match &self.identity.source {
             Source::Environment { .. } => EnvironmentVariableCredentialsProvider::new().provide_credentials().await,
             Source::Profile(profile) => {
                 let provider = ProfileFileCredentialsProvider::builder()
-                    .configure(&aws)
+                    .configure(&setup)
                     .profile_name(&profile.name)
                     .profile_files(files(profile))
-                    // `credential_source = …` of a role must not go through a proxy either.
-                    .with_custom_provider("EcsContainer", container(&local))
-                    .with_custom_provider("Ec2InstanceMetadata", metadata(&local))
                     .build();
                 provider.provide_credentials().await
             }
             Source::WebIdentity { .. } => {
-                let provider = WebIdentityTokenCredentialsProvider::builder().configure(&aws).build();
+                let provider = WebIdentityTokenCredentialsProvider::builder().configure(&setup).build();
                 provider.provide_credentials().await
             }
-            Source::Container { .. } => container(&local).provide_credentials().await,
-            Source::InstanceMetadata => metadata(&local).provide_credentials().await,
+            Source::Container { .. } => {
+                EcsCredentialsProvider::builder().configure(&setup).build().provide_credentials().await
+            }
+            Source::InstanceMetadata => {
+                let client = imds::Client::builder()
+                    .configure(&setup)
+                    .max_attempts(METADATA_ATTEMPTS)
+                    .connect_timeout(METADATA)
+                    .read_timeout(METADATA)
+                    .build();
+                let provider = ImdsCredentialsProvider::builder().configure(&setup).imds_client(client).build();
+                provider.provide_credentials().await
+            }
             Source::None => Err(CredentialsError::not_loaded_no_source()),
         }
     }
@@ -113,20 +122,6 @@ impl Setup<'_> {
         }
         builder.build_from_provider(base).await.provide_credentials().await
     }
-}
-
-fn container(local: &ProviderConfig) -> EcsCredentialsProvider {
-    EcsCredentialsProvider::builder().configure(local).build()
-}
-
-fn metadata(local: &ProviderConfig) -> ImdsCredentialsProvider {
-    let client = imds::Client::builder()
-        .configure(local)
-        .max_attempts(METADATA_ATTEMPTS)
-        .connect_timeout(METADATA)
-        .read_timeout(METADATA)
-        .build();
-    ImdsCredentialsProvider::builder().configure(local).imds_client(client).build()
 }
 
 /// The files in which the identity was found. One that does not exist is left out: the SDK would fail on it.

@@ -1,11 +1,13 @@
 //! GetAuthorizationToken, private and public, and the checks on what it answers.
 
 use std::{
+    error::Error,
     fmt,
     time::{Duration, SystemTime},
 };
 
 use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::DateTime;
 use aws_types::SdkConfig;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -34,7 +36,7 @@ pub(super) async fn ask(
     config: &SdkConfig,
     credentials: Credentials,
     registry: &Registry,
-) -> Result<Option<Answer>, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<Option<Answer>, Refused> {
     match &registry.kind {
         Kind::Private { account } => {
             let client = aws_sdk_ecr::Client::from_conf(
@@ -45,7 +47,8 @@ pub(super) async fn ask(
                 reason = "a token serves every registry, but only this way AWS says which account it is for"
             )]
             let request = client.get_authorization_token().registry_ids(account);
-            let data = request.send().await?.authorization_data.unwrap_or_default().into_iter().next();
+            let data =
+                request.send().await.map_err(Refused::of)?.authorization_data.unwrap_or_default().into_iter().next();
             Ok(data.map(|data| Answer {
                 token: data.authorization_token,
                 expires_at: data.expires_at,
@@ -56,13 +59,42 @@ pub(super) async fn ask(
             let client = aws_sdk_ecrpublic::Client::from_conf(
                 aws_sdk_ecrpublic::config::Builder::from(config).credentials_provider(credentials).build(),
             );
-            let data = client.get_authorization_token().send().await?.authorization_data;
+            let data = client.get_authorization_token().send().await.map_err(Refused::of)?.authorization_data;
             Ok(data.map(|data| Answer {
                 token: data.authorization_token,
                 expires_at: data.expires_at,
                 proxy_endpoint: None,
             }))
         }
+    }
+}
+
+/// A call that failed, with the status of its answer: where a proxy answers in place of AWS, the
+/// SDK's error says only that the answer is no JSON.
+#[derive(Debug)]
+pub(super) struct Refused {
+    status: Option<u16>,
+    cause: Box<dyn Error + Send + Sync>,
+}
+
+impl Refused {
+    fn of<E: Error + Send + Sync + 'static>(error: SdkError<E, HttpResponse>) -> Refused {
+        Refused { status: error.raw_response().map(|answer| answer.status().as_u16()), cause: error.into() }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) => write!(f, "the answer has HTTP status {status}"),
+            None => f.write_str("service error"),
+        }
+    }
+}
+
+impl Error for Refused {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.cause)
     }
 }
 

@@ -1,14 +1,8 @@
 //! Why AWS gave no token, in words: what failed, its causes, and one thing to do.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
-use super::{
-    Failure, FailureKind,
-    chain::Chain,
-    ecr::Garbled,
-    http::{BadBundle, OPERATION},
-    trouble::Trouble,
-};
+use super::{Failure, FailureKind, chain::Chain, ecr::Garbled, http::BadBundle, trouble::Trouble};
 use crate::{
     identity::{Identity, Login, Source},
     registry::{Kind, Registry},
@@ -68,7 +62,8 @@ impl Scene<'_> {
     }
 
     /// The failure of a mint that reached the end of its time.
-    pub(super) fn late(&self, step: Step) -> Failure {
+    pub(super) fn late(&self, step: Step, host: Option<&str>, bound: Duration) -> Failure {
+        let host = host.map(|host| format!(" ({host} was asked last)")).unwrap_or_default();
         let waited = match step {
             Step::Credentials => format!("waiting for credentials from {}", self.asker()),
             Step::Role => format!("assuming {}", self.role()),
@@ -76,8 +71,8 @@ impl Scene<'_> {
         };
         Failure {
             kind: FailureKind::Unreachable,
-            what: format!("AWS gave no token of {} within {} s", self.asked(), OPERATION.as_secs()),
-            causes: vec![format!("the time ended while {waited}")],
+            what: format!("AWS gave no token of {} within {} s", self.asked(), bound.as_secs_f32()),
+            causes: vec![format!("the time ended while {waited}{host}")],
             hint: Some(self.network_hint()),
         }
     }
@@ -106,18 +101,20 @@ impl Scene<'_> {
     }
 
     /// The failure of a call.
-    pub(super) fn explain(&self, step: Step, error: &(dyn Error + 'static)) -> Failure {
+    ///
+    /// `host` is the one that was asked last.
+    pub(super) fn explain(&self, step: Step, host: Option<&str>, error: &(dyn Error + 'static)) -> Failure {
         let chain = Chain::of(error);
         let trouble = Trouble::of(step, &self.identity.source, &chain);
         Failure {
             kind: trouble.kind(step),
-            what: self.what(step, trouble),
+            what: self.what(step, trouble, host.unwrap_or("AWS")),
             hint: self.hint(step, trouble, &chain),
             causes: chain.lines,
         }
     }
 
-    fn what(&self, step: Step, trouble: Trouble) -> String {
+    fn what(&self, step: Step, trouble: Trouble, host: &str) -> String {
         let asker = self.asker();
         match trouble {
             Trouble::SessionEnded => format!("the session of {asker} has expired"),
@@ -136,6 +133,7 @@ impl Scene<'_> {
             Trouble::WrongSecret => format!("AWS does not accept the secret access key of {asker}"),
             Trouble::Clock => "AWS refused the request because of its time".into(),
             Trouble::Throttled => format!("AWS is throttling requests for {}", self.asked()),
+            Trouble::Broken => format!("AWS failed on its own side for a token of {}", self.asked()),
             Trouble::FipsWithEndpoint => {
                 format!("{} asks for a FIPS endpoint, but another one is set", self.registry.host)
             }
@@ -148,12 +146,12 @@ impl Scene<'_> {
             },
             Trouble::Name | Trouble::Refused | Trouble::Proxy | Trouble::Untrusted | Trouble::Certificate => match step
             {
-                Step::Credentials => format!("cannot reach AWS for credentials of {asker}"),
-                Step::Role => format!("cannot reach AWS to assume {}", self.role()),
-                Step::Token => format!("cannot reach AWS for a token of {}", self.asked()),
+                Step::Credentials => format!("cannot reach {host} for credentials of {asker}"),
+                Step::Role => format!("cannot reach {host} to assume {}", self.role()),
+                Step::Token => format!("cannot reach {host} for a token of {}", self.asked()),
             },
-            Trouble::Timeout => format!("AWS did not answer in time for {}", self.asked()),
-            Trouble::Cut => format!("the connection to AWS for {} was cut", self.asked()),
+            Trouble::Timeout => format!("{host} did not answer in time for a token of {}", self.asked()),
+            Trouble::Cut => format!("{host} cut the connection for a token of {}", self.asked()),
         }
     }
 
@@ -176,6 +174,7 @@ impl Scene<'_> {
             Trouble::WrongSecret => "check that the secret access key belongs to the access key id".into(),
             Trouble::Clock => "set this machine's clock; AWS accepts 5 minutes of difference".into(),
             Trouble::Throttled => "wait a little and try again".into(),
+            Trouble::Broken => "try again; https://health.aws.amazon.com/health/status tells of AWS's own trouble".into(),
             Trouble::FipsWithEndpoint => {
                 "unset AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECR and endpoint_url, or use the registry's host without -fips".into()
             }
@@ -259,7 +258,8 @@ impl Scene<'_> {
 
     fn files(&self) -> Option<String> {
         let Source::Profile(profile) = &self.identity.source else { return None };
-        Some(format!("{} and {}", profile.files[0].display(), profile.files[1].display()))
+        let files = profile.files.iter().filter(|file| file.is_file()).map(|file| file.display().to_string());
+        Some(files.collect::<Vec<_>>().join(" and "))
     }
 
     fn network_hint(&self) -> String {

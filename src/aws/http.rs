@@ -1,6 +1,12 @@
 //! The one HTTP client of every call to AWS: rustls with ring, the proxies of the environment, bounded times.
 
-use std::{fmt, fs, io, path::Path, path::PathBuf, time::Duration};
+use std::{
+    fmt, fs, io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::{
@@ -8,7 +14,14 @@ use aws_smithy_http_client::{
     proxy::ProxyConfig,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::{
+    connector_metadata::ConnectorMetadata,
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    },
+    orchestrator::HttpRequest,
+    runtime_components::RuntimeComponents,
+};
 use aws_smithy_types::timeout::TimeoutConfig;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rustls::{
@@ -16,44 +29,117 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-/// Time for DNS, the TCP connection, the proxy's tunnel and the TLS handshake together.
-pub(super) const CONNECT: Duration = Duration::from_secs(3);
-
-/// Time from a request to the head of its answer.
-pub(super) const READ: Duration = Duration::from_secs(10);
-
-/// Time for a whole mint: credentials, roles, the token and every retry.
-pub(super) const OPERATION: Duration = Duration::from_secs(20);
-
-/// The bounds of one call, in the SDK's terms. Its own defaults wait for an answer for ever.
-pub(super) fn bounds() -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).operation_timeout(OPERATION).build()
+/// The longest that a mint may take, part by part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// DNS, the TCP connection, the proxy's tunnel and the TLS handshake together.
+    pub connect: Duration,
+    /// From a request to the head of its answer.
+    pub read: Duration,
+    /// The whole mint: credentials, roles, the token and every retry.
+    pub operation: Duration,
 }
 
-/// The clients, which share their trust.
-pub(super) struct Clients {
-    /// For AWS: through the proxies of `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
-    pub(super) aws: SharedHttpClient,
-    /// For the metadata endpoints of this very machine or container, which no proxy can reach.
-    pub(super) local: SharedHttpClient,
+impl Default for Bounds {
+    /// 3 s, 10 s and 20 s: what a person waits for a pull to begin, and what a second client waits
+    /// in line for.
+    fn default() -> Bounds {
+        let [connect, read, operation] = [3, 10, 20].map(Duration::from_secs);
+        Bounds { connect, read, operation }
+    }
 }
 
-impl Clients {
-    /// Clients that trust the certificates of `ca_bundle` alone, or the system's when there is
+impl Bounds {
+    /// The bounds of one call, in the SDK's terms. Its own defaults wait for an answer for ever.
+    pub(super) fn of_call(self) -> TimeoutConfig {
+        let config = TimeoutConfig::builder().connect_timeout(self.connect).read_timeout(self.read);
+        config.operation_timeout(self.operation).build()
+    }
+}
+
+/// The client. What is on this machine is asked directly, everything else through the proxies of
+/// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    proxied: SharedHttpClient,
+    direct: SharedHttpClient,
+    asked: Arc<Mutex<Option<String>>>,
+}
+
+impl Client {
+    /// A client that trusts the certificates of `ca_bundle` alone, or the system's when there is
     /// none (`SSL_CERT_FILE` and `SSL_CERT_DIR` choose the system's).
     ///
     /// # Errors
     /// When the bundle cannot be read or holds no usable certificate. The SDK's HTTP client would
     /// panic on such a bundle, so it is read here first.
-    pub(super) fn new(ca_bundle: Option<&Path>) -> Result<Clients, BadBundle> {
+    pub(super) fn new(ca_bundle: Option<&Path>) -> Result<Client, BadBundle> {
         let trust = match ca_bundle {
             Some(path) => TrustStore::empty().with_pem_certificate(bundle(path)?),
             None => TrustStore::default(),
         };
-        Ok(Clients {
-            aws: client(trust.clone(), ProxyConfig::from_env()),
-            local: client(trust, ProxyConfig::disabled()),
+        Ok(Client {
+            proxied: client(trust.clone(), ProxyConfig::from_env()),
+            direct: client(trust, ProxyConfig::disabled()),
+            asked: Arc::default(),
         })
+    }
+
+    /// The host that was asked last: SDK errors of the network do not name it.
+    pub(super) fn asked(&self) -> Option<String> {
+        self.asked.lock().ok()?.clone()
+    }
+}
+
+impl HttpClient for Client {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let (settings, components) = (settings.clone(), components.clone());
+        SharedHttpConnector::new(Connection { client: self.clone(), settings, components })
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.proxied.connector_metadata()
+    }
+}
+
+/// A [`Client`] with the settings of one call. It picks the way when the request names the host;
+/// the inner clients keep their connections.
+#[derive(Debug)]
+struct Connection {
+    client: Client,
+    settings: HttpConnectorSettings,
+    components: RuntimeComponents,
+}
+
+impl HttpConnector for Connection {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let rest = request.uri().split_once("://").map_or("", |(_, rest)| rest);
+        let host = host(rest);
+        let way = if is_here(host) { &self.client.direct } else { &self.client.proxied };
+        if let Ok(mut asked) = self.client.asked.lock() {
+            *asked = Some(host.into());
+        }
+        way.http_connector(&self.settings, &self.components).call(request)
+    }
+}
+
+/// The host of `HOST:PORT/PATH`, without an IPv6 address's brackets.
+fn host(rest: &str) -> &str {
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
+/// Whether a host is this machine or the metadata service beside it, which no proxy can reach:
+/// loopback as in Go's `http.ProxyFromEnvironment`, link-local (instance metadata 169.254.169.254,
+/// ECS 169.254.170.2, EKS 169.254.170.23) and their IPv6 twins in fd00:ec2::/32.
+fn is_here(host: &str) -> bool {
+    match host.parse() {
+        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_link_local(),
+        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.segments()[..2] == [0xfd00, 0xec2],
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
 }
 
@@ -119,6 +205,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn hosts_of_this_machine_are_asked_directly() {
+        for (rest, here, why) in [
+            ("169.254.169.254/latest/api/token", true, "instance metadata"),
+            ("169.254.170.2/credentials", true, "ECS"),
+            ("169.254.170.23/v1/credentials", true, "EKS Pod Identity"),
+            ("[fd00:ec2::254]/latest", true, "instance metadata over IPv6"),
+            ("[fd00:ec2::23]:80/v1", true, "EKS Pod Identity over IPv6"),
+            ("127.0.0.1:5000/", true, "loopback"),
+            ("[::1]:5000", true, "loopback over IPv6"),
+            ("LocalHost:8080?x", true, "its name"),
+            ("api.ecr.eu-west-1.amazonaws.com", false, "AWS"),
+            ("10.0.0.1/", false, "a VPC endpoint may well be behind a proxy"),
+            ("127.0.0.1.example/", false, "a name that looks like an address"),
+            ("[fd00::1]/", false, "another private network"),
+            ("", false, "nothing"),
+        ] {
+            assert_eq!(is_here(host(rest)), here, "{why}: {rest}");
+        }
+    }
+
+    #[test]
     fn a_bad_bundle_is_an_error_and_no_panic() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bundle.pem");
@@ -139,13 +246,13 @@ mod tests {
             ("-----BEGIN CERTIFICATE-----\nAAAA\n".into(), Some("is not a PEM file"), "cut off"),
         ] {
             fs::write(&path, contents).unwrap();
-            match (Clients::new(Some(&path)).map(drop), refused) {
+            match (Client::new(Some(&path)).map(drop), refused) {
                 (Ok(()), None) => {}
                 (Err(err), Some(text)) => assert!(err.to_string().contains(text), "{why}: {err}"),
                 (outcome, _) => panic!("{why}: {outcome:?}"),
             }
         }
-        let absent = Clients::new(Some(&folder.path().join("absent.pem"))).map(drop).unwrap_err().to_string();
+        let absent = Client::new(Some(&folder.path().join("absent.pem"))).map(drop).unwrap_err().to_string();
         assert!(absent.starts_with("cannot read ") && absent.contains("absent.pem"), "{absent}");
     }
 }

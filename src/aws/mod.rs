@@ -15,6 +15,7 @@ mod http;
 mod trouble;
 
 pub use failure::{Failure, FailureKind};
+pub use http::Bounds;
 
 use credentials::Setup;
 use explain::{Scene, Step};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub max_attempts: Option<u32>,
     /// The proxy on the way to AWS, for the words of an error; without user and password.
     pub proxy: Option<String>,
+    /// The longest that a mint may take.
+    pub bounds: Bounds,
 }
 
 impl Settings {
@@ -51,6 +54,7 @@ impl Settings {
             ca_bundle: environment.path("AWS_CA_BUNDLE"),
             max_attempts: environment.text("AWS_MAX_ATTEMPTS").and_then(|text| text.trim().parse().ok()),
             proxy: proxy.map(|url| chain::without_user(&url)),
+            bounds: Bounds::default(),
         }
     }
 }
@@ -66,14 +70,17 @@ impl Aws {
         Aws { settings }
     }
 
-    async fn exchange(&self, scene: &Scene<'_>, clients: &http::Clients, step: &Cell<Step>) -> Result<Token, Failure> {
+    async fn exchange(&self, scene: &Scene<'_>, client: &http::Client, step: &Cell<Step>) -> Result<Token, Failure> {
         let (registry, identity) = (scene.registry, scene.identity);
+        let explain =
+            |step, err: &(dyn std::error::Error + 'static)| scene.explain(step, client.asked().as_deref(), err);
         let attempts = self.settings.max_attempts.filter(|attempts| *attempts > 0).unwrap_or(3);
-        let setup = Setup { identity, clients, retry: RetryConfig::standard().with_max_attempts(attempts) };
-        let mut credentials = setup.base().await.map_err(|err| scene.explain(Step::Credentials, &err))?;
+        let retry = RetryConfig::standard().with_max_attempts(attempts);
+        let setup = Setup { identity, client, bounds: self.settings.bounds, retry };
+        let mut credentials = setup.base().await.map_err(|err| explain(Step::Credentials, &err))?;
         if let Some(role) = &identity.role {
             step.set(Step::Role);
-            credentials = setup.assume(role, credentials).await.map_err(|err| scene.explain(Step::Role, &err))?;
+            credentials = setup.assume(role, credentials).await.map_err(|err| explain(Step::Role, &err))?;
         }
         step.set(Step::Token);
         // A FIPS or dual-stack host wants its own endpoint; for the others environment and profile decide.
@@ -88,7 +95,7 @@ impl Aws {
         });
         let config = config.await;
         let answer = ecr::ask(&config, credentials, registry).await;
-        let answer = answer.map_err(|err| scene.explain(Step::Token, &*err))?;
+        let answer = answer.map_err(|err| explain(Step::Token, &err))?;
         ecr::check(answer, registry, self.settings.now).map_err(|garbled| scene.garbled(&garbled))
     }
 }
@@ -97,15 +104,16 @@ impl TokenSource for Aws {
     fn mint(&self, registry: &Registry, identity: &Identity) -> Result<Token, Failure> {
         let scene = Scene { registry, identity, proxy: self.settings.proxy.as_deref() };
         scene.hopeless()?;
-        let clients = http::Clients::new(self.settings.ca_bundle.as_deref().or(identity.ca_bundle.as_deref()))
-            .map_err(|err| scene.bad_bundle(&err))?;
+        let ca_bundle = self.settings.ca_bundle.as_deref().or(identity.ca_bundle.as_deref());
+        let client = http::Client::new(ca_bundle).map_err(|err| scene.bad_bundle(&err))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|err| scene.explain(Step::Credentials, &err))?;
+        let runtime = runtime.map_err(|err| scene.explain(Step::Credentials, None, &err))?;
         let step = Cell::new(Step::Credentials);
-        let exchange = async { tokio::time::timeout(http::OPERATION, self.exchange(&scene, &clients, &step)).await };
+        let operation = self.settings.bounds.operation;
+        let exchange = async { tokio::time::timeout(operation, self.exchange(&scene, &client, &step)).await };
         let outcome = runtime.block_on(exchange);
         // A name lookup runs on a thread that cannot be stopped; waiting for it would break the bound.
         runtime.shutdown_background();
-        outcome.unwrap_or_else(|_| Err(scene.late(step.get())))
+        outcome.unwrap_or_else(|_| Err(scene.late(step.get(), client.asked().as_deref(), operation)))
     }
 }

@@ -33,6 +33,8 @@ pub(super) enum Trouble {
     Clock,
     /// Too many requests, after all tries.
     Throttled,
+    /// AWS failed on its own side, after all tries.
+    Broken,
     /// A FIPS endpoint cannot be combined with a custom one.
     FipsWithEndpoint,
     /// The profile is not in order.
@@ -86,6 +88,10 @@ const CODES: &[(&[&str], Trouble)] = &[
         ],
         Trouble::Throttled,
     ),
+    (
+        &["InternalFailure", "InternalError", "InternalServerException", "ServerException", "ServiceUnavailable"],
+        Trouble::Broken,
+    ),
     (&["UnauthorizedException"], Trouble::SessionEnded),
     (
         &["InvalidIdentityToken", "InvalidIdentityTokenException", "IDPRejectedClaim", "IDPRejectedClaimException"],
@@ -103,7 +109,9 @@ const WORDS: &[(&str, Trouble)] = &[
     ("sso/cache", Trouble::SessionMissing),
     ("login/cache", Trouble::SessionMissing),
     ("cached sso token", Trouble::SessionMissing),
-    ("external process", Trouble::Process),
+    ("the command ended with", Trouble::Process),
+    ("the command could not be run", Trouble::Process),
+    ("the command did not print credentials", Trouble::Process),
     ("dns error", Trouble::Name),
     ("failed to lookup address", Trouble::Name),
     ("tunnel error", Trouble::Proxy),
@@ -122,6 +130,8 @@ const WORDS: &[(&str, Trouble)] = &[
     ("unexpected eof", Trouble::Cut),
     ("incomplete message", Trouble::Cut),
     ("end of file", Trouble::Cut),
+    ("no such file or directory", Trouble::TokenFile),
+    ("cannot find the file", Trouble::TokenFile),
     ("infinite loop", Trouble::Profile),
     ("was not defined", Trouble::Profile),
     ("credential source", Trouble::Profile),
@@ -187,6 +197,7 @@ impl Trouble {
                 Step::Credentials | Step::Role => FailureKind::NoCredentials,
             },
             Trouble::Throttled
+            | Trouble::Broken
             | Trouble::FipsWithEndpoint
             | Trouble::Name
             | Trouble::Refused

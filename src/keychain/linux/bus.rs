@@ -113,6 +113,13 @@ impl Bus {
     pub(super) fn queue(&mut self, call: Call<'_>, signature: &str, body: &[u8]) -> u32 {
         self.serial += 1;
         let bytes = call.to_bytes(self.serial, self.flags, signature, body);
+        let length = self.outgoing.len() + bytes.len();
+        if length > self.outgoing.capacity() {
+            // A fresh buffer, for growing in place would leave a copy that is not wiped.
+            let mut larger = Zeroizing::new(Vec::with_capacity(length.next_power_of_two()));
+            larger.extend_from_slice(&self.outgoing);
+            self.outgoing = larger;
+        }
         self.outgoing.extend_from_slice(&bytes);
         self.serial
     }
@@ -178,7 +185,7 @@ impl Bus {
                 return Ok(());
             }
             if unread.len() > MAX_LINE {
-                return Err(garbled(Malformed("no D-Bus greeting")));
+                return Err(Fault::from(Malformed("no D-Bus greeting")));
             }
             self.fill(MAX_LINE + 2, deadline)?;
         }
@@ -190,12 +197,12 @@ impl Bus {
         self.fill_to(PREFIX, deadline)?;
         let start = self.unread.start;
         let prefix = self.incoming[start..start + PREFIX].try_into().expect("fill_to read that many");
-        let length = message::length(prefix).map_err(garbled)?;
+        let length = message::length(prefix)?;
         self.fill_to(length, deadline)?;
         let start = self.unread.start;
-        let message = message::parse(&self.incoming[start..start + length]).map_err(garbled);
+        let message = message::parse(&self.incoming[start..start + length])?;
         self.unread.start += length;
-        message
+        Ok(message)
     }
 
     fn fill_to(&mut self, length: usize, deadline: Deadline) -> Result<(), Fault> {
@@ -212,7 +219,7 @@ impl Bus {
             self.incoming.copy_within(self.unread.clone(), 0);
             self.unread = 0..self.unread.len();
             if length > self.incoming.len() {
-                // A fresh buffer, for growing in place would leave a copy that is not wiped.
+                // A fresh buffer, as in `queue`.
                 let mut larger = Zeroizing::new(vec![0; length.next_power_of_two()]);
                 larger[..self.unread.end].copy_from_slice(&self.incoming[..self.unread.end]);
                 self.incoming = larger;
@@ -223,7 +230,7 @@ impl Bus {
             .map_err(|err| fault(FaultKind::Absent, format!("{DOING}: {err}")))?;
         match self.stream.read(&mut self.incoming[self.unread.end..]) {
             Ok(0) if self.unread.is_empty() => Err(fault(FaultKind::Absent, "D-Bus closed the connection")),
-            Ok(0) => Err(garbled(Malformed("a message cut short"))),
+            Ok(0) => Err(Fault::from(Malformed("a message cut short"))),
             Ok(count) => {
                 self.unread.end += count;
                 Ok(())
@@ -253,7 +260,8 @@ fn lost(doing: &str, err: &std::io::Error) -> Fault {
     }
 }
 
-/// Bytes that break D-Bus's rules.
-pub(super) fn garbled(Malformed(rule): Malformed) -> Fault {
-    fault(FaultKind::Garbled, rule)
+impl From<Malformed> for Fault {
+    fn from(Malformed(rule): Malformed) -> Fault {
+        fault(FaultKind::Garbled, rule)
+    }
 }

@@ -32,9 +32,10 @@ impl Call<'_> {
     /// The call as bytes; `body` is of type `signature`.
     pub(super) fn to_bytes(self, serial: u32, flags: u8, signature: &str, body: &[u8]) -> Zeroizing<Vec<u8>> {
         let texts = [self.destination, self.path, self.interface, self.member, signature];
-        // Each field costs at most 16 bytes besides its text.
-        let mut writer =
-            Writer::with_capacity(PREFIX + 16 * 5 + texts.iter().map(|text| text.len()).sum::<usize>() + body.len());
+        // Each field costs at most 16 bytes besides its text, and the body starts at a multiple of 8.
+        let mut writer = Writer::with_capacity(
+            PREFIX + 16 * 5 + 8 + texts.iter().map(|text| text.len()).sum::<usize>() + body.len(),
+        );
         for byte in [b'l', METHOD_CALL, flags, 1] {
             writer.byte(byte);
         }

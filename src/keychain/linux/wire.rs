@@ -224,8 +224,8 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self, length: usize) -> Result<&'a str, Malformed> {
         let text = self.take(length)?;
-        if self.byte()? != 0 {
-            return Err(Malformed("a string without its final NUL"));
+        if self.byte()? != 0 || text.contains(&0) {
+            return Err(Malformed("a NUL in a string, or none at its end"));
         }
         std::str::from_utf8(text).map_err(|_| Malformed("a string that is not UTF-8"))
     }

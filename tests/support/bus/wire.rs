@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use serde::{Serialize, de::DeserializeOwned};
 use zvariant::{LE, OwnedObjectPath, OwnedValue, Type, Value, serialized::Context, serialized::Data};
 
+pub const UNKNOWN_METHOD: &str = "org.freedesktop.DBus.Error.UnknownMethod";
 pub const INVALID_ARGS: &str = "org.freedesktop.DBus.Error.InvalidArgs";
 
 /// An error answer: its name and its text.

@@ -1,0 +1,282 @@
+//! What we ask of the service, one method a step of the trait's calls.
+
+use super::{
+    bus::{Bus, Deadline},
+    fault,
+    message::{Call, Reply},
+    session::{Offer, Open, Session},
+    wire::{Malformed, Reader, Writer},
+};
+use crate::keychain::{Entry, Fault, FaultKind, Key, Label, SERVICE};
+
+const DESTINATION: &str = "org.freedesktop.secrets";
+const ROOT: &str = "/org/freedesktop/secrets";
+/// The collection that new entries go to: the user's choice, else the one that logging in opens.
+const COLLECTIONS: [&str; 2] =
+    ["/org/freedesktop/secrets/aliases/default", "/org/freedesktop/secrets/collection/login"];
+const SERVICE_INTERFACE: &str = "org.freedesktop.Secret.Service";
+const COLLECTION_INTERFACE: &str = "org.freedesktop.Secret.Collection";
+const ITEM_INTERFACE: &str = "org.freedesktop.Secret.Item";
+const PROPERTIES_INTERFACE: &str = "org.freedesktop.DBus.Properties";
+
+/// The attribute that tells which program's rules an item follows, as libsecret writes it.
+const SCHEMA: (&str, &str) = ("xdg:schema", "docker-credential-ecr-rs.Entry");
+
+/// "No object": an answer in place of a path, or of a prompt's path.
+const NO_PATH: &str = "/";
+
+/// A connection with what has been agreed on it.
+pub(super) struct Link {
+    bus: Bus,
+    /// The end of the trait's call that is running.
+    pub(super) deadline: Deadline,
+    session: Option<Open>,
+}
+
+/// Our items that have the attributes asked for.
+pub(super) struct Found {
+    pub(super) unlocked: Vec<String>,
+    pub(super) locked: Vec<String>,
+}
+
+/// What an item tells without its secret.
+pub(super) struct Properties {
+    pub(super) label: Option<Label>,
+    /// Seconds since 1970.
+    pub(super) modified: u64,
+}
+
+impl Link {
+    /// A new connection, on which nothing is sent yet.
+    pub(super) fn new(bus: Bus, deadline: Deadline) -> Link {
+        Link { bus, deadline, session: None }
+    }
+
+    /// Finds our items. The session is opened in the same round trip.
+    pub(super) fn search(&mut self, attributes: &[(&str, &str)], session: Option<Session>) -> Result<Found, Fault> {
+        check_texts(attributes.iter().map(|(_, value)| *value))?;
+        let offer = match session {
+            Some(session) if self.session.is_none() => Some(Offer::new(session)?),
+            _ => None,
+        };
+        let open =
+            offer.as_ref().map(|offer| self.queue(ROOT, SERVICE_INTERFACE, "OpenSession", "sv", offer.to_body()));
+        let mut body = Writer::with_capacity(512);
+        body.strings([("service", SERVICE)].into_iter().chain(attributes.iter().copied()));
+        let search = self.queue(ROOT, SERVICE_INTERFACE, "SearchItems", "a{ss}", body);
+        let serials: Vec<u32> = open.into_iter().chain([search]).collect();
+        let mut replies = self.bus.answers(&serials, self.deadline)?;
+        let search = replies.pop().expect("an answer for each serial");
+        if let (Some(offer), Some(open)) = (offer, replies.pop()) {
+            self.session = Some(offer.accept(&open)?);
+        }
+        let mut arguments = accepted(&search, "SearchItems", "aoao")?;
+        Ok(Found { unlocked: arguments.paths()?, locked: arguments.paths()? })
+    }
+
+    /// Tells "there is none" from "it cannot be seen": a locked KWallet finds nothing at all.
+    pub(super) fn nothing(&mut self, found: &Found) -> Result<(), Fault> {
+        if !found.locked.is_empty() {
+            return Err(fault(FaultKind::Locked, "it holds the entry, and opening it would ask a person"));
+        }
+        let mut body = Writer::with_capacity(64);
+        body.string(COLLECTION_INTERFACE);
+        body.string("Locked");
+        let call = self.queue(COLLECTIONS[0], PROPERTIES_INTERFACE, "Get", "ss", body);
+        let reply = self.answer(call)?;
+        if reply.error.as_deref().is_some_and(is_no_object) {
+            return Ok(()); // no collection, no entry
+        }
+        let mut arguments = accepted(&reply, "Get Locked", "v")?;
+        match (arguments.signature(), arguments.u32()) {
+            (Ok("b"), Ok(0)) => Ok(()),
+            (Ok("b"), Ok(1)) => Err(fault(FaultKind::Locked, "its default collection cannot be searched")),
+            _ => Err(Fault::from(Malformed("a property of another type"))),
+        }
+    }
+
+    /// The newest of these items, for two processes may have stored one at the same time. `None`
+    /// when another process has deleted them all meanwhile.
+    pub(super) fn newest(&mut self, items: &[String], key: &Key) -> Result<Option<Entry>, Fault> {
+        let session = self.session().path.clone();
+        let mut serials = Vec::new();
+        for item in items {
+            let mut body = Writer::with_capacity(128);
+            body.string(&session);
+            serials.push(self.queue(item, ITEM_INTERFACE, "GetSecret", "o", body));
+        }
+        serials.extend(self.queue_properties(items));
+        let replies = self.bus.answers(&serials, self.deadline)?;
+        let (secrets, properties) = replies.split_at(items.len());
+        let mut newest: Option<(u64, Label, &Reply)> = None;
+        let mut senseless = false;
+        for (secret, properties) in secrets.iter().zip(properties) {
+            if secret.error.as_deref().is_some_and(is_no_object) {
+                continue;
+            }
+            let Some(properties) = read_properties(properties)? else { continue };
+            match properties.label.filter(|label| label.key() == *key) {
+                None => senseless = true,
+                Some(label) if newest.as_ref().is_none_or(|(best, ..)| properties.modified >= *best) => {
+                    newest = Some((properties.modified, label, secret));
+                }
+                Some(_) => {}
+            }
+        }
+        match newest {
+            Some((_, label, secret)) => Ok(Some(Entry { label, secret: self.session().read(secret)? })),
+            None if senseless => Err(Fault::from(Malformed("the entry's attributes make no sense"))),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn properties(&mut self, items: &[String]) -> Result<Vec<Properties>, Fault> {
+        let serials = self.queue_properties(items);
+        let replies = self.bus.answers(&serials, self.deadline)?;
+        replies.iter().filter_map(|reply| read_properties(reply).transpose()).collect()
+    }
+
+    fn queue_properties(&mut self, items: &[String]) -> Vec<u32> {
+        let mut serials = Vec::new();
+        for item in items {
+            let mut body = Writer::with_capacity(64);
+            body.string(ITEM_INTERFACE);
+            serials.push(self.queue(item, PROPERTIES_INTERFACE, "GetAll", "s", body));
+        }
+        serials
+    }
+
+    /// Adds an item, beside what is there: the service's own replacing wants all attributes equal.
+    pub(super) fn create(&mut self, entry: &Entry, attributes: &[(&'static str, String)]) -> Result<(), Fault> {
+        check_texts(attributes.iter().map(|(_, value)| value.as_str()))?;
+        for collection in COLLECTIONS {
+            let texts: usize = attributes.iter().map(|(_, value)| value.len()).sum();
+            let mut body = Writer::with_capacity(entry.secret.expose().len() + 2 * texts + 2048);
+            write_properties(&mut body, entry, attributes);
+            self.session().write(&mut body, &entry.secret)?;
+            body.u32(0); // replace: no
+            let call = self.queue(collection, COLLECTION_INTERFACE, "CreateItem", "a{sv}(oayays)b", body);
+            let reply = self.answer(call)?;
+            if reply.error.as_deref().is_some_and(is_no_object) {
+                continue;
+            }
+            let mut arguments = accepted(&reply, "CreateItem", "oo")?;
+            arguments.string()?; // the item, or no path when there is a prompt
+            let prompt = arguments.string()?;
+            if prompt != NO_PATH {
+                return Err(fault(FaultKind::Locked, "storing an entry would ask a person"));
+            }
+            return Ok(());
+        }
+        Err(fault(FaultKind::Absent, "it has no default collection to store an entry in"))
+    }
+
+    /// Deletes items; says whether a person would be asked about one, which then stays.
+    pub(super) fn delete(&mut self, items: &[String]) -> Result<bool, Fault> {
+        let serials: Vec<u32> =
+            items.iter().map(|item| self.queue(item, ITEM_INTERFACE, "Delete", "", Writer::with_capacity(0))).collect();
+        let mut prompts = false;
+        for reply in self.bus.answers(&serials, self.deadline)? {
+            if reply.error.as_deref().is_some_and(is_no_object) {
+                continue; // another process was faster
+            }
+            prompts |= accepted(&reply, "Delete", "o")?.string()? != NO_PATH;
+        }
+        Ok(prompts)
+    }
+
+    fn session(&self) -> &Open {
+        self.session.as_ref().expect("whoever reads or writes a secret has searched with a session")
+    }
+
+    fn queue(&mut self, path: &str, interface: &str, member: &str, signature: &str, body: Writer) -> u32 {
+        self.bus.queue(Call { destination: DESTINATION, path, interface, member }, signature, &body.into_bytes())
+    }
+
+    fn answer(&mut self, serial: u32) -> Result<Reply, Fault> {
+        Ok(self.bus.answers(&[serial], self.deadline)?.pop().expect("an answer for each serial"))
+    }
+}
+
+/// The bus hangs up on a string with a NUL in it.
+fn check_texts<'a>(mut texts: impl Iterator<Item = &'a str>) -> Result<(), Fault> {
+    match texts.any(|text| text.contains('\0')) {
+        true => Err(fault(FaultKind::Refused, "a name with a NUL byte in it cannot be stored")),
+        false => Ok(()),
+    }
+}
+
+/// The first argument of CreateItem.
+fn write_properties(body: &mut Writer, entry: &Entry, attributes: &[(&'static str, String)]) {
+    let title = match &entry.label {
+        Label::Login(login) => format!("Registry login for {}", login.spelled),
+        Label::Token(token) => format!("ECR token for {}", token.host),
+    };
+    body.array(8, |properties| {
+        properties.align(8);
+        properties.string("org.freedesktop.Secret.Item.Label");
+        properties.signature("s");
+        properties.string(&title);
+        properties.align(8);
+        properties.string("org.freedesktop.Secret.Item.Attributes");
+        properties.signature("a{ss}");
+        let own = [SCHEMA, ("service", SERVICE)];
+        properties.strings(own.into_iter().chain(attributes.iter().map(|(name, value)| (*name, value.as_str()))));
+    });
+}
+
+/// The answer of GetAll; `None` when the item is gone by now.
+fn read_properties(reply: &Reply) -> Result<Option<Properties>, Fault> {
+    if reply.error.as_deref().is_some_and(is_no_object) {
+        return Ok(None);
+    }
+    let read = || {
+        let mut entries = accepted(reply, "GetAll", "a{sv}")?.array(8)?;
+        let mut properties = Properties { label: None, modified: 0 };
+        while !entries.is_at_end() {
+            entries.align(8)?;
+            let name = entries.string()?;
+            let mut peek = entries.clone();
+            match (name, peek.signature()?) {
+                ("Attributes", "a{ss}") => {
+                    let attributes = peek.strings()?;
+                    let find = |name: &str| attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+                    properties.label = Label::from_attributes(find).filter(|_| find("service") == Some(SERVICE));
+                }
+                ("Modified", "t") => properties.modified = peek.u64()?,
+                _ => {}
+            }
+            entries.skip("v")?;
+        }
+        Ok(properties)
+    };
+    read().map(Some)
+}
+
+/// The answer's arguments; an error answer becomes a fault with the service's own words.
+pub(super) fn accepted<'r>(reply: &'r Reply, member: &str, signature: &str) -> Result<Reader<'r>, Fault> {
+    let Some(name) = reply.error.as_deref() else {
+        return Ok(reply.arguments(signature)?);
+    };
+    let kind = match name {
+        "org.freedesktop.DBus.Error.ServiceUnknown" | "org.freedesktop.DBus.Error.NameHasNoOwner" => FaultKind::Absent,
+        "org.freedesktop.Secret.Error.IsLocked" => FaultKind::Locked,
+        "org.freedesktop.DBus.Error.NoReply"
+        | "org.freedesktop.DBus.Error.Timeout"
+        | "org.freedesktop.DBus.Error.TimedOut" => FaultKind::Silent,
+        name if name.starts_with("org.freedesktop.DBus.Error.Spawn.") => FaultKind::Absent,
+        _ => FaultKind::Refused,
+    };
+    Err(fault(kind, format!("{member}: {name}: {}", reply.error_text())))
+}
+
+/// Whether the object that was called does not exist. Services differ in how they say so.
+fn is_no_object(error: &str) -> bool {
+    matches!(
+        error,
+        "org.freedesktop.Secret.Error.NoSuchObject"
+            | "org.freedesktop.DBus.Error.UnknownObject"
+            | "org.freedesktop.DBus.Error.UnknownMethod"
+            | "org.freedesktop.DBus.Error.UnknownInterface"
+    )
+}
