@@ -14,6 +14,7 @@ use std::{
 
 use ecr_rs::{
     aws::{Aws, Bounds, Failure, FailureKind, Settings, TokenSource},
+    environment::Environment,
     identity::{Identity, Login, Profile, Role, Source},
     registry::{Custom, Registry, Server},
     token::Token,
@@ -590,5 +591,106 @@ fn profiles_of_every_kind_fail_in_their_own_words() {
         let what = "profile p has no usable credentials";
         let failure = check(mint(HOST, &identity), FailureKind::NoCredentials, what, &hint, why);
         assert!(failure.causes.join("\n").contains(cause), "{why}: {failure:?}");
+    }
+}
+
+#[test]
+fn faults_on_the_way_to_credentials_are_told_apart_from_ecrs() {
+    let world = Loopback::start();
+    let home = Home::new();
+    let role = Role { arn: ROLE.into(), external_id: None, session_name: None };
+    let identity = Identity { role: Some(role), ..home.alice(&world.endpoint()) };
+    for (fault, kind, what, hint, why) in [
+        (
+            Fault::Throttled,
+            FailureKind::Unreachable,
+            "AWS is throttling requests for account 111122223333 in eu-west-1".to_owned(),
+            "wait a little and try again",
+            "STS throttles",
+        ),
+        (
+            Fault::UnknownKey,
+            FailureKind::NoCredentials,
+            "AWS does not know the access key of profile p".into(),
+            "check the access key and that it belongs to this AWS partition",
+            "a deleted key",
+        ),
+        (
+            Fault::SessionExpired,
+            FailureKind::NoCredentials,
+            "the AWS credentials of profile p have expired".into(),
+            "get new credentials; session keys end",
+            "session keys that ended",
+        ),
+        (
+            Fault::ClockSkew,
+            FailureKind::NoCredentials,
+            "AWS refused the request because of its time".into(),
+            "set this machine's clock; AWS accepts 5 minutes of difference",
+            "a clock that is wrong",
+        ),
+        (
+            Fault::Cut,
+            FailureKind::Unreachable,
+            "127.0.0.1 cut the connection for a token of account 111122223333 in eu-west-1".into(),
+            "check the network; behind a proxy, set HTTPS_PROXY",
+            "cut in the middle",
+        ),
+        (
+            Fault::Garbage,
+            FailureKind::Garbled,
+            format!("AWS gave no usable answer to assume {ROLE}"),
+            "check that no proxy or endpoint_url answers in place of AWS",
+            "an answer of someone else",
+        ),
+    ] {
+        world.faults.clear();
+        world.faults.always("AssumeRole", fault);
+        check(mint(HOST, &identity), kind, &what, hint, why);
+    }
+    assert_eq!(world.count("GetAuthorizationToken"), 0, "ECR need not be asked");
+    let wrong = alice(&world.endpoint()).replace(SECRET_ACCESS_KEY, "another-secret-access-key");
+    check(
+        mint(HOST, &home.identity(&wrong)),
+        FailureKind::NoCredentials,
+        "AWS does not accept the secret access key of profile p",
+        "check that the secret access key belongs to the access key id",
+        "a secret of another key",
+    );
+}
+
+#[test]
+fn settings_come_from_the_environment() {
+    let read = |variables: &[(&str, &str)]| {
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let environment = Environment {
+            variable: Box::new(move |asked| {
+                variables.iter().find(|(name, _)| name == asked).map(|(_, value)| value.into())
+            }),
+            home: Some("/home/alice".into()),
+            config_folder: None,
+            cache_folder: None,
+            temporary_folder: "/tmp".into(),
+            interactive: false,
+        };
+        let Settings { ca_bundle, max_attempts, proxy, bounds, .. } = Settings::read(&environment, SystemTime::now());
+        assert_eq!(bounds, Bounds::default());
+        (ca_bundle, max_attempts, proxy)
+    };
+    let proxy = |text: &str| Some(text.to_owned());
+    for (variables, expected, why) in [
+        (&[][..], (None, None, None), "nothing"),
+        (&[("AWS_CA_BUNDLE", "~/ca.pem")], (Some("/home/alice/ca.pem".into()), None, None), "the home folder"),
+        (&[("AWS_MAX_ATTEMPTS", "5")], (None, Some(5), None), "a number"),
+        (&[("AWS_MAX_ATTEMPTS", "-1")], (None, None, None), "no number"),
+        (
+            &[("https_proxy", "http://b"), ("HTTPS_PROXY", "http://a")],
+            (None, None, proxy("http://a")),
+            "upper case wins",
+        ),
+        (&[("ALL_PROXY", "http://u:CANARY@a:1/")], (None, None, proxy("http://a:1/")), "no password in an error"),
+        (&[("ALL_PROXY", "u:CANARY@a:1")], (None, None, proxy("a:1")), "nor in a proxy without a scheme"),
+    ] {
+        assert_eq!(read(variables), expected, "{why}");
     }
 }

@@ -18,7 +18,7 @@ use support::{
     aws::faults::Fault,
     bus::{FakeBus, Knob},
     program::{Outcome, Program, finish},
-    world::{ACCOUNT, Loopback, OTHER_ACCOUNT, REGION, ROLE},
+    world::{ACCOUNT, Loopback, REGION, ROLE},
 };
 
 /// A machine with a home folder, a keychain, and AWS at the end of its endpoint URLs.
@@ -177,13 +177,13 @@ fn a_keychain_that_fails_costs_one_call_and_one_line() {
         (Knob::Locked, "is locked"),
         (Knob::LockedAndBlind, "is locked"),
         (Knob::Refuses, "refused"),
-        (Knob::Mute, "did not answer within 3 s"),
-        (Knob::Silent, "did not answer within 3 s"),
+        (Knob::Mute, "did not answer in time"),
+        (Knob::Silent, "did not answer in time"),
         (Knob::Closes, "Secret Service"),
         (Knob::HalfMessage, "Secret Service"),
         (Knob::Garbage, "answered nonsense"),
         (Knob::HugeLength, "answered nonsense"),
-        (Knob::Flood, "did not answer within 3 s"),
+        (Knob::Flood, "did not answer in time"),
     ];
     // Side by side, because some of them last until a bound is reached.
     thread::scope(|scope| {
@@ -267,7 +267,7 @@ fn no_bad_answer_of_aws_is_cached() {
         (Fault::Cut, ""),
         (Fault::Without("authorizationToken"), ""),
         (Fault::Without("expiresAt"), ""),
-        (Fault::OtherAccount, OTHER_ACCOUNT),
+        (Fault::OtherAccount, "999999999999"),
         (Fault::ExpiredToken, "clock"),
         (Fault::ClockSkew, "clock"),
         (Fault::UnknownKey, ""),
@@ -278,7 +278,7 @@ fn no_bad_answer_of_aws_is_cached() {
         let outcome = machine.program().with("AWS_MAX_ATTEMPTS", "1").run(&["get"], ecr());
         assert_eq!(outcome.status, Some(1), "{fault:?}: {outcome:?}");
         assert_eq!(outcome.stdout.lines().count(), 1, "{fault:?}: one line for Docker: {outcome:?}");
-        assert!(outcome.stdout.contains(ACCOUNT) && outcome.stdout.contains(REGION), "{fault:?}: {outcome:?}");
+        assert!(outcome.stdout.contains(ACCOUNT), "{fault:?}: {outcome:?}");
         assert!(!outcome.stdout.contains("not found in native"), "{fault:?}: never the sentence");
         assert!(outcome.stderr.contains(words), "{fault:?}: {}", outcome.stderr);
         assert!(outcome.stderr.contains("  hint: "), "{fault:?}: {}", outcome.stderr);

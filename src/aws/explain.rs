@@ -138,7 +138,10 @@ impl Scene<'_> {
                 format!("{} asks for a FIPS endpoint, but another one is set", self.registry.host)
             }
             Trouble::Profile => format!("{asker} has no usable credentials"),
-            Trouble::Garbage => format!("AWS gave no usable answer for {}", self.asked()),
+            Trouble::Garbage => match step {
+                Step::Role => format!("AWS gave no usable answer to assume {}", self.role()),
+                Step::Credentials | Step::Token => format!("AWS gave no usable answer for {}", self.asked()),
+            },
             Trouble::Failed => match step {
                 Step::Credentials => format!("cannot get credentials from {asker}"),
                 Step::Role => format!("cannot assume {}", self.role()),

@@ -4,10 +4,10 @@ use super::{
     bus::{Bus, Deadline},
     fault,
     message::{Call, Reply},
-    session::{Offer, Open, Session},
+    session::{Offer, Open},
     wire::{Malformed, Reader, Writer},
 };
-use crate::keychain::{Entry, Fault, FaultKind, Key, Label, SERVICE};
+use crate::keychain::{Entry, Fault, FaultKind, Key, Label, SERVICE, Session};
 
 const DESTINATION: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
