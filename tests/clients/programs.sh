@@ -15,7 +15,7 @@ dbus-send dbus-bin
 docker-credential-secretservice golang-docker-credential-helpers
 secret-tool libsecret-tools
 jq jq
-openssl openssl
+update-ca-certificates ca-certificates
 unshare util-linux
 "
 
