@@ -8,6 +8,10 @@ pub mod keychain;
 pub mod registry;
 pub mod token;
 
+// The commands for people.
+pub mod cli;
+pub mod setup;
+
 // What all of them use.
 pub mod config;
 pub mod environment;

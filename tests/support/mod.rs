@@ -5,9 +5,13 @@ pub mod aws;
 #[cfg(target_os = "linux")]
 pub mod bus;
 pub mod client;
+#[cfg(target_os = "linux")]
+pub mod machine;
 pub mod program;
 pub mod proxy;
 pub mod registry;
 pub mod sigv4;
+#[cfg(target_os = "linux")]
+pub mod terminal;
 pub mod tls;
 pub mod world;
