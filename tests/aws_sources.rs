@@ -171,7 +171,8 @@ fn instance(machine: &Machine, program: Program) -> Program {
 
 #[track_caller]
 fn refused(outcome: &Outcome, what: &str, cause: &str, hint: &str, why: &str) {
-    assert_eq!((outcome.status, outcome.stdout.trim_end()), (Some(1), what), "{why}: {}", outcome.stderr);
+    let what = format!("no token for {HOST}: {what}");
+    assert_eq!((outcome.status, outcome.stdout.trim_end()), (Some(1), what.as_str()), "{why}: {}", outcome.stderr);
     let expected = format!("docker-credential-ecr-rs: error: {what}\n");
     assert!(outcome.stderr.starts_with(&expected), "{why}: {}", outcome.stderr);
     assert!(outcome.stderr.ends_with(&format!("  hint: {hint}\n")), "{why}: {}", outcome.stderr);

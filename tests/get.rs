@@ -232,7 +232,7 @@ fn homes_of_all_sorts_still_get_a_token() {
     fs::set_permissions(&read_only, fs::Permissions::from_mode(0o500)).unwrap();
     for (program, why) in [
         (machine.program().with("HOME", &read_only), "read-only"),
-        (machine.program().with("HOME", "/nonexistent"), "missing"),
+        (machine.program().with("HOME", machine.home.path().join("missing")), "missing"),
         (machine.program().with("HOME", "/dev/null"), "not a folder"),
         (machine.program().without("HOME"), "no HOME at all"),
         (machine.program().with("XDG_CACHE_HOME", "/dev/null/x"), "a cache folder that cannot be"),

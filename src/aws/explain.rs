@@ -34,7 +34,7 @@ impl Scene<'_> {
     pub(super) fn hopeless(&self) -> Result<(), Failure> {
         let (what, hint) = match &self.identity.source {
             Source::None => (
-                format!("no AWS credentials for {}", self.registry.host),
+                "this machine has no AWS credentials".into(),
                 "run `aws configure sso` or `aws configure`, or set AWS_PROFILE to a profile that has credentials"
                     .into(),
             ),

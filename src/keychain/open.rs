@@ -68,7 +68,7 @@ fn native(_: &Environment, _: &Config) -> Box<dyn Keychain> {
 
 #[cfg(target_os = "linux")]
 fn keyutils() -> Box<dyn Keychain> {
-    Box::new(NoStore)
+    Box::new(super::keyutils::Keyutils::new())
 }
 
 /// The kernel's key store is Linux's alone: elsewhere its choice keeps nothing.

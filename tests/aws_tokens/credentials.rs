@@ -21,7 +21,7 @@ fn what_no_call_can_help_with_is_refused_at_once() {
     check(
         mint(HOST, &nobody),
         FailureKind::NoCredentials,
-        &format!("no AWS credentials for {HOST}"),
+        "this machine has no AWS credentials",
         "run `aws configure sso` or `aws configure`, or set AWS_PROFILE to a profile that has credentials",
         "no credentials at all",
     );
