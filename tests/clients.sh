@@ -24,6 +24,7 @@ root=$PWD
 . tests/clients/containers.sh
 . tests/clients/oci.sh
 . tests/clients/accounts.sh
+. tests/clients/setup.sh
 
 # The outer half: programs, the built binary, a folder; then this script again inside the namespaces.
 outer() {
@@ -73,6 +74,7 @@ inside() {
     containers_cases
     oci_cases
     accounts_cases
+    setup_cases
     stop_dockerd
     report
 }

@@ -19,15 +19,16 @@ step() {
 
 seconds_since() { awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%5.1f s", to - from }'; }
 
-# check CALLS NAME FUNCTION: runs FUNCTION, which must succeed with every command in it, without a prompt, and ask
+# check CALLS NAME FUNCTION...: runs FUNCTION, which must succeed with every command in it, without a prompt, and ask
 # AWS for CALLS tokens. Prints one line; a failure also prints what the client was asked and what it said.
 check() {
     local expected=$1 name=$2 log=$world/case.log before=$EPOCHREALTIME calls_before calls status watchdog
+    shift 2
     calls_before=$(token_calls)
     set -m # each case is a process group of its own, so that it can be ended whole
     (
         set -eux
-        "$3"
+        "$@"
     ) >"$log" 2>&1 </dev/null &
     local case=$!
     (sleep "$patience" && kill -- "-$case") &
