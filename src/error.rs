@@ -45,8 +45,13 @@ pub enum Error {
         /// Why.
         cause: IdentityError,
     },
-    /// AWS gave no token.
-    Aws(Failure),
+    /// AWS gave no token for a registry.
+    Aws {
+        /// The registry's host.
+        host: String,
+        /// Why.
+        failure: Failure,
+    },
     /// `config.toml` cannot be used.
     Config(ConfigError),
     /// The arguments were none that we know; the text is what Docker's own helpers print.
@@ -66,7 +71,7 @@ impl fmt::Display for Error {
             Error::Input { what } => write!(f, "cannot read standard input: {what}"),
             Error::Keychain { doing, fault } => write!(f, "cannot {doing}: {fault}"),
             Error::Identity { host, cause } => write!(f, "no AWS identity for {host}: {cause}"),
-            Error::Aws(failure) => write!(f, "{failure}"),
+            Error::Aws { host, failure } => write!(f, "no token for {host}: {failure}"),
             Error::Config(err) => write!(f, "{err}"),
             Error::Usage(text) => f.write_str(text),
             Error::Output(err) => write!(f, "cannot write the answer: {err}"),
@@ -94,7 +99,7 @@ impl Error {
             Error::Keychain { fault: Fault { kind: FaultKind::Refused, .. }, .. } => None,
             Error::Keychain { fault, .. } => Some(fault.hint().into()),
             Error::Identity { cause, .. } => Some(cause.hint()),
-            Error::Aws(failure) => failure.hint.clone(),
+            Error::Aws { failure, .. } => failure.hint.clone(),
             Error::Config(err) => Some(err.hint.clone()),
             Error::NotFound | Error::MissingServerUrl | Error::MissingUsername | Error::Usage(_) | Error::Output(_) => {
                 None
@@ -103,8 +108,8 @@ impl Error {
     }
 
     /// The causes below the first line, outermost first.
-    fn causes(&self) -> Vec<String> {
-        if let Error::Aws(failure) = self {
+    pub fn causes(&self) -> Vec<String> {
+        if let Error::Aws { failure, .. } = self {
             return failure.causes.clone();
         }
         let mut causes = Vec::new();
@@ -123,7 +128,7 @@ impl Error {
             Error::Input { .. }
             | Error::Keychain { .. }
             | Error::Identity { .. }
-            | Error::Aws(_)
+            | Error::Aws { .. }
             | Error::Config(_)
             | Error::Output(_) => false,
         }

@@ -9,8 +9,11 @@ pub mod registry;
 pub mod token;
 
 // From a tag to a signature beside the image.
-pub mod cli;
 pub mod sign;
+
+// The commands for people.
+pub mod cli;
+pub mod setup;
 
 // What all of them use.
 pub mod config;

@@ -3,13 +3,14 @@
 
 use std::{
     env,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
     time::SystemTime,
 };
 
 use ecr_rs::{
     aws::{Aws, Settings},
+    cli::{self, Machine, Terminals},
     config::Config,
     docker::{self, Verb},
     environment::Environment,
@@ -23,7 +24,13 @@ use ecr_rs::{
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let (mut stdout, mut stderr) = (io::stdout().lock(), io::stderr().lock());
-    match run(&arguments, &mut stdout, &mut stderr) {
+    // A verb comes first: Docker waits for it, and it needs no clap.
+    let outcome = match Verb::parse(&arguments) {
+        Ok(verb) => speak(verb, &mut stdout, &mut stderr),
+        Err(_) if cli::claims(&arguments) => return cli::run(&arguments, machine(), &mut stdout, &mut stderr),
+        Err(usage) => Err(usage),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             error::report(&err, &mut stdout, &mut stderr);
@@ -32,8 +39,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &[String], stdout: &mut dyn Write, stderr: &mut dyn Write) -> Result<(), Error> {
-    let verb = Verb::parse(arguments)?;
+/// One verb of Docker's protocol.
+fn speak(verb: Verb, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Result<(), Error> {
     let environment = environment();
     let config = Config::load(&environment).map_err(Error::Config)?;
     let journal = Journal::new(stderr, environment.text("ECR_RS_LOG").is_some());
@@ -51,6 +58,17 @@ fn run(arguments: &[String], stdout: &mut dyn Write, stderr: &mut dyn Write) -> 
     docker::run(verb, &world, &mut io::stdin().lock(), stdout)
 }
 
+/// What a command for people works with.
+fn machine() -> Machine {
+    Machine {
+        environment: environment(),
+        instance: identity::is_ec2,
+        now: SystemTime::now(),
+        executable: env::current_exe().ok(),
+        terminals: Terminals { stdout: io::stdout().is_terminal(), stderr: io::stderr().is_terminal() },
+    }
+}
+
 fn environment() -> Environment {
     Environment {
         variable: Box::new(|name| env::var_os(name)),
@@ -58,6 +76,6 @@ fn environment() -> Environment {
         config_folder: dirs::config_dir(),
         cache_folder: dirs::cache_dir(),
         temporary_folder: env::temp_dir(),
-        interactive: false, // Docker is at the other end of stdin, also when a person started it
+        interactive: false, // Docker is at the other end of stdin; and a person's command tells what Docker would see
     }
 }

@@ -16,35 +16,11 @@ use std::{
 
 use support::{
     aws::faults::Fault,
-    bus::{FakeBus, Knob},
-    program::{Outcome, Program, finish},
-    world::{ACCOUNT, Loopback, OTHER_ACCOUNT, REGION, ROLE},
+    bus::Knob,
+    machine::Machine,
+    program::{Outcome, finish},
+    world::{ACCOUNT, REGION, ROLE},
 };
-
-/// A machine with a home folder, a keychain, and AWS at the end of its endpoint URLs.
-struct Machine {
-    home: tempfile::TempDir,
-    bus: FakeBus,
-    aws: Loopback,
-}
-
-impl Machine {
-    fn new() -> Machine {
-        Machine { home: tempfile::tempdir().unwrap(), bus: FakeBus::start(), aws: Loopback::start() }
-    }
-
-    fn program(&self) -> Program {
-        let program = Program::at(env!("CARGO_BIN_EXE_docker-credential-ecr-rs"), self.home.path())
-            .with("DBUS_SESSION_BUS_ADDRESS", self.bus.address())
-            .with("TMPDIR", self.home.path());
-        self.aws.endpoint_variables().into_iter().fold(program, |program, (name, value)| program.with(name, value))
-    }
-
-    /// How often AWS was asked for a token.
-    fn minted(&self) -> usize {
-        self.aws.count("GetAuthorizationToken")
-    }
-}
 
 fn ecr() -> String {
     format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com")
@@ -177,13 +153,13 @@ fn a_keychain_that_fails_costs_one_call_and_one_line() {
         (Knob::Locked, "is locked"),
         (Knob::LockedAndBlind, "is locked"),
         (Knob::Refuses, "refused"),
-        (Knob::Mute, "did not answer within 3 s"),
-        (Knob::Silent, "did not answer within 3 s"),
+        (Knob::Mute, "did not answer in time"),
+        (Knob::Silent, "did not answer in time"),
         (Knob::Closes, "Secret Service"),
         (Knob::HalfMessage, "Secret Service"),
         (Knob::Garbage, "answered nonsense"),
         (Knob::HugeLength, "answered nonsense"),
-        (Knob::Flood, "did not answer within 3 s"),
+        (Knob::Flood, "did not answer in time"),
     ];
     // Side by side, because some of them last until a bound is reached.
     thread::scope(|scope| {
@@ -232,9 +208,10 @@ fn homes_of_all_sorts_still_get_a_token() {
     fs::set_permissions(&read_only, fs::Permissions::from_mode(0o500)).unwrap();
     for (program, why) in [
         (machine.program().with("HOME", &read_only), "read-only"),
-        (machine.program().with("HOME", "/nonexistent"), "missing"),
+        (machine.program().with("HOME", machine.home.path().join("missing")), "missing"),
         (machine.program().with("HOME", "/dev/null"), "not a folder"),
-        (machine.program().without("HOME"), "no HOME at all"),
+        // Its caches stay in the test's folder: the password database knows another home.
+        (machine.program().without("HOME").with("XDG_CACHE_HOME", machine.home.path()), "no HOME at all"),
         (machine.program().with("XDG_CACHE_HOME", "/dev/null/x"), "a cache folder that cannot be"),
     ] {
         machine.program().run(&["erase"], ecr());
@@ -267,7 +244,7 @@ fn no_bad_answer_of_aws_is_cached() {
         (Fault::Cut, ""),
         (Fault::Without("authorizationToken"), ""),
         (Fault::Without("expiresAt"), ""),
-        (Fault::OtherAccount, OTHER_ACCOUNT),
+        (Fault::OtherAccount, "999999999999"),
         (Fault::ExpiredToken, "clock"),
         (Fault::ClockSkew, "clock"),
         (Fault::UnknownKey, ""),
@@ -278,7 +255,7 @@ fn no_bad_answer_of_aws_is_cached() {
         let outcome = machine.program().with("AWS_MAX_ATTEMPTS", "1").run(&["get"], ecr());
         assert_eq!(outcome.status, Some(1), "{fault:?}: {outcome:?}");
         assert_eq!(outcome.stdout.lines().count(), 1, "{fault:?}: one line for Docker: {outcome:?}");
-        assert!(outcome.stdout.contains(ACCOUNT) && outcome.stdout.contains(REGION), "{fault:?}: {outcome:?}");
+        assert!(outcome.stdout.contains(ACCOUNT), "{fault:?}: {outcome:?}");
         assert!(!outcome.stdout.contains("not found in native"), "{fault:?}: never the sentence");
         assert!(outcome.stderr.contains(words), "{fault:?}: {}", outcome.stderr);
         assert!(outcome.stderr.contains("  hint: "), "{fault:?}: {}", outcome.stderr);
@@ -297,10 +274,7 @@ fn hosts_reach_their_own_endpoint() {
         ("public.ecr.aws".into(), "api.ecr-public.us-east-1.amazonaws.com:443", "ECR Public"),
     ] {
         let machine = Machine::new();
-        let program = Program::at(env!("CARGO_BIN_EXE_docker-credential-ecr-rs"), machine.home.path())
-            .with("DBUS_SESSION_BUS_ADDRESS", machine.bus.address());
-        let program =
-            machine.aws.proxy_variables().into_iter().fold(program, |program, (name, value)| program.with(name, value));
+        let program = machine.program_with(machine.aws.proxy_variables());
         assert!(!password(&program.run(&["get"], &host)).is_empty(), "{why}");
         assert!(
             machine.aws.tunnels().iter().any(|tunnel| tunnel.ends_with(endpoint)),

@@ -85,7 +85,7 @@ const RULE: &str = "[[registry]]\nmatch = \"111122223333.*\"\nprofile = \"prod\"
 const AUTO: &str = "[defaults]\nprofile = \"auto\"\n";
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKIA1"), ("AWS_SECRET_ACCESS_KEY", "canary")];
 const NO_FILES: [(&str, &str); 2] =
-    [("AWS_CONFIG_FILE", "/nonexistent"), ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")];
+    [("AWS_CONFIG_FILE", "/dev/null/none"), ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null/none")];
 
 #[test]
 fn the_first_rule_that_applies_wins() {

@@ -45,22 +45,31 @@ fn forget(keychain: &dyn Keychain, key: &Key) {
     keychain.remove(key).unwrap_or_else(|fault| panic!("remove {key:?}: {fault}"));
 }
 
+/// The longest secret that the contract speaks of, in bytes.
+const LONGEST: usize = 16 * 1024;
+
 /// Every case of the contract on one empty keychain, which is empty again at the end.
 fn keeps_the_contract(keychain: &dyn Keychain) {
+    keeps_the_contract_up_to(LONGEST, keychain);
+}
+
+/// The same for a machine that gives a store less room.
+fn keeps_the_contract_up_to(longest: usize, keychain: &dyn Keychain) {
     let hub = login("https://index.docker.io/v1/", "someone");
     assert_eq!(get(keychain, &hub.key()), None, "none is a value, not a fault");
     forget(keychain, &hub.key()); // of nothing
     assert_eq!(listed(keychain), [], "an empty keychain");
 
-    let long = "0123456789abcdef".repeat(1024);
+    let long = "0123456789abcdef".repeat(LONGEST / 16);
+    let up_to = |length: usize| long[..length.min(longest)].to_owned();
     let entries = [
         (hub.clone(), "dckr_pat_1".to_owned(), "an ordinary login"),
-        (login("https://index.docker.io/v1/access-token", "someone"), long[..5000].into(), "a web login's token"),
+        (login("https://index.docker.io/v1/access-token", "someone"), up_to(5000), "a web login's token"),
         (login("ghcr.io", "<token>"), "t".into(), "an identity token"),
         (login("r.example:5000", ""), String::new(), "an empty name and an empty secret"),
         (login("ünï.example", "naïve \"q\"\n名"), "pä\"ß\\wörd\r\n\t😀".into(), "unicode, quotes and newlines"),
-        (token("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "f00d", 1), long[..2714].into(), "an ECR token"),
-        (token("public.ecr.aws", "f00d", u64::MAX), long.clone(), "ECR Public has no account; 16 KiB"),
+        (token("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "f00d", 1), up_to(2714), "an ECR token"),
+        (token("public.ecr.aws", "f00d", u64::MAX), up_to(LONGEST), "ECR Public has no account; 16 KiB"),
     ];
     for (label, secret, why) in &entries {
         put(keychain, label, secret);
@@ -117,9 +126,13 @@ fn memory() {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use ecr_rs::keychain::linux::{SecretService, Session};
+    use ecr_rs::keychain::{
+        FaultKind, Keychain,
+        keyutils::Keyutils,
+        linux::{SecretService, Session},
+    };
 
-    use super::{keeps_the_contract, support::bus::FakeBus};
+    use super::{LONGEST, keeps_the_contract, keeps_the_contract_up_to, support::bus::FakeBus};
 
     #[test]
     fn secret_service() {
@@ -142,5 +155,22 @@ mod linux {
         for session in [Session::Plain, Session::Dh] {
             keeps_the_contract(&SecretService::new(Some(&bus), None, session, true));
         }
+    }
+
+    #[test]
+    fn kernel_keyring() {
+        // Apart from the user's own entries, and from those of another run.
+        let keychain = Keyutils::for_service(&format!("docker-credential-ecr-rs-test-{}", std::process::id()));
+        match keychain.list() {
+            Ok(labels) => assert_eq!(labels, []),
+            Err(fault) => {
+                println!("no kernel keys on this machine: {fault}");
+                assert_eq!(fault.kind, FaultKind::Absent, "{fault}");
+                return;
+            }
+        }
+        // An ordinary user has 20,000 bytes for all keys, and deleted ones count for a moment.
+        let root = rustix::process::getuid().is_root();
+        keeps_the_contract_up_to(if root { LONGEST } else { 512 }, &keychain);
     }
 }

@@ -101,7 +101,7 @@ fn a_machine_without_keychain_and_credentials_says_what_is_missing() {
         &format!("docker-credential-ecr-rs: error: {line}\n{hint}"),
         "never \"not found\"",
     );
-    let line = format!("no AWS credentials for {ECR}");
+    let line = format!("no token for {ECR}: this machine has no AWS credentials");
     let hint =
         "  hint: run `aws configure sso` or `aws configure`, or set AWS_PROFILE to a profile that has credentials\n";
     check(

@@ -82,11 +82,11 @@ fn a_bus_or_service_that_is_not_well() {
             (Knob::Flood, all(Silent), "waiting", "signals are no progress"),
         ] {
             for ((name, call), expected) in CALLS.into_iter().zip(expected) {
+                let why = format!("{name}: {why} ({knob:?})");
+                let bus = FakeBus::start();
+                bus.add("not ours", &[("service", "other"), ("server", "ghcr.io")], b"x");
+                client(&bus).put(&entry()).expect("the service is well so far");
                 scope.spawn(move || {
-                    let why = format!("{name}: {why} ({knob:?})");
-                    let bus = FakeBus::start();
-                    bus.add("not ours", &[("service", "other"), ("server", "ghcr.io")], b"x");
-                    client(&bus).put(&entry()).expect("the service is well so far");
                     let before = bus.items();
                     bus.set(knob);
                     check(call(&client(&bus)).as_ref(), expected, words, &why);

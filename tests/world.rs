@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_ecr::{
     Client,
@@ -207,4 +209,68 @@ fn people_renew_their_sessions() {
         .expect("an answer");
     let answer: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
     assert_eq!(portal(answer["accessToken"].as_str().expect("a token")).status, 200);
+}
+
+#[tokio::test]
+async fn tokens_have_the_length_and_life_that_are_set() {
+    let world = Loopback::start();
+    let client = ecr(&world, ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+    let ask = async || {
+        let output = client.get_authorization_token().send().await.expect("a token");
+        let data = output.authorization_data()[0].clone();
+        let token = STANDARD.decode(data.authorization_token().expect("a token")).expect("base64");
+        let password = String::from_utf8(token).expect("text").split_off("AWS:".len());
+        (password, data.expires_at().expect("an end").secs())
+    };
+    for length in [1900, 2716, 5000] {
+        world.tokens.set_length(length);
+        let (password, end) = ask().await;
+        let content: serde_json::Value =
+            serde_json::from_slice(&STANDARD.decode(&password).expect("base64")).expect("JSON");
+        assert_eq!((password.len(), content["expiration"].as_i64()), (length, Some(end)));
+    }
+    world.tokens.set_life(Duration::ZERO);
+    assert!(world.tokens.valid(&ask().await.0).is_none(), "a token without life");
+}
+
+#[test]
+fn the_public_gallery_is_in_one_region_and_has_faults_of_its_own() {
+    let world = Loopback::start();
+    world.faults.always("ecr-public:GetAuthorizationToken", Fault::Throttled);
+    for (target, throttled, why) in [
+        ("SpencerFrontendService.GetAuthorizationToken", true, "the fault"),
+        ("AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken", false, "no signature, and no fault"),
+    ] {
+        let answer =
+            ask(&world, "api.ecr-public.us-east-1.amazonaws.com", "POST /", &[("X-Amz-Target", target)], b"{}");
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.text().contains("ThrottlingException"), throttled, "{why}: {}", answer.text());
+    }
+    assert_eq!(world.count("ecr-public:GetAuthorizationToken"), 1);
+    assert_eq!(world.count("GetAuthorizationToken"), 2);
+}
+
+#[test]
+fn a_signature_holds_for_what_was_signed_only() {
+    let world = Loopback::start();
+    let host = "api.ecr.eu-west-1.amazonaws.com";
+    let target = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken";
+    let scope = |service: &str| {
+        format!(
+            "AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/20200101/eu-west-1/{service}/aws4_request, \
+             SignedHeaders=host;x-amz-date, Signature=00"
+        )
+    };
+    let now = chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string();
+    for (authorization, date, code, why) in [
+        (String::new(), &*now, "MissingAuthenticationTokenException", "no signature"),
+        ("AWS4-HMAC-SHA256 Credential=x".into(), &now, "IncompleteSignatureException", "half a header"),
+        (scope("sts"), &now, "InvalidSignatureException", "signed for another service"),
+        (scope("ecr"), "20200101T000000Z", "InvalidSignatureException", "signed long ago"),
+        (scope("ecr"), &now, "InvalidSignatureException", "a signature that is made up"),
+    ] {
+        let headers = [("X-Amz-Target", target), ("Authorization", authorization.as_str()), ("X-Amz-Date", date)];
+        let answer = ask(&world, host, "POST /", &headers, b"{}").expect("an answer");
+        assert!(answer.status == 400 && answer.text().contains(code), "{why}: {}", answer.text());
+    }
 }

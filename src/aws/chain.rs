@@ -120,7 +120,10 @@ fn clean(text: &str) -> String {
         text = text.replacen(from, to, 1).trim_end_matches('.').to_owned();
     }
     let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
-    let words = words.into_iter().filter(|word| !word.is_empty()).map(without_user);
+    let words = words.into_iter().filter(|word| !word.is_empty()).map(|word| match word.contains("://") {
+        true => without_user(word),
+        false => word.to_owned(),
+    });
     let mut line = words.collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = line.char_indices().nth(LINE) {
         line.truncate(end);
@@ -129,15 +132,13 @@ fn clean(text: &str) -> String {
     line
 }
 
-/// A URL without user and password, which proxies' URLs may hold. Other text stays.
-pub(super) fn without_user(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return text.into();
-    };
+/// A URL, with or without scheme, without user and password, which proxies' URLs may hold.
+pub(super) fn without_user(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, _)| url.split_at(scheme.len() + 3));
     let end = rest.find('/').unwrap_or(rest.len());
     match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => text.into(),
+        Some(at) => format!("{scheme}{}", &rest[at + 1..]),
+        None => url.into(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 #[expect(deprecated, reason = "the replacement is in a crate of the SDK's inside")]
 use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
 use aws_config::{
-    BehaviorVersion, ConfigLoader, Region,
+    BehaviorVersion, Region,
     ecs::EcsCredentialsProvider,
     environment::EnvironmentVariableCredentialsProvider,
     identity::IdentityCache,
@@ -25,7 +25,10 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::{SdkConfig, sdk_ua_metadata::FrameworkMetadata};
 
 use super::http::{Bounds, Client};
-use crate::identity::{Identity, Profile, Role, Source};
+use crate::{
+    identity::{Identity, Profile, Role, Source},
+    registry::Registry,
+};
 
 /// Bound of one metadata request. It is answered on the machine itself or not at all.
 const METADATA: Duration = Duration::from_secs(1);
@@ -35,51 +38,63 @@ const METADATA_ATTEMPTS: u32 = 2;
 
 /// What every call shares: client, bounds, tries, and the endpoint settings of environment and profile.
 pub(super) struct Setup<'a> {
-    /// Whose calls they are.
-    pub(super) identity: &'a Identity,
-    /// The HTTP client.
-    pub(super) client: &'a Client,
-    /// The longest that anything may take.
-    pub(super) bounds: Bounds,
-    /// Tries and their mode. Explicit, because the SDK panics on an `AWS_RETRY_MODE` that it does not know.
-    pub(super) retry: RetryConfig,
+    identity: &'a Identity,
+    client: &'a Client,
+    bounds: Bounds,
+    retry: RetryConfig,
+    config: SdkConfig,
 }
 
-impl Setup<'_> {
-    /// The configuration of a client in a region, without credentials.
+impl<'a> Setup<'a> {
+    /// Reads what the SDK reads of environment and profile: `AWS_ENDPOINT_URL…`,
+    /// `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT` and their keys.
     ///
-    /// The SDK reads `AWS_ENDPOINT_URL…`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`
-    /// and their keys in the profile. The region is given, so it never asks the metadata service for one.
-    pub(super) async fn config(&self, region: &str, adjust: impl FnOnce(ConfigLoader) -> ConfigLoader) -> SdkConfig {
+    /// The region is given, so that it never asks the metadata service for one, and so is the
+    /// retry mode, because it panics on an `AWS_RETRY_MODE` that it does not know.
+    pub(super) async fn read(identity: &'a Identity, client: &'a Client, bounds: Bounds, attempts: u32) -> Setup<'a> {
+        let retry = RetryConfig::standard().with_max_attempts(attempts);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(region.to_owned()))
-            .http_client(self.client.clone())
+            .region(Region::new(identity.region.clone()))
+            .http_client(client.clone())
             .sleep_impl(TokioSleep::new())
-            .timeout_config(self.bounds.of_call())
-            .retry_config(self.retry.clone())
+            .timeout_config(bounds.of_try())
+            .retry_config(retry.clone())
             .identity_cache(IdentityCache::no_cache())
             .no_credentials();
         if let Ok(this) = FrameworkMetadata::new(env!("CARGO_PKG_NAME"), Some(env!("CARGO_PKG_VERSION"))) {
             loader = loader.framework_metadata(this);
         }
-        if let Source::Profile(profile) = &self.identity.source {
+        if let Source::Profile(profile) = &identity.source {
             loader = loader.profile_name(&profile.name).profile_files(files(profile));
         }
-        adjust(loader).load().await
+        Setup { identity, client, bounds, retry, config: loader.load().await }
+    }
+
+    /// The configuration of a client that mints the registry's tokens, without credentials.
+    ///
+    /// A FIPS or dual-stack host wants its own endpoint; for the others environment and profile decide.
+    pub(super) fn config(&self, registry: &Registry) -> SdkConfig {
+        let mut builder = self.config.to_builder().region(Region::new(registry.region.clone()));
+        if registry.fips {
+            builder = builder.use_fips(true);
+        }
+        if registry.dual_stack {
+            builder = builder.use_dual_stack(true);
+        }
+        builder.build()
     }
 
     /// The credentials of the identity's source, without its role.
     pub(super) async fn base(&self) -> Result<Credentials, CredentialsError> {
-        let shared = self.config(&self.identity.region, |loader| loader).await;
         let setup = ProviderConfig::without_region()
             .with_behavior_version(Some(BehaviorVersion::latest()))
             .with_region(Some(Region::new(self.identity.region.clone())))
             .with_http_client(self.client.clone())
             .with_sleep_impl(TokioSleep::new())
-            .with_timeout_config(self.bounds.of_call())
+            .with_timeout_config(self.bounds.of_try())
             .with_retry_config(self.retry.clone())
-            .with_use_fips(shared.use_fips())
-            .with_use_dual_stack(shared.use_dual_stack());
+            .with_use_fips(self.config.use_fips())
+            .with_use_dual_stack(self.config.use_dual_stack());
         match &self.identity.source {
             Source::Environment { .. } => EnvironmentVariableCredentialsProvider::new().provide_credentials().await,
             Source::Profile(profile) => {
@@ -113,9 +128,8 @@ impl Setup<'_> {
 
     /// The credentials of the role that our configuration assumes.
     pub(super) async fn assume(&self, role: &Role, base: Credentials) -> Result<Credentials, CredentialsError> {
-        let shared = self.config(&self.identity.region, |loader| loader).await;
         let mut builder = AssumeRoleProvider::builder(&role.arn)
-            .configure(&shared)
+            .configure(&self.config)
             .session_name(role.session_name.as_deref().unwrap_or(env!("CARGO_PKG_NAME")));
         if let Some(id) = &role.external_id {
             builder = builder.external_id(id);

@@ -34,7 +34,7 @@ impl Scene<'_> {
     pub(super) fn hopeless(&self) -> Result<(), Failure> {
         let (what, hint) = match &self.identity.source {
             Source::None => (
-                format!("no AWS credentials for {}", self.registry.host),
+                "this machine has no AWS credentials".into(),
                 "run `aws configure sso` or `aws configure`, or set AWS_PROFILE to a profile that has credentials"
                     .into(),
             ),
@@ -109,7 +109,7 @@ impl Scene<'_> {
         Failure {
             kind: trouble.kind(step),
             what: self.what(step, trouble, host.unwrap_or("AWS")),
-            hint: self.hint(step, trouble, &chain),
+            hint: Some(self.hint(step, trouble, &chain)),
             causes: chain.lines,
         }
     }
@@ -121,7 +121,7 @@ impl Scene<'_> {
             Trouble::SessionMissing => format!("{asker} has no session on this machine"),
             Trouble::Process => format!("the credential_process of {asker} failed"),
             Trouble::TokenFile => "the web identity token cannot be used".into(),
-            Trouble::Container => format!("the container's credential endpoint gave no credentials to {asker}"),
+            Trouble::Container => "the container's credential endpoint gave no credentials".into(),
             Trouble::Metadata => "the instance metadata service gave no credentials".into(),
             Trouble::Denied => match step {
                 Step::Credentials => format!("AWS refused credentials to {asker}"),
@@ -138,7 +138,10 @@ impl Scene<'_> {
                 format!("{} asks for a FIPS endpoint, but another one is set", self.registry.host)
             }
             Trouble::Profile => format!("{asker} has no usable credentials"),
-            Trouble::Garbage => format!("AWS gave no usable answer for {}", self.asked()),
+            Trouble::Garbage => match step {
+                Step::Role => format!("AWS gave no usable answer to assume {}", self.role()),
+                Step::Credentials | Step::Token => format!("AWS gave no usable answer for {}", self.asked()),
+            },
             Trouble::Failed => match step {
                 Step::Credentials => format!("cannot get credentials from {asker}"),
                 Step::Role => format!("cannot assume {}", self.role()),
@@ -155,9 +158,9 @@ impl Scene<'_> {
         }
     }
 
-    fn hint(&self, step: Step, trouble: Trouble, chain: &Chain) -> Option<String> {
-        Some(match trouble {
-            Trouble::SessionEnded | Trouble::SessionMissing => self.login()?,
+    fn hint(&self, step: Step, trouble: Trouble, chain: &Chain) -> String {
+        match trouble {
+            Trouble::SessionEnded | Trouble::SessionMissing => self.login().unwrap_or_else(|| self.compare()),
             Trouble::Process => "run the command of credential_process by hand to see what it says".into(),
             Trouble::TokenFile => {
                 "check the file that AWS_WEB_IDENTITY_TOKEN_FILE (or the profile) names and the role's trust policy".into()
@@ -178,7 +181,7 @@ impl Scene<'_> {
             Trouble::FipsWithEndpoint => {
                 "unset AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECR and endpoint_url, or use the registry's host without -fips".into()
             }
-            Trouble::Profile => format!("check the profile in {}", self.files()?),
+            Trouble::Profile => format!("check the profile in {}", self.files()),
             Trouble::Name | Trouble::Refused | Trouble::Timeout | Trouble::Cut => self.network_hint(),
             Trouble::Proxy => format!("check the proxy {} and NO_PROXY", self.proxy.unwrap_or("that HTTPS_PROXY names")),
             Trouble::Untrusted => {
@@ -186,8 +189,8 @@ impl Scene<'_> {
             }
             Trouble::Certificate => "check this machine's clock, the endpoint and the proxy".into(),
             Trouble::Garbage => "check that no proxy or endpoint_url answers in place of AWS".into(),
-            Trouble::Failed => return None,
-        })
+            Trouble::Failed => self.compare(),
+        }
     }
 
     /// What must be allowed, to whom. AWS's message names them:
@@ -256,10 +259,19 @@ impl Scene<'_> {
         })
     }
 
-    fn files(&self) -> Option<String> {
-        let Source::Profile(profile) = &self.identity.source else { return None };
+    /// The way to see whether the trouble is ours.
+    fn compare(&self) -> String {
+        let profile = match &self.identity.source {
+            Source::Profile(profile) => format!(" --profile {}", profile.name),
+            _ => String::new(),
+        };
+        format!("run `aws sts get-caller-identity{profile}` to see whether the AWS CLI has the same trouble")
+    }
+
+    fn files(&self) -> String {
+        let Source::Profile(profile) = &self.identity.source else { return "~/.aws/config".into() };
         let files = profile.files.iter().filter(|file| file.is_file()).map(|file| file.display().to_string());
-        Some(files.collect::<Vec<_>>().join(" and "))
+        files.collect::<Vec<_>>().join(" and ")
     }
 
     fn network_hint(&self) -> String {

@@ -2,8 +2,6 @@
 
 use std::{cell::Cell, path::PathBuf, time::SystemTime};
 
-use aws_config::retry::RetryConfig;
-
 use crate::{environment::Environment, identity::Identity, registry::Registry, token::Token};
 
 mod chain;
@@ -76,26 +74,14 @@ impl Aws {
         let explain =
             |step, err: &(dyn std::error::Error + 'static)| scene.explain(step, client.asked().as_deref(), err);
         let attempts = self.settings.max_attempts.filter(|attempts| *attempts > 0).unwrap_or(3);
-        let retry = RetryConfig::standard().with_max_attempts(attempts);
-        let setup = Setup { identity, client, bounds: self.settings.bounds, retry };
+        let setup = Setup::read(identity, client, self.settings.bounds, attempts).await;
         let mut credentials = setup.base().await.map_err(|err| explain(Step::Credentials, &err))?;
         if let Some(role) = &identity.role {
             step.set(Step::Role);
             credentials = setup.assume(role, credentials).await.map_err(|err| explain(Step::Role, &err))?;
         }
         step.set(Step::Token);
-        // A FIPS or dual-stack host wants its own endpoint; for the others environment and profile decide.
-        let config = setup.config(&registry.region, |mut loader| {
-            if registry.fips {
-                loader = loader.use_fips(true);
-            }
-            if registry.dual_stack {
-                loader = loader.use_dual_stack(true);
-            }
-            loader
-        });
-        let config = config.await;
-        let answer = ecr::ask(&config, credentials, registry).await;
+        let answer = ecr::ask(&setup.config(registry), credentials, registry).await;
         let answer = answer.map_err(|err| explain(Step::Token, &err))?;
         ecr::check(answer, registry, self.settings.now).map_err(|garbled| scene.garbled(&garbled))
     }

@@ -1,8 +1,8 @@
 //! What signing needs of AWS: a configuration with credentials for AWS Signer, and the HTTP stack
 //! for registries.
 
-use aws_config::retry::RetryConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
 use super::{
@@ -46,19 +46,22 @@ impl Aws {
         let ca_bundle = self.settings.ca_bundle.as_deref().or(identity.ca_bundle.as_deref());
         let client = http::Client::new(ca_bundle).map_err(|err| scene.bad_bundle(&err))?;
         let attempts = self.settings.max_attempts.filter(|attempts| *attempts > 0).unwrap_or(3);
-        let retry = RetryConfig::standard().with_max_attempts(attempts);
-        let setup = Setup { identity, client: &client, bounds: self.settings.bounds, retry };
         let explain =
             |step, err: &(dyn std::error::Error + 'static)| scene.explain(step, client.asked().as_deref(), err);
+        let operation = self.settings.bounds.operation;
         let load = async {
+            let setup = Setup::read(identity, &client, self.settings.bounds, attempts).await;
             let mut credentials = setup.base().await.map_err(|err| explain(Step::Credentials, &err))?;
             if let Some(role) = &identity.role {
                 credentials = setup.assume(role, credentials).await.map_err(|err| explain(Step::Role, &err))?;
             }
-            let config = setup.config(region, |loader| loader).await;
-            Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build())
+            let config = setup.config(&about);
+            // Each call that is made with it is bounded as a whole, retries included.
+            let bounds = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled);
+            let bounds = bounds.into_builder().operation_timeout(operation).build();
+            let builder = config.into_builder().timeout_config(bounds);
+            Ok(builder.credentials_provider(SharedCredentialsProvider::new(credentials)).build())
         };
-        let operation = self.settings.bounds.operation;
         let bounded = tokio::time::timeout(operation, load).await;
         bounded.unwrap_or_else(|_| Err(scene.late(Step::Credentials, client.asked().as_deref(), operation)))
     }

@@ -99,13 +99,17 @@ const CODES: &[(&[&str], Trouble)] = &[
     ),
 ];
 
+/// Words about a session that has ended, which tell more than the code beside them.
+const ENDED: &[&str] = &[
+    "the sso token has expired",
+    "cached login token is expired",
+    "your session has expired",
+    "please reauthenticate",
+];
+
 /// Words of the SDK, hyper and rustls, in lower case; the first row that fits wins.
 const WORDS: &[(&str, Trouble)] = &[
     ("fips and custom endpoint are not supported", Trouble::FipsWithEndpoint),
-    ("the sso token has expired", Trouble::SessionEnded),
-    ("cached login token is expired", Trouble::SessionEnded),
-    ("your session has expired", Trouble::SessionEnded),
-    ("please reauthenticate", Trouble::SessionEnded),
     ("sso/cache", Trouble::SessionMissing),
     ("login/cache", Trouble::SessionMissing),
     ("cached sso token", Trouble::SessionMissing),
@@ -161,10 +165,15 @@ impl Trouble {
                 _ => {}
             }
         }
-        if step == Step::Token && found == Trouble::Failed && chain.code.is_none() { Trouble::Garbage } else { found }
+        // Our own calls fail with a code of AWS or with words of the network; the rest is no answer of AWS.
+        let ours = matches!(step, Step::Token | Step::Role);
+        if ours && found == Trouble::Failed && chain.code.is_none() { Trouble::Garbage } else { found }
     }
 
     fn said(chain: &Chain) -> Trouble {
+        if ENDED.iter().any(|words| chain.says(words)) {
+            return Trouble::SessionEnded;
+        }
         if let Some(code) = &chain.code {
             let row = CODES.iter().find(|(codes, _)| codes.contains(&code.as_str()));
             let skewed = ["Signature expired", "Signature not yet current", "is now earlier than", "is now later than"];

@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     io::{self, BufRead, Write},
+    ops::Deref,
     sync::Arc,
     time::SystemTime,
 };
@@ -35,7 +36,7 @@ pub type Connect<'a> = dyn Fn(String) -> LocalBoxFuture<'a, Result<Signer, Error
 
 /// The tools of the signing commands. The one place below the command line that runs async code.
 pub struct Tools<'a> {
-    runtime: Runtime,
+    runtime: Bounded,
     /// Registries' HTTP stack.
     pub http: Http,
     /// AWS Signer.
@@ -60,7 +61,7 @@ impl<'a> Tools<'a> {
     ) -> Result<Tools<'a>, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|err| Error::new("cannot start the network").cause(err))?;
-        Ok(Tools { runtime, http, connect, login: RefCell::new(login), region, now, terminal })
+        Ok(Tools { runtime: Bounded(Some(runtime)), http, connect, login: RefCell::new(login), region, now, terminal })
     }
 
     /// The tools of this machine: the identity that serves the first image, or the profile's home,
@@ -140,6 +141,25 @@ impl<'a> Tools<'a> {
     /// The time as the formats have it.
     pub fn time(&self) -> DateTime<Utc> {
         self.now.into()
+    }
+}
+
+/// A runtime whose end does not wait: a name lookup runs on a thread that cannot be stopped.
+struct Bounded(Option<Runtime>);
+
+impl Deref for Bounded {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        self.0.as_ref().expect("it is taken only when this is dropped")
+    }
+}
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

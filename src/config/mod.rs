@@ -8,7 +8,7 @@ mod read;
 
 use std::{fmt, fs, io, path::PathBuf, time::Duration};
 
-use crate::{environment::Environment, registry::Custom, token};
+use crate::{environment::Environment, keychain::Session, registry::Custom, token};
 
 pub use glob::Glob;
 
@@ -42,15 +42,6 @@ pub enum CacheStore {
     File,
     /// Nowhere: every `get` asks AWS.
     None,
-}
-
-/// How secrets travel between us and the Secret Service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Session {
-    /// As they are, over the user's own socket.
-    Plain,
-    /// Encrypted with a key agreed on for this session; 4.7 ms slower.
-    Dh,
 }
 
 /// Where other registries' logins are kept.

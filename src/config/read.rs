@@ -4,8 +4,11 @@ use std::{ops::Range, path::Path, time::Duration};
 
 use toml_edit::{Document, Item, TableLike};
 
-use super::{AssumedRole, CacheStore, Config, ConfigError, Glob, LoginStore, ProfileChoice, Rule, Session};
-use crate::registry::{Custom, is_account, is_region};
+use super::{AssumedRole, CacheStore, Config, ConfigError, Glob, LoginStore, ProfileChoice, Rule};
+use crate::{
+    keychain::Session,
+    registry::{Custom, is_account, is_region},
+};
 
 /// Where in the text something stands, in bytes.
 type Span = Option<Range<usize>>;

@@ -5,6 +5,8 @@
 
 pub mod file;
 pub mod helper;
+#[cfg(target_os = "linux")]
+pub mod keyutils;
 mod label;
 #[cfg(target_os = "linux")]
 pub mod linux;
@@ -16,6 +18,7 @@ pub mod none;
 pub mod open;
 mod record;
 mod split;
+mod unusable;
 #[cfg(windows)]
 pub(crate) mod windows;
 
@@ -30,6 +33,17 @@ pub const SERVICE: &str = "docker-credential-ecr-rs";
 
 /// How long any keychain call may take, all its round trips together.
 pub const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How secrets cross the session bus of a Linux desktop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Session {
+    /// As they are, through the user's own socket. Any program of the same user may ask the
+    /// service for them anyway.
+    Plain,
+    /// Encrypted, so that a record of the bus's traffic shows none. A read takes three times as
+    /// long.
+    Dh,
+}
 
 /// A label with its secret.
 #[derive(Debug)]
@@ -64,7 +78,7 @@ pub trait Keychain {
 }
 
 /// Why a keychain could not do what it was asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fault {
     /// The store's [`Keychain::name`].
     pub store: &'static str,

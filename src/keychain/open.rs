@@ -1,6 +1,6 @@
 //! Which store holds what: the one place that turns configuration into keychains.
 
-use super::{Keychain, file::FileStore, none::NoStore};
+use super::{Keychain, file::FileStore, helper::HelperStore, none::NoStore, unusable::Unusable};
 use crate::{
     config::{CacheStore, Config, LoginStore},
     environment::Environment,
@@ -35,18 +35,23 @@ pub fn cache(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
 pub fn logins(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
     match &config.logins {
         LoginStore::Keychain => native(environment, config),
-        LoginStore::Helper(_) => Box::new(NoStore),
+        LoginStore::Helper(suffix) => {
+            match HelperStore::find(suffix, &(environment.variable)("PATH").unwrap_or_default()) {
+                Ok(helper) => Box::new(helper),
+                Err(fault) => Box::new(Unusable(fault)),
+            }
+        }
     }
 }
 
 #[cfg(target_os = "linux")]
-fn native(environment: &Environment, _config: &Config) -> Box<dyn Keychain> {
+fn native(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
     let address = environment.text("DBUS_SESSION_BUS_ADDRESS");
     let runtime_folder = environment.path("XDG_RUNTIME_DIR");
     Box::new(super::linux::SecretService::new(
         address.as_deref(),
         runtime_folder.as_deref(),
-        super::linux::Session::Plain,
+        config.session,
         environment.interactive,
     ))
 }
@@ -63,7 +68,7 @@ fn native(_: &Environment, _: &Config) -> Box<dyn Keychain> {
 
 #[cfg(target_os = "linux")]
 fn keyutils() -> Box<dyn Keychain> {
-    Box::new(NoStore)
+    Box::new(super::keyutils::Keyutils::new())
 }
 
 /// The kernel's key store is Linux's alone: elsewhere its choice keeps nothing.

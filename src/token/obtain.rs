@@ -39,7 +39,7 @@ pub fn obtain(world: &World<'_>, registry: &Registry) -> Result<Option<Token>, E
         return match world.cached(registry, cache::BROUGHT).token.filter(|token| lives(token, world.now)) {
             Some(token) => Ok(Some(token)),
             None if registry.kind == Kind::Public => Ok(anonymous(world, why)),
-            None => world.tokens.mint(registry, &identity).map(Some).map_err(Error::Aws),
+            None => world.tokens.mint(registry, &identity).map(Some).map_err(|failure| no_token(registry, failure)),
         };
     }
     if let Some(fault) = &cached.fault {
@@ -82,7 +82,7 @@ fn fall_back(
         return Ok(Some(token));
     }
     match (&registry.kind, failure.kind) {
-        (Kind::Private { .. }, _) => Err(Error::Aws(failure)),
+        (Kind::Private { .. }, _) => Err(no_token(registry, failure)),
         (Kind::Public, FailureKind::NoCredentials | FailureKind::Denied) => Ok(anonymous(world, &failure.what)),
         (Kind::Public, FailureKind::Unreachable | FailureKind::Garbled) => {
             let cause = failure.causes.last().map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -90,6 +90,10 @@ fn fall_back(
             Ok(None)
         }
     }
+}
+
+fn no_token(registry: &Registry, failure: Failure) -> Error {
+    Error::Aws { host: registry.host.clone(), failure }
 }
 
 /// Why asking AWS cannot help, known before any call.

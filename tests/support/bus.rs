@@ -309,9 +309,10 @@ impl Client {
         }
     }
 
+    /// A hundred signals at a time, with a breath for the other tests on this machine.
     fn flood(&self, output: &mut impl Write) -> io::Result<()> {
         let signals = signal("NameOwnerChanged", "org.example").repeat(100);
-        while !self.shared.state().stopped {
+        while self.pause(Duration::from_millis(5)) {
             output.write_all(&signals)?;
         }
         Ok(())
@@ -320,14 +321,17 @@ impl Client {
     /// A byte each fifth of a second: never long enough for a timeout of one read.
     fn trickle(&self, output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
         for byte in bytes {
-            let state = self.shared.state();
-            if state.stopped {
+            if !self.pause(Duration::from_millis(200)) {
                 break;
             }
-            let pause = Duration::from_millis(200);
-            drop(self.shared.stopping.wait_timeout(state, pause).expect("no test thread panics with the state"));
             output.write_all(&[*byte])?;
         }
         Ok(())
+    }
+
+    /// Waits; `false` when the bus has ended.
+    fn pause(&self, length: Duration) -> bool {
+        let waited = self.shared.stopping.wait_timeout_while(self.shared.state(), length, |state| !state.stopped);
+        waited.expect("no test thread panics while it holds the state").1.timed_out()
     }
 }

@@ -52,12 +52,16 @@ impl Program {
         self
     }
 
+    /// A run that has yet to get its standard streams.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(arguments).env_clear().envs(&self.variables);
+        command
+    }
+
     /// Starts a run whose standard streams are pipes.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
-        Command::new(&self.path)
-            .args(arguments)
-            .env_clear()
-            .envs(&self.variables)
+        self.command(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http_body_util::BodyExt;
@@ -47,7 +48,7 @@ async fn welcome(mut stream: TcpStream, world: Arc<World>) -> std::io::Result<()
     let mut first = [0; 8];
     let mut seen = stream.peek(&mut first).await?;
     while seen < first.len() && b"CONNECT ".starts_with(&first[..seen]) && seen > 0 {
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(1)).await; // the rest is on its way
         seen = stream.peek(&mut first).await?;
     }
     if first != *b"CONNECT " {
@@ -137,7 +138,7 @@ async fn answer(request: hyper::Request<Incoming>, world: &World, proxied: bool,
         let body = format!("loopback: nobody here answers {} {}{}\n", request.method, request.authority, request.path);
         return respond(Reply::of(404, "text/plain", body), false);
     };
-    let (fault, delay) = world.faults.next(&operation);
+    let (fault, delay) = world.faults.next(service.name(), &operation);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
@@ -146,7 +147,10 @@ async fn answer(request: hyper::Request<Incoming>, world: &World, proxied: bool,
         std::future::pending::<()>().await;
     }
     let reply = aws::answer(world, service.as_ref(), &operation, &request, fault.clone());
-    let reply = fault.as_ref().map_or(reply.clone(), |fault| fault.spoil(reply));
+    let reply = match &fault {
+        Some(fault) => fault.spoil(reply),
+        None => reply,
+    };
     world.calls.answered(place, Some(reply.status));
     respond(reply, fault == Some(Fault::Cut))
 }

@@ -89,9 +89,11 @@ impl World {
         self.calls.all()
     }
 
-    /// How often an operation was asked for.
+    /// How often an operation was asked for: `GetAuthorizationToken`, or with its service
+    /// `ecr:GetAuthorizationToken`.
     pub fn count(&self, operation: &str) -> usize {
-        self.calls.all().iter().filter(|call| call.operation == operation).count()
+        let named = |call: &Call| call.operation == operation || call.name() == operation;
+        self.calls.all().iter().filter(|call| named(call)).count()
     }
 
     /// The `host:port` of every CONNECT since the start.

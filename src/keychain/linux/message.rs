@@ -148,3 +148,115 @@ fn endianness(mark: u8) -> Result<bool, Malformed> {
         _ => Err(Malformed("neither byte order")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A message of `kind` with these header fields, after "answers call 7, of type `s`".
+    fn message(kind: u8, fields: &[u8], body: &[u8]) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(256);
+        for byte in [b'l', kind, 0, 1] {
+            writer.byte(byte);
+        }
+        writer.u32(length_on_wire(body.len()));
+        writer.u32(9);
+        writer.array(8, |writer| {
+            for part in [&b"\x05\x01u\0\x07\0\0\0\x08\x01g\0\x01s\0"[..], fields] {
+                if !part.is_empty() {
+                    writer.align(8);
+                }
+                part.iter().for_each(|&byte| writer.byte(byte));
+            }
+        });
+        writer.align(8);
+        body.iter().for_each(|&byte| writer.byte(byte));
+        writer.into_bytes().to_vec()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Option<Reply>, Malformed> {
+        let prefix = bytes.get(..PREFIX).and_then(|prefix| prefix.try_into().ok()).ok_or(Malformed("short"))?;
+        let length = length(prefix)?;
+        parse(bytes.get(..length).ok_or(Malformed("short"))?)
+    }
+
+    const TEXT: &[u8] = b"\x02\0\0\0hi\0";
+
+    #[test]
+    fn replies() {
+        let reply = read(&message(METHOD_RETURN, &[], TEXT)).unwrap().unwrap();
+        assert_eq!((reply.to, reply.error.as_deref()), (7, None));
+        assert_eq!(reply.arguments("s").unwrap().string(), Ok("hi"));
+        assert_eq!(reply.arguments("o").err(), Some(Malformed("an answer of another type")));
+
+        let name = b"\x04\x01s\0\x05\0\0\0a.b.C\0";
+        let reply = read(&message(ERROR, name, TEXT)).unwrap().unwrap();
+        assert_eq!((reply.error.as_deref(), reply.error_text()), (Some("a.b.C"), "hi"));
+
+        let big = b"B\x02\0\x01\0\0\0\x04\0\0\0\x09\0\0\0\x0f\x05\x01u\0\0\0\0\x07\x08\x01g\0\x01u\0\0\0\0\0\x2a";
+        let reply = read(big).unwrap().unwrap();
+        assert_eq!((reply.to, reply.arguments("u").unwrap().u32()), (7, Ok(42)), "the other byte order");
+
+        for (kind, fields, why) in [
+            (1, &b""[..], "a call to us"),
+            (4, b"", "a signal"),
+            (9, b"", "a kind of a later version is to be ignored"),
+        ] {
+            assert!(read(&message(kind, fields, TEXT)).unwrap().is_none(), "{why}");
+        }
+        for (fields, why) in [
+            (&b"\xc8\x01s\0\x01\0\0\0x\0"[..], "a field of a later version"),
+            (b"\xc8\x05a{sv}\0\0\0\0\0\0\0\0\0", "an empty dictionary in it"),
+            (b"\xc8\x04(yv)\0\0\x01\x01y\0\x05", "a struct with a variant in it"),
+        ] {
+            assert!(read(&message(METHOD_RETURN, fields, TEXT)).unwrap().is_some(), "{why}");
+        }
+    }
+
+    #[test]
+    fn hostile_messages() {
+        let deep = [b"\xc8\xff".as_slice(), &b"a".repeat(255), b"\0"].concat();
+        let structs = [b"\xc8\xc8".as_slice(), &b"(".repeat(100), &b")".repeat(100), b"\0"].concat();
+        for (bytes, why) in [
+            (b"x\x02\0\x01\0\0\0\0\x09\0\0\0\0\0\0\0".to_vec(), "no byte order"),
+            (b"l\x02\0\x02\0\0\0\0\x09\0\0\0\0\0\0\0".to_vec(), "version 2"),
+            (b"l\x02\0\x01\xff\xff\xff\xff\x09\0\0\0\0\0\0\0".to_vec(), "a body of 4 GiB"),
+            (b"l\x02\0\x01\0\0\0\0\x09\0\0\0\xff\xff\xff\xff".to_vec(), "fields of 4 GiB"),
+            (b"l\x02\0\x01\0\0\0\0\x09\0\0\0\0\0\0\0".to_vec(), "an answer to nothing"),
+            (message(ERROR, b"", TEXT), "an error without a name"),
+            (message(METHOD_RETURN, b"\x04\x01s\0\xff\xff\xff\x7fx\0", TEXT), "a text longer than the message"),
+            (message(METHOD_RETURN, b"\x04\x01s\0\x01\0\0\0xx", TEXT), "a text without its NUL"),
+            (message(METHOD_RETURN, b"\x04\x01s\0\x02\0\0\0x\0\0", TEXT), "a NUL within a text"),
+            (message(METHOD_RETURN, b"\x04\x01s\0\x01\0\0\0\xff\0", TEXT), "a text that is not UTF-8"),
+            (message(METHOD_RETURN, b"\xc8\x01z\0\0", TEXT), "an unknown type"),
+            (message(METHOD_RETURN, b"\xc8\x00\0", TEXT), "no type"),
+            (message(METHOD_RETURN, b"\xc8\x03(ss\0", TEXT), "a struct without an end"),
+            (message(METHOD_RETURN, b"\xc8\x01)\0", TEXT), "an end without a struct"),
+            (message(METHOD_RETURN, b"\xc8\x01a\0\0\0\0\0", TEXT), "an array of nothing"),
+            (message(METHOD_RETURN, &deep, TEXT), "arrays nested 255 deep"),
+            (message(METHOD_RETURN, &structs, TEXT), "structs nested 100 deep"),
+            (message(METHOD_RETURN, &[b"\xc8".as_slice(), &b"\x01v\0".repeat(100)].concat(), TEXT), "variants nested"),
+        ] {
+            assert!(read(&bytes).is_err(), "{why}");
+        }
+    }
+
+    /// Every single byte of good messages replaced by every value that is special to the format.
+    #[test]
+    fn no_damage_is_a_panic() {
+        let fields = b"\xc8\x04(yv)\0\0\x01\x01y\0\x05";
+        for good in [message(METHOD_RETURN, fields, TEXT), message(ERROR, b"\x04\x01s\0\x05\0\0\0a.b.C\0", TEXT)] {
+            for at in 0..good.len() {
+                for value in [0, 1, 4, 7, 8, 0x7f, 0x80, 0xff, b'a', b'(', b')', b'{', b'}', b'v', b's', b'g', b't'] {
+                    let mut bad = good.clone();
+                    bad[at] = value;
+                    for end in [bad.len(), at] {
+                        let Ok(Some(reply)) = read(&bad[..end]) else { continue };
+                        let mut reader = reply.arguments(&reply.signature).expect("its own types");
+                        assert!(reader.paths().is_ok() || reader.strings().is_ok() || reply.error_text().len() < 99);
+                    }
+                }
+            }
+        }
+    }
+}

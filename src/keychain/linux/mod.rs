@@ -11,7 +11,7 @@ mod service;
 mod session;
 mod wire;
 
-pub use session::Session;
+pub use super::Session;
 
 use std::{cell::Cell, collections::BTreeMap, path::Path};
 

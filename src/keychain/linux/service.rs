@@ -4,10 +4,10 @@ use super::{
     bus::{Bus, Deadline},
     fault,
     message::{Call, Reply},
-    session::{Offer, Open, Session},
+    session::{Offer, Open},
     wire::{Malformed, Reader, Writer},
 };
-use crate::keychain::{Entry, Fault, FaultKind, Key, Label, SERVICE};
+use crate::keychain::{Entry, Fault, FaultKind, Key, Label, SERVICE, Session};
 
 const DESTINATION: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
@@ -77,7 +77,10 @@ impl Link {
     /// Tells "there is none" from "it cannot be seen": a locked KWallet finds nothing at all.
     pub(super) fn nothing(&mut self, found: &Found) -> Result<(), Fault> {
         if !found.locked.is_empty() {
-            return Err(fault(FaultKind::Locked, "it holds the entry, and opening it would ask a person"));
+            return Err(fault(
+                FaultKind::Locked,
+                "the entry is in a locked collection, and opening that would ask a person",
+            ));
         }
         let mut body = Writer::with_capacity(64);
         body.string(COLLECTION_INTERFACE);

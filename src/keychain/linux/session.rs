@@ -11,20 +11,9 @@ use super::{
     wire::{Malformed, Writer},
 };
 use crate::{
-    keychain::{Fault, FaultKind},
+    keychain::{Fault, FaultKind, Session},
     secret::Secret,
 };
-
-/// How secrets cross the bus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Session {
-    /// As they are, through the user's own socket. Any program of the same user may ask the
-    /// service for them anyway.
-    Plain,
-    /// Encrypted, so that a record of the bus's traffic shows none. A read takes three times as
-    /// long.
-    Dh,
-}
 
 /// What we ask for in OpenSession.
 pub(super) enum Offer {

@@ -30,6 +30,11 @@ pub struct Call {
 }
 
 impl Call {
+    /// `SERVICE:OPERATION`.
+    pub fn name(&self) -> String {
+        format!("{}:{}", self.service, self.operation)
+    }
+
     /// One line for a file.
     pub fn to_json(&self) -> Value {
         json!({

@@ -103,6 +103,9 @@ fn remove(value: &mut serde_json::Value, field: &str) {
 }
 
 /// The faults that are set. Safe to change while the world runs.
+///
+/// An operation is named as in the call log: `GetAuthorizationToken`, or with its service where
+/// two have one of that name: `ecr-public:GetAuthorizationToken`.
 #[derive(Default)]
 pub struct Faults {
     set: Mutex<HashMap<String, Vec<(Fault, u32)>>>,
@@ -132,10 +135,15 @@ impl Faults {
     }
 
     /// The fault and the delay of a call that comes in now.
-    pub fn next(&self, operation: &str) -> (Option<Fault>, Duration) {
-        let delay = self.delays.lock().expect("no holder panics").get(operation).copied().unwrap_or_default();
+    pub fn next(&self, service: &str, operation: &str) -> (Option<Fault>, Duration) {
+        let names = [format!("{service}:{operation}"), operation.to_owned()];
+        let delays = self.delays.lock().expect("no holder panics");
+        let delay = names.iter().find_map(|name| delays.get(name)).copied().unwrap_or_default();
         let mut set = self.set.lock().expect("no holder panics");
-        let Some(queue) = set.get_mut(operation) else { return (None, delay) };
+        let Some(name) = names.iter().find(|name| set.get(*name).is_some_and(|queue| !queue.is_empty())) else {
+            return (None, delay);
+        };
+        let Some(queue) = set.get_mut(name) else { return (None, delay) };
         let fault = queue.first_mut().map(|(fault, times)| {
             *times -= u32::from(*times != u32::MAX);
             fault.clone()

@@ -305,6 +305,10 @@ pub fn answer(world: &World, service: &dyn Service, operation: &str, request: &R
         {
             return Err(Refusal::denied(&credential.principal.arn, &action));
         }
+        let unsigned = caller.is_none() && service.wording() != Wording::Registry; // a registry has its own words
+        if unsigned && fault == Some(Fault::AccessDenied) {
+            return Err(Refusal::new(403, "AccessDeniedException", format!("Not authorized to perform {action}")));
+        }
         service.answer(world, &Asked { operation, request, caller, fault: fault.clone() })
     })();
     checked.unwrap_or_else(|refusal| service.wording().write(&refusal))

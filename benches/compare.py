@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""Times this helper side by side with the helpers that it replaces, and prints the README's table.
+
+Everything runs on this machine: a loopback AWS, a private D-Bus session with its own gnome-keyring,
+and the programs in turn, round by round, so that a drift of the machine's speed meets all of them.
+Figures are medians of whole processes; trust the ratios. A missed bound is marked, and with --strict
+exits 1; without, a noisy machine fails nobody.
+
+Needs: cargo, dbus-daemon, gnome-keyring-daemon, docker-credential-secretservice, GNU time, and
+amazon-ecr-credential-helper 0.12.0 built by `go install` (module path in .ci/run).
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ACCOUNT, REGION = "111122223333", "eu-west-1"
+HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+MIB = 1 << 20
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--rounds", type=int, default=100)
+    arguments.add_argument("--ours", default=str(ROOT / "target/release/docker-credential-ecr-rs"))
+    arguments.add_argument("--go-helper", default="docker-credential-ecr-login")
+    arguments.add_argument("--keychain-helper", default="docker-credential-secretservice")
+    arguments.add_argument("--loopback", default=str(ROOT / "target/release/examples/loopback"))
+    arguments.add_argument("--strict", action="store_true")
+    options = arguments.parse_args()
+    for name in ("ours", "go_helper", "keychain_helper", "loopback"):
+        found = shutil.which(getattr(options, name))
+        if not found:
+            sys.exit(f"error: {getattr(options, name)} is not there; see --help for what is needed")
+        setattr(options, name, found)
+    with tempfile.TemporaryDirectory() as folder, World(Path(folder), options) as world:
+        rows = [case(world, options) for case in CASES]
+    print(table(rows))
+    sys.exit(options.strict and any(row["verdict"] == "missed" for row in rows))
+
+
+class World:
+    """A loopback AWS and a keychain that nobody else uses."""
+
+    def __init__(self, folder, options):
+        self.folder, self.options, self.running = folder, options, []
+
+    def __enter__(self):
+        home, runtime = self.folder / "home", self.folder / "run"
+        for path in (home, runtime):
+            path.mkdir(mode=0o700)
+        self.base = {"HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "PATH": os.environ["PATH"]}
+        self.start_aws()
+        self.start_keyring()
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self.running):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.wait(10)
+
+    def start_aws(self):
+        folder = self.folder / "aws"
+        self.aws = subprocess.Popen([self.options.loopback, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.running.append(self.aws)
+        self.aws.stdout.readline()  # "ready"
+        self.calls = folder / "calls"
+        lines = subprocess.run(["sh", "-c", f". '{folder}/env' && env -0"], env={}, capture_output=True, check=True)
+        pairs = (line.split("=", 1) for line in lines.stdout.decode().split("\0") if "=" in line)
+        self.variables = {name: value for name, value in pairs if name not in ("PWD", "_", "SHLVL", "PATH")}
+
+    def start_keyring(self):
+        bus = f"unix:path={self.folder}/bus"
+        daemon = ["dbus-daemon", "--session", "--nofork", f"--address={bus}"]
+        self.running.append(subprocess.Popen(daemon, env=self.base, stderr=subprocess.DEVNULL))
+        self.base["DBUS_SESSION_BUS_ADDRESS"] = bus
+        wait_for(lambda: (self.folder / "bus").exists(), "the session bus")
+        keyring = ["gnome-keyring-daemon", "--unlock", "--components=secrets", "--foreground"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        keyring = subprocess.Popen(keyring, env=self.base, **pipes)
+        self.running.append(keyring)
+        keyring.stdin.write(b"password")
+        keyring.stdin.close()
+        listed = lambda: run([self.options.keychain_helper, "list"], b"", self.base).returncode == 0
+        wait_for(listed, "the keyring")
+
+    def environment(self, **more):
+        """What a program sees; names that the loopback world sets and `more` sets to None are unset."""
+        merged = {**self.base, **self.variables, **more}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def aws_calls(self):
+        return self.calls.read_text().count("\n")
+
+
+def wait_for(done, what):
+    deadline = time.monotonic() + 30
+    while not done():
+        if time.monotonic() > deadline:
+            sys.exit(f"error: {what} did not come up within 30 s")
+        time.sleep(0.05)
+
+
+def run(command, stdin, environment):
+    return subprocess.run(command, input=stdin, env=environment, capture_output=True, timeout=60, check=False)
+
+
+def time_once(command, stdin_file, environment):
+    """Seconds of one whole process, its output thrown away."""
+    with open(stdin_file, "rb") as stdin, open(os.devnull, "wb") as sink:
+        actions = [(os.POSIX_SPAWN_DUP2, stdin.fileno(), 0), (os.POSIX_SPAWN_DUP2, sink.fileno(), 1)]
+        actions.append((os.POSIX_SPAWN_DUP2, sink.fileno(), 2))
+        start = time.perf_counter()
+        pid = os.posix_spawn(command[0], command, environment, file_actions=actions)
+        os.waitpid(pid, 0)
+        return time.perf_counter() - start
+
+
+def side_by_side(world, stdin, ours, theirs, rounds):
+    """Median milliseconds of two (command, environment) pairs, run in turn."""
+    stdin_file = world.folder / "stdin"
+    stdin_file.write_text(stdin)
+    seconds = ([], [])
+    for _ in range(rounds):
+        for taken, (command, environment) in zip(seconds, (ours, theirs)):
+            taken.append(time_once(command, stdin_file, environment))
+    return [statistics.median(taken) * 1000 for taken in seconds]
+
+
+def compared(name, world, options, stdin, ours, theirs, peer, bound):
+    for (command, environment), wanted in ((ours, 0), (theirs, 0)):
+        outcome = run(command, stdin.encode(), environment)
+        if stdin == HOST and outcome.returncode != wanted:
+            sys.exit(f"error: {command[0]} cannot answer: {outcome.stdout.decode()} {outcome.stderr.decode()}")
+    mine, yours = side_by_side(world, stdin, ours, theirs, options.rounds)
+    verdict = "kept" if mine / yours <= bound else "missed"
+    return {
+        "name": name, "ours": f"{mine:.2f} ms", "peer": f"{peer}: {yours:.2f} ms",
+        "ratio": f"{mine / yours:.2f}", "bound": f"≤ {bound}", "verdict": verdict,
+    }
+
+
+def cached_get(world, options):
+    cache = str(world.folder / "go-cache")
+    ours = [options.ours, "get"], world.environment()
+    theirs = [options.go_helper, "get"], world.environment(AWS_ECR_CACHE_DIR=cache)
+    name = "cached `get`, from the Secret Service"
+    return compared(name, world, options, HOST, ours, theirs, "Go helper, clear-text file", 0.75)
+
+
+def cached_file_get(world, options):
+    ours = [options.ours, "get"], world.environment(AWS_ECR_CACHE_DIR=str(world.folder / "our-cache"))
+    theirs = [options.go_helper, "get"], world.environment(AWS_ECR_CACHE_DIR=str(world.folder / "go-cache"))
+    name = "cached `get`, both from a clear-text file"
+    return compared(name, world, options, HOST, ours, theirs, "Go helper", 0.75)
+
+
+def miss(world, options):
+    # No endpoint URLs: both reach AWS's own host names over TLS, through the proxy.
+    tls = {name: None for name in world.variables if name.startswith("AWS_ENDPOINT_URL")}
+    environment = world.environment(**tls, AWS_ECR_DISABLE_CACHE="1")
+    ours, theirs = ([options.ours, "get"], environment), ([options.go_helper, "get"], environment)
+    return compared("miss over TLS", world, options, HOST, ours, theirs, "Go helper", 0.6)
+
+
+def unknown_server(world, options):
+    ours = [options.ours, "get"], world.environment()
+    theirs = [options.keychain_helper, "get"], world.environment()
+    name = "`get` for a registry without a login"
+    peer = "docker-credential-secretservice"
+    return compared(name, world, options, "nobody.example", ours, theirs, peer, 0.3)
+
+
+def assumed_role(world, options):
+    folder = world.folder / "role"
+    folder.mkdir(exist_ok=True)
+    keys = world.variables
+    (folder / "credentials").write_text(
+        f"[base]\naws_access_key_id = {keys['AWS_ACCESS_KEY_ID']}\n"
+        f"aws_secret_access_key = {keys['AWS_SECRET_ACCESS_KEY']}\n"
+    )
+    role = f"arn:aws:iam::{ACCOUNT}:role/puller"
+    (folder / "config").write_text(f"[profile role]\nrole_arn = {role}\nsource_profile = base\nregion = {REGION}\n")
+    environment = world.environment(
+        AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None, AWS_PROFILE="role",
+        AWS_CONFIG_FILE=str(folder / "config"), AWS_SHARED_CREDENTIALS_FILE=str(folder / "credentials"),
+    )
+    counts = []
+    for program, cache in ((options.ours, None), (options.go_helper, str(world.folder / "go-role"))):
+        seen = environment if cache is None else {**environment, "AWS_ECR_CACHE_DIR": cache}
+        run([program, "get"], HOST.encode(), seen)
+        before = world.aws_calls()
+        for _ in range(10):
+            outcome = run([program, "get"], HOST.encode(), seen)
+            if outcome.returncode != 0:
+                sys.exit(f"error: {program}: {outcome.stdout.decode()} {outcome.stderr.decode()}")
+        counts.append((world.aws_calls() - before) / 10)
+    mine, yours = counts
+    return {
+        "name": "AWS calls of a cached `get` under an assumed role", "ours": f"{mine:g}",
+        "peer": f"Go helper: {yours:g}", "ratio": "", "bound": "0", "verdict": "kept" if mine == 0 else "missed",
+    }
+
+
+def memory(world, options):
+    peaks = []
+    for program, more in ((options.ours, {}), (options.go_helper, {"AWS_ECR_CACHE_DIR": str(world.folder / "go-cache")})):
+        # GNU time forks from a small process: a child's figure never falls below its parent's.
+        outcome = run(["time", "-f", "%M", program, "get"], HOST.encode(), world.environment(**more))
+        peaks.append(int(outcome.stderr.split()[-1]) / 1024)
+    mine, yours = peaks
+    return {
+        "name": "peak memory of a cached `get`", "ours": f"{mine:.1f} MiB", "peer": f"Go helper: {yours:.1f} MiB",
+        "ratio": f"{mine / yours:.2f}", "bound": "< 8 MiB", "verdict": "kept" if mine < 8 else "missed",
+    }
+
+
+def size(world, options):
+    mine, yours = (os.path.getsize(path) / MIB for path in (options.ours, options.go_helper))
+    return {
+        "name": "size of the binary", "ours": f"{mine:.1f} MiB", "peer": f"Go helper: {yours:.1f} MiB",
+        "ratio": f"{mine / yours:.2f}", "bound": "< 10 MiB", "verdict": "kept" if mine < 10 else "missed",
+    }
+
+
+CASES = [cached_get, cached_file_get, miss, assumed_role, unknown_server, memory, size]
+
+
+def table(rows):
+    lines = ["| what | this helper | beside it | ratio | bound |", "| --- | --- | --- | --- | --- |"]
+    for row in rows:
+        mark = "" if row["verdict"] == "kept" else " **missed**"
+        lines.append(f"| {row['name']} | {row['ours']} | {row['peer']} | {row['ratio']} | {row['bound']}{mark} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

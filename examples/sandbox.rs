@@ -1,0 +1,272 @@
+//! `cargo run --release --example sandbox`: the whole story on a machine without AWS account,
+//! Docker or network. AWS, the registry and the keychain are on loopback, the program is the real one.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use support::{
+    client::{Response, ask},
+    program::{Outcome, Program},
+    registry::digest,
+    world::{ACCOUNT, Loopback, REGION},
+};
+
+const BINARY: &str = "docker-credential-ecr-rs";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+fn main() -> ExitCode {
+    println!("{BINARY} in a sandbox: the program is real; AWS, the registry and the keychain are on loopback\n");
+    match build().and_then(|binary| tell(&binary)) {
+        Ok((steps, calls)) => {
+            println!("\nok: {steps} steps as they should be, {calls} AWS calls in all");
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            println!("\nFAILED: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Builds the program as this example was built, and says where it is.
+fn build() -> Result<PathBuf, String> {
+    let this = env::current_exe().map_err(|err| format!("cannot find this example: {err}"))?;
+    let profile = this.parent().and_then(Path::parent).ok_or("this example is not in a target folder")?;
+    let target = profile.parent().ok_or("this example is not in a target folder")?;
+    let binary = profile.join(format!("{BINARY}{}", env::consts::EXE_SUFFIX));
+    let name = profile.file_name().and_then(|name| name.to_str()).unwrap_or("release");
+    if !binary.exists() {
+        println!("building {BINARY} once; this takes some minutes …\n");
+    }
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--bin", BINARY, "--profile", if name == "debug" { "dev" } else { name }]);
+    cargo.arg("--manifest-path").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
+    let built = cargo.arg("--target-dir").arg(target).stdin(Stdio::null()).status();
+    match built {
+        Ok(status) if status.success() => Ok(binary),
+        Ok(status) => Err(format!("the program was not built: cargo ended with {status}")),
+        Err(err) => Err(format!("cannot start cargo: {err}")),
+    }
+}
+
+/// The story, step by step: how many steps, and how many calls AWS saw.
+fn tell(binary: &Path) -> Result<(usize, usize), String> {
+    let home = tempfile::tempdir().map_err(|err| format!("no temporary folder: {err}"))?;
+    let world = Loopback::start();
+    let keychain = Keychain::start(home.path())?;
+    let program = world
+        .proxy_variables()
+        .into_iter()
+        .fold(Program::at(binary, home.path()), |program, (name, value)| program.with(name, value));
+    let program = keychain.serve(program);
+    let host = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com");
+    println!("registry  {host}\nkeychain  {}\n", keychain.name());
+
+    let mut story = Story { world: &world, steps: 0 };
+    let first = story.step("get", "the first time", || {
+        let password = password(&program.run(&["get"], &host))?;
+        Ok((format!("a new token from AWS, {} characters, valid for 12 hours", password.len()), password))
+    })?;
+    story.costs("get", 1)?;
+    story.step("get", "once more", || match password(&program.run(&["get"], &host))? == first {
+        true => Ok(("the same token, from the keychain, without network".into(), ())),
+        false => Err("another token than the first: it was not kept".into()),
+    })?;
+    story.step("list", "", || {
+        let listed: Value = read(&program.run(&["list"], ""))?;
+        let expected = json!({ host.clone(): "AWS" });
+        if listed == expected { Ok((listed.to_string(), ())) } else { Err(format!("listed {listed}, not {expected}")) }
+    })?;
+    let registry = Registry { world: &world, host: &host, password: &first };
+    let image = story.step("push", "hello:v1", || registry.push())?;
+    story.step("pull", "hello:v1", || registry.pull(&image))?;
+    story.step("push", "wrong token", || match (Registry { password: "wrong", ..registry }).push() {
+        Err(refused) if refused.starts_with("403") => Ok(("refused by the registry".into(), ())),
+        Err(other) => Err(other),
+        Ok(_) => Err("the registry took a password that nobody minted".into()),
+    })?;
+    story.step("erase", "", || match program.run(&["erase"], &host) {
+        Outcome { status: Some(0), .. } => Ok(("the token is out of the keychain".into(), ())),
+        other => Err(complaint(&other)),
+    })?;
+    story.step("get", "after erase", || match password(&program.run(&["get"], &host))? == first {
+        true => Err("the erased token again".into()),
+        false => Ok(("another token from AWS".into(), ())),
+    })?;
+    story.costs("get after erase", 2)?;
+    Ok((story.steps, world.count("GetAuthorizationToken")))
+}
+
+/// Prints the steps.
+struct Story<'a> {
+    world: &'a Loopback,
+    steps: usize,
+}
+
+impl Story<'_> {
+    /// Takes a step and prints what it shows, how long it took and how many AWS calls it cost.
+    fn step<T>(
+        &mut self,
+        verb: &str,
+        about: &str,
+        work: impl FnOnce() -> Result<(String, T), String>,
+    ) -> Result<T, String> {
+        let calls = || self.world.calls().iter().filter(|call| call.service != "registry").count();
+        let (before, began) = (calls(), Instant::now());
+        let done = work();
+        let (spent, time) = (calls() - before, began.elapsed());
+        let (shown, value) = done.map_err(|reason| format!("{verb} {about}: {reason}"))?;
+        let cost = match spent {
+            0 => "no AWS call".into(),
+            1 => "1 AWS call".into(),
+            many => format!("{many} AWS calls"),
+        };
+        println!("{verb:<6}{about:<15}{:>9}   {cost:<12}  {shown}", milliseconds(time));
+        self.steps += 1;
+        Ok(value)
+    }
+
+    /// Checks how many tokens AWS has minted so far.
+    fn costs(&self, what: &str, tokens: usize) -> Result<(), String> {
+        let minted = self.world.count("GetAuthorizationToken");
+        if minted == tokens { Ok(()) } else { Err(format!("{what}: AWS minted {minted} tokens so far, not {tokens}")) }
+    }
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+fn read(outcome: &Outcome) -> Result<Value, String> {
+    match outcome.status {
+        Some(0) => serde_json::from_str(&outcome.stdout).map_err(|err| format!("the answer is not JSON: {err}")),
+        _ => Err(complaint(outcome)),
+    }
+}
+
+fn complaint(outcome: &Outcome) -> String {
+    let status = outcome.status.map_or("a signal".into(), |status| status.to_string());
+    format!("ended with {status}\n{}{}", outcome.stdout, outcome.stderr)
+}
+
+/// The password of a `get` that answered as Docker expects.
+fn password(outcome: &Outcome) -> Result<String, String> {
+    let answer = read(outcome)?;
+    match (answer["Username"].as_str(), answer["Secret"].as_str()) {
+        (Some("AWS"), Some(secret)) => Ok(secret.to_owned()),
+        _ => Err("the answer holds no login of ECR".into()),
+    }
+}
+
+/// An image in the registry.
+struct Image {
+    manifest: String,
+    layer: String,
+}
+
+/// The registry, with a login.
+struct Registry<'a> {
+    world: &'a Loopback,
+    host: &'a str,
+    password: &'a str,
+}
+
+impl Registry<'_> {
+    /// Pushes a layer, a configuration and a manifest.
+    fn push(&self) -> Result<(String, Image), String> {
+        let layer = b"hello from the sandbox\n";
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": self.blob("application/vnd.oci.image.config.v1+json", b"{}")?,
+            "layers": [self.blob("application/vnd.oci.image.layer.v1.tar", layer)?],
+        });
+        let image = Image { manifest: manifest.to_string(), layer: digest(layer) };
+        let answer = self.ask("PUT /v2/hello/manifests/v1", MANIFEST, image.manifest.as_bytes())?;
+        match answer.header("docker-content-digest") {
+            Some(digest) => Ok((format!("with that token: {}", &digest[..19]), image)),
+            None => Err("the registry tells no digest".into()),
+        }
+    }
+
+    /// Pulls what [`Registry::push`] pushed and compares it.
+    fn pull(&self, image: &Image) -> Result<(String, ()), String> {
+        let manifest = self.ask("GET /v2/hello/manifests/v1", "", b"")?;
+        let layer = self.ask(&format!("GET /v2/hello/blobs/{}", image.layer), "", b"")?;
+        if manifest.body != image.manifest.as_bytes() || digest(&layer.body) != image.layer {
+            return Err("other bytes than were pushed".into());
+        }
+        Ok((format!("with that token: the same bytes, {:?}", layer.text().trim()), ()))
+    }
+
+    fn blob(&self, media_type: &str, bytes: &[u8]) -> Result<Value, String> {
+        let digest = digest(bytes);
+        self.ask(&format!("POST /v2/hello/blobs/uploads/?digest={digest}"), "application/octet-stream", bytes)?;
+        Ok(json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() }))
+    }
+
+    fn ask(&self, line: &str, content_type: &str, body: &[u8]) -> Result<Response, String> {
+        let login = format!("Basic {}", STANDARD.encode(format!("AWS:{}", self.password)));
+        let headers = [("Authorization", login.as_str()), ("Content-Type", content_type)];
+        match ask(self.world, self.host, line, &headers, body) {
+            Ok(answer) if answer.status < 300 => Ok(answer),
+            Ok(answer) => {
+                let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+                Err(format!("{} {}", answer.status, body["errors"][0]["message"].as_str().unwrap_or_default()))
+            }
+            Err(err) => Err(format!("the registry cannot be reached: {err}")),
+        }
+    }
+}
+
+/// A keychain that is not the user's own.
+#[cfg(target_os = "linux")]
+struct Keychain(support::bus::FakeBus);
+
+#[cfg(target_os = "linux")]
+impl Keychain {
+    fn start(_home: &Path) -> Result<Keychain, String> {
+        Ok(Keychain(support::bus::FakeBus::start()))
+    }
+
+    fn name(&self) -> &'static str {
+        "a Secret Service of the sandbox, over D-Bus"
+    }
+
+    fn serve(&self, program: Program) -> Program {
+        program.with("DBUS_SESSION_BUS_ADDRESS", self.0.address())
+    }
+}
+
+/// Other systems have one keychain, the user's own, so the sandbox keeps tokens in a file.
+#[cfg(not(target_os = "linux"))]
+struct Keychain(PathBuf);
+
+#[cfg(not(target_os = "linux"))]
+impl Keychain {
+    fn start(home: &Path) -> Result<Keychain, String> {
+        let config = home.join("config.toml");
+        std::fs::write(&config, "[cache]\nstore = \"file\"\n").map_err(|err| format!("no configuration: {err}"))?;
+        Ok(Keychain(config))
+    }
+
+    fn name(&self) -> &'static str {
+        "a file of the sandbox"
+    }
+
+    fn serve(&self, program: Program) -> Program {
+        // Windows programs do not start without the folder of the system.
+        let program = program.with("SystemRoot", env::var_os("SystemRoot").unwrap_or_default());
+        program.with("ECR_RS_CONFIG", &self.0)
+    }
+}

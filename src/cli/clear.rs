@@ -1,0 +1,68 @@
+//! `clear`: forgets cached tokens.
+
+use std::io::Write;
+
+use super::{
+    Machine, Problem,
+    machine::{AwsArguments, Opened},
+    token::registry,
+};
+use crate::{
+    error::Error,
+    keychain::{Fault, Label, TokenLabel},
+    token::cache,
+};
+
+/// Forget cached tokens of one registry, or of all
+///
+/// The logins of other registries stay; `docker logout` forgets those.
+#[derive(Debug, clap::Args)]
+pub(super) struct Clear {
+    #[command(flatten)]
+    whose: Whose,
+    /// Say nothing when it is done
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Whose {
+    /// The registry whose tokens of every identity are forgotten
+    host: Option<String>,
+    /// Forget the tokens of all registries
+    #[arg(long)]
+    all: bool,
+}
+
+impl Clear {
+    pub(super) fn run(&self, machine: Machine, stdout: &mut dyn Write, _stderr: &mut dyn Write) -> Result<(), Problem> {
+        let opened = machine.open(&AwsArguments::default())?;
+        let host =
+            self.whose.host.as_ref().map(|host| registry(&opened, host)).transpose()?.map(|registry| registry.host);
+        let whose = host.as_ref().map_or("of any registry".into(), |host| format!("of {host}"));
+        let failed = |fault| Error::Keychain { doing: format!("forget the tokens {whose}"), fault };
+        let removed = forget(&opened, host.as_deref()).map_err(failed)?;
+        if self.quiet {
+            return Ok(());
+        }
+        if removed.is_empty() {
+            writeln!(stdout, "there was no cached token {whose}")?;
+        }
+        for label in removed {
+            let identity = super::status::identity_name(&label);
+            writeln!(stdout, "forgot the token of {} for identity {identity}", label.host)?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes the tokens of a host, or all of them, and gives back their labels.
+fn forget(opened: &Opened, host: Option<&str>) -> Result<Vec<TokenLabel>, Fault> {
+    let mut labels = cache::tokens(&*opened.cache)?;
+    labels.retain(|label| host.is_none_or(|host| label.host == host));
+    for label in &labels {
+        opened.cache.remove(&Label::Token(label.clone()).key())?;
+    }
+    Ok(labels)
+}

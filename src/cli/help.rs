@@ -1,0 +1,53 @@
+//! `--help`: the commands by task, one line each.
+
+use std::fmt::Write;
+
+use crate::error::PROGRAM;
+
+/// The commands by task. Every command stands in one of them; a test keeps it so.
+const TASKS: &[(&str, &[&str])] = &[
+    ("Set up and check", &["setup"]),
+    ("Tokens of ECR", &["token", "status", "clear"]),
+    ("Shell and manual", &["completions", "man", "help"]),
+];
+
+/// The text of `--help`, from the clap types.
+pub(super) fn overview(command: &clap::Command) -> String {
+    let about = |name: &str| {
+        let about = command.find_subcommand(name).and_then(|command| command.get_about());
+        about.map_or_else(|| "Explain a command".into(), ToString::to_string)
+    };
+    let mut text = format!(
+        "{}: tokens in the OS keychain, renewed by themselves.\n\nUsage: {PROGRAM} COMMAND [OPTIONS]\n",
+        command.get_about().map(ToString::to_string).unwrap_or_default()
+    );
+    for (task, names) in TASKS {
+        write!(text, "\n{task}:\n").expect("text grows");
+        for name in *names {
+            writeln!(text, "  {name:<12} {}", about(name)).expect("text grows");
+        }
+    }
+    text += "\nDocker's protocol, which clients speak: get, store, erase, list, version\n\n";
+    writeln!(text, "`{PROGRAM} COMMAND --help` explains a command.").expect("text grows");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn every_command_has_its_task_and_its_line() {
+        let command = Cli::command();
+        let listed: Vec<&str> = TASKS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        for subcommand in command.get_subcommands() {
+            assert!(listed.contains(&subcommand.get_name()), "{} has a task", subcommand.get_name());
+            assert!(subcommand.get_about().is_some(), "{} has a line", subcommand.get_name());
+        }
+        assert_eq!(listed.len(), command.get_subcommands().count() + 1, "all of them exist, and `help` is clap's own");
+        command.debug_assert();
+    }
+}

@@ -1,0 +1,115 @@
+//! How data looks: text or JSON, with colour or without, and times for people.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Local, SecondsFormat, Utc};
+
+use crate::environment::Environment;
+
+/// `--output`, as in the AWS CLI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// How text may look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Style {
+    /// A person looks at it: bars are fine.
+    pub(super) terminal: bool,
+    /// Colour is fine too.
+    pub(super) colour: bool,
+}
+
+/// The colours in use (ECMA-48, "select graphic rendition").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Colour {
+    Red = 31,
+    Green = 32,
+    Yellow = 33,
+}
+
+impl Style {
+    /// Colour only on a terminal that can show it, and not with `NO_COLOR` (no-color.org: any value
+    /// that is not empty).
+    pub(super) fn of(terminal: bool, environment: &Environment) -> Style {
+        let plain = (environment.variable)("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || environment.text("TERM").is_some_and(|terminal| terminal == "dumb");
+        Style { terminal, colour: terminal && !plain }
+    }
+
+    /// The text in a colour, if there may be one.
+    pub(super) fn paint(self, colour: Colour, text: &str) -> String {
+        if self.colour { format!("\x1b[{}m{text}\x1b[0m", colour as u8) } else { text.into() }
+    }
+}
+
+/// A point in time for programs: RFC 3339 in UTC.
+pub(super) fn timestamp(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A point in time for people, in their own time zone.
+pub(super) fn local(time: SystemTime) -> String {
+    DateTime::<Local>::from(time).format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// A length of time in its two largest units.
+pub(super) fn length(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    match (minutes / (24 * 60), minutes / 60, minutes) {
+        (0, 0, 0) => format!("{} s", time.as_secs()),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {} min", minutes % 60),
+        (days, hours, _) => format!("{days} d {} h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_short() {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3599, "59 min"),
+            (3600, "1 h 0 min"),
+            (43_199, "11 h 59 min"),
+            (90_000, "1 d 1 h"),
+        ] {
+            assert_eq!(length(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn colour_is_for_terminals_that_want_it() {
+        let style = |terminal: bool, name: &'static str, value: &'static str| {
+            let variable = Box::new(move |asked: &str| (asked == name).then(|| value.into()));
+            let environment = Environment {
+                variable,
+                home: None,
+                config_folder: None,
+                cache_folder: None,
+                temporary_folder: "/tmp".into(),
+                interactive: false,
+            };
+            Style::of(terminal, &environment).paint(Colour::Red, "x")
+        };
+        for (terminal, name, value, text, why) in [
+            (true, "TERM", "xterm", "\x1b[31mx\x1b[0m", "a terminal"),
+            (false, "TERM", "xterm", "x", "a pipe"),
+            (true, "NO_COLOR", "1", "x", "not wanted"),
+            (true, "NO_COLOR", "", "\x1b[31mx\x1b[0m", "empty is unset"),
+            (true, "TERM", "dumb", "x", "not possible"),
+        ] {
+            assert_eq!(style(terminal, name, value), text, "{why}");
+        }
+    }
+}

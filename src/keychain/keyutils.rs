@@ -1,0 +1,216 @@
+//! Linux's kernel keys (`cache.store = "keyutils"`): memory that is never swapped to a file and
+//! ends with the machine. For servers, where no desktop keyring runs.
+//!
+//! Source: keyrings(7), persistent-keyring(7), keyctl(2). Entries are `user` keys in the user's
+//! persistent keyring, which outlives a login session and ends three days after its last use.
+
+use std::fmt::Write;
+
+use linux_keyutils::{Key as KernelKey, KeyError, KeyRing, KeyRingIdentifier, LinkNode};
+use zeroize::Zeroizing;
+
+use super::{Entry, Fault, FaultKind, Key, Keychain, Label, SERVICE};
+use crate::secret::Secret;
+
+const NAME: &str = "kernel keyring";
+
+/// More keys than a keyring is listed for; the kernel allows an ordinary user 200.
+const MAX_KEYS: usize = 4096;
+
+/// Ends the label in a key's payload, before the secret: a label's text is one line.
+const SEPARATOR: char = '\n';
+
+/// The user's persistent keyring in the kernel.
+pub struct Keyutils {
+    /// What the descriptions of our keys start with.
+    service: String,
+}
+
+impl Keyutils {
+    /// The store for [`SERVICE`].
+    pub fn new() -> Keyutils {
+        Keyutils::for_service(SERVICE)
+    }
+
+    /// A store apart from the user's own entries, for tests.
+    pub fn for_service(service: &str) -> Keyutils {
+        Keyutils { service: service.to_owned() }
+    }
+
+    /// What finds a key: everyone on the machine may see descriptions, so it names no host.
+    fn description(&self, key: &Key) -> String {
+        let attributes: serde_json::Map<_, _> =
+            key.attributes().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let text = serde_json::Value::Object(attributes).to_string();
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        let mut description = format!("{}:", self.service);
+        for byte in &digest.as_ref()[..16] {
+            write!(description, "{byte:02x}").expect("writing to a string cannot fail");
+        }
+        description
+    }
+}
+
+impl Default for Keyutils {
+    fn default() -> Keyutils {
+        Keyutils::new()
+    }
+}
+
+impl Keychain for Keyutils {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn get(&self, key: &Key) -> Result<Option<Entry>, Fault> {
+        let found = keyring()?.search(&self.description(key));
+        let Some(payload) = existing(found.and_then(read)).map_err(|err| fault("reading a key", err))? else {
+            return Ok(None);
+        };
+        match parse(&payload).filter(|(label, _)| label.key() == *key) {
+            Some((label, secret)) => Ok(Some(Entry { label, secret: Secret::from(secret.to_owned()) })),
+            None => Err(Fault {
+                store: NAME,
+                kind: FaultKind::Garbled,
+                detail: "the key's payload is no entry of ours".into(),
+            }),
+        }
+    }
+
+    fn put(&self, entry: &Entry) -> Result<(), Fault> {
+        let (label, secret) = (entry.label.to_text(), entry.secret.expose());
+        let mut payload = Zeroizing::new(String::with_capacity(label.len() + 1 + secret.len()));
+        payload.push_str(&label);
+        payload.push(SEPARATOR);
+        payload.push_str(secret);
+        // A key of the same description is updated in place.
+        let added = keyring()?.add_key(&self.description(&entry.label.key()), payload.as_bytes());
+        added.map(drop).map_err(|err| fault("storing a key", err))
+    }
+
+    fn remove(&self, key: &Key) -> Result<(), Fault> {
+        let keyring = keyring()?;
+        let unlinked = keyring.search(&self.description(key)).and_then(|key| keyring.unlink_key(key));
+        existing(unlinked).map(drop).map_err(|err| fault("deleting a key", err))
+    }
+
+    /// A key's payload is read whole, with the secret, which is wiped unseen.
+    fn list(&self) -> Result<Vec<Label>, Fault> {
+        let prefix = format!("{}:", self.service);
+        let links = keyring()?.get_links(MAX_KEYS).map_err(|err| fault("listing keys", err))?;
+        let ours = links.iter().filter_map(|node| match node {
+            LinkNode::Key(key) if key.metadata().is_ok_and(|data| data.get_description().starts_with(&prefix)) => {
+                Some(*key)
+            }
+            _ => None,
+        });
+        let mut labels = Vec::new();
+        for key in ours {
+            let payload = existing(read(key)).map_err(|err| fault("reading a key", err))?;
+            // An entry that a later version wrote may make no sense to this one: it is passed over.
+            labels.extend(payload.and_then(|payload| parse(&payload).map(|(label, _)| label)));
+        }
+        Ok(labels)
+    }
+}
+
+/// The user's keyring, linked to this process's own: only what a process's keyrings lead to may
+/// be read, and without a PAM session (in a container, in CI) nothing leads to it.
+fn keyring() -> Result<KeyRing, Fault> {
+    KeyRing::get_persistent(KeyRingIdentifier::Process)
+        .or_else(|_| {
+            // A kernel without persistent keyrings: the user's other one ends with the last login.
+            let keyring = KeyRing::from_special_id(KeyRingIdentifier::User, true)?;
+            KeyRing::from_special_id(KeyRingIdentifier::Process, true)?.link_keyring(keyring)?;
+            Ok(keyring)
+        })
+        .map_err(|err| fault("opening the user's keyring", err))
+}
+
+fn read(key: KernelKey) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    key.read_to_vec().map(Zeroizing::new)
+}
+
+fn parse(payload: &[u8]) -> Option<(Label, &str)> {
+    let (label, secret) = std::str::from_utf8(payload).ok()?.split_once(SEPARATOR)?;
+    Some((Label::from_text(label)?, secret))
+}
+
+/// Tells "there is no such key" from a fault. A key may end between two calls.
+fn existing<T>(outcome: Result<T, KeyError>) -> Result<Option<T>, KeyError> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(KeyError::KeyDoesNotExist | KeyError::KeyExpired | KeyError::KeyRevoked) => Ok(None),
+        Err(err) => Err(err),
+    }
+}
+
+fn fault(doing: &str, err: KeyError) -> Fault {
+    /// errno of a system call that a kernel or a seccomp profile does not know.
+    const ENOSYS: i32 = 38;
+    let (kind, words) = match err {
+        KeyError::PermissionDenied | KeyError::OperationNotSupported | KeyError::Unknown(ENOSYS) => {
+            (FaultKind::Absent, "the kernel does not allow keys here, as in most containers")
+        }
+        KeyError::AccessDenied => (FaultKind::Refused, "the kernel denies access to the keyring"),
+        KeyError::QuotaExceeded => {
+            (FaultKind::Refused, "the user's quota of keys is used up (/proc/sys/kernel/keys/maxbytes)")
+        }
+        KeyError::InvalidArguments => (FaultKind::Refused, "an entry is longer than a key can be (32,767 bytes)"),
+        _ => (FaultKind::Refused, "the kernel says no"),
+    };
+    Fault { store: NAME, kind, detail: format!("{doing}: {words} ({err:?})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_errors_in_words() {
+        for (err, kind, words) in [
+            (KeyError::PermissionDenied, FaultKind::Absent, "containers"), // Docker's seccomp profile
+            (KeyError::Unknown(38), FaultKind::Absent, "containers"),
+            (KeyError::OperationNotSupported, FaultKind::Absent, "containers"),
+            (KeyError::AccessDenied, FaultKind::Refused, "denies access"),
+            (KeyError::QuotaExceeded, FaultKind::Refused, "maxbytes"),
+            (KeyError::InvalidArguments, FaultKind::Refused, "32,767"),
+            (KeyError::OutOfMemory, FaultKind::Refused, "OutOfMemory"),
+        ] {
+            let fault = fault("storing a key", err);
+            assert_eq!(fault.kind, kind, "{err:?}");
+            assert!(fault.detail.starts_with("storing a key: ") && fault.detail.contains(words), "{}", fault.detail);
+        }
+        for err in [KeyError::KeyDoesNotExist, KeyError::KeyExpired, KeyError::KeyRevoked] {
+            assert_eq!(existing::<()>(Err(err)), Ok(None), "gone is none: {err:?}");
+        }
+    }
+
+    #[test]
+    fn descriptions_tell_keys_apart_and_no_host() {
+        let store = Keyutils::new();
+        let login = |server: &str| store.description(&Key::Login { server: server.into() });
+        let token = |host: &str, identity: &str| {
+            store.description(&Key::Token { host: host.into(), identity: identity.into() })
+        };
+        let all = [login("a"), login("b"), token("a", "b"), token("ab", ""), token("", "ab")];
+        for (at, one) in all.iter().enumerate() {
+            assert!(!all[..at].contains(one), "two keys share {one}");
+        }
+        assert_eq!(login("ghcr.io"), login("ghcr.io"));
+        assert!(!login("ghcr.io").contains("ghcr"));
+        assert_eq!(login("a").len(), SERVICE.len() + 1 + 32);
+    }
+
+    #[test]
+    fn payloads_that_are_not_ours() {
+        for (payload, why) in [
+            (&b""[..], "nothing"),
+            (b"secret", "no label"),
+            (b"{}\nsecret", "an empty label"),
+            (b"\xff\nsecret", "no text"),
+        ] {
+            assert!(parse(payload).is_none(), "{why}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Where each client keeps its configuration, and which clients are here. Paths only.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use super::{Error, Target};
+use crate::{config::Config, environment::Environment, error::PROGRAM};
+
+/// Docker's file: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json` (docker/cli `config.Dir`).
+pub fn docker(environment: &Environment) -> Result<PathBuf, Error> {
+    // Not `Environment::path`: docker does not expand `~` in it.
+    let named = (environment.variable)("DOCKER_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = named.or_else(|| Some(environment.home.as_ref()?.join(".docker")));
+    Ok(folder.ok_or_else(|| no_home("docker", "set HOME or DOCKER_CONFIG"))?.join("config.json"))
+}
+
+/// Notation's file: `$NOTATION_CONFIG/config.json`, else `notation/config.json` in the user's
+/// config folder (notation-go `dir.UserConfigDir`, which is Go's `os.UserConfigDir`).
+pub fn notation(environment: &Environment) -> Result<PathBuf, Error> {
+    let named = (environment.variable)("NOTATION_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = named.or_else(|| Some(environment.config_folder.as_ref()?.join("notation")));
+    Ok(folder.ok_or_else(|| no_home("notation", "set HOME or NOTATION_CONFIG"))?.join("config.json"))
+}
+
+/// Our own file, [`Config::location`].
+pub(super) fn ours(environment: &Environment) -> Result<PathBuf, Error> {
+    Config::location(environment).ok_or_else(|| no_home(PROGRAM, "set HOME or ECR_RS_CONFIG"))
+}
+
+/// Podman's two places for helpers that are asked for every registry (containers/image
+/// `sysregistriesv2`): the user's registries.conf and a drop-in beside it.
+///
+/// A new registries.conf would hide the system's whole; a drop-in adds to it.
+pub(super) fn podman_registries(environment: &Environment) -> Result<(PathBuf, PathBuf), Error> {
+    let home = environment.home.as_ref().ok_or_else(|| no_home("podman", "set HOME"))?;
+    let folder = home.join(".config").join("containers");
+    Ok((folder.join("registries.conf"), folder.join("registries.conf.d").join("ecr-rs.conf")))
+}
+
+/// The auth.json that keeps `credHelpers`: `$REGISTRY_AUTH_FILE`, else the one in the user's config
+/// folder. Podman writes logins to the one in `$XDG_RUNTIME_DIR`, which is gone after a restart.
+pub(super) fn podman_logins(environment: &Environment) -> Result<PathBuf, Error> {
+    if let Some(named) = (environment.variable)("REGISTRY_AUTH_FILE").filter(|value| !value.is_empty()) {
+        return Ok(named.into());
+    }
+    let named = (environment.variable)("XDG_CONFIG_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = named.or_else(|| Some(environment.home.as_ref()?.join(".config")));
+    Ok(folder.ok_or_else(|| no_home("podman", "set HOME or REGISTRY_AUTH_FILE"))?.join("containers").join("auth.json"))
+}
+
+/// The auth.json that podman reads before that one, with logins until the next restart.
+pub(super) fn podman_runtime_logins(environment: &Environment) -> Option<PathBuf> {
+    let named = |name: &str| (environment.variable)(name).filter(|value| !value.is_empty());
+    match named("REGISTRY_AUTH_FILE") {
+        Some(_) => None,
+        None => Some(Path::new(&named("XDG_RUNTIME_DIR")?).join("containers").join("auth.json")),
+    }
+}
+
+/// The clients that are here: docker always, the others if they have a configuration or are on PATH.
+pub(super) fn present(environment: &Environment) -> Vec<Target> {
+    let exists = |path: Result<PathBuf, Error>| path.is_ok_and(|path| path.exists());
+    let runs = |names: &[&str]| names.iter().any(|name| program(environment, name).is_some());
+    let mut targets = vec![Target::Docker];
+    if exists(notation(environment)) || runs(&["notation"]) {
+        targets.push(Target::Notation);
+    }
+    let registries = podman_registries(environment).is_ok_and(|(file, drop_in)| file.exists() || drop_in.exists());
+    if registries || exists(podman_logins(environment)) || runs(&["podman", "skopeo", "buildah"]) {
+        targets.push(Target::Podman);
+    }
+    targets
+}
+
+/// The program that a client would start by this name: the first on PATH that may be run.
+pub(super) fn program(environment: &Environment, name: &str) -> Option<PathBuf> {
+    let name = format!("{name}{}", env::consts::EXE_SUFFIX);
+    let path = (environment.variable)("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(&name)).find(|file| is_program(file))
+}
+
+#[cfg(unix)]
+fn is_program(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|metadata| metadata.is_file())
+}
+
+fn no_home(client: &str, hint: &str) -> Error {
+    Error::new(format!("cannot tell where {client} keeps its configuration: there is no home folder"), hint)
+}

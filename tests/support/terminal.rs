@@ -1,0 +1,34 @@
+//! Runs the program with a terminal as its standard output.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Read,
+    os::unix::ffi::OsStrExt,
+    path::Path,
+    process::Stdio,
+};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use super::program::Program;
+
+/// The exit status, and what was on the screen.
+#[track_caller]
+pub fn run(program: &Program, arguments: &[&str]) -> (i32, String) {
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("the system has pseudo-terminals");
+    grantpt(&controller).expect("it is ours");
+    unlockpt(&controller).expect("it is ours");
+    let name = ptsname(&controller, Vec::new()).expect("it has a name");
+    let path = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
+    let terminal = OpenOptions::new().read(true).write(true).open(path).expect("the other end opens");
+    let error = terminal.try_clone().expect("a file can be shared");
+    let mut command = program.command(arguments);
+    command.stdin(Stdio::null()).stdout(terminal).stderr(error);
+    let mut child = command.spawn().expect("the program starts");
+    drop(command); // holds the terminal's other end open
+    let mut screen = Vec::new();
+    // When the last writer goes, Linux ends the reading with an error.
+    File::from(controller).read_to_end(&mut screen).ok();
+    let status = child.wait().expect("the program ends").code().expect("no signal ends it");
+    (status, String::from_utf8_lossy(&screen).into_owned())
+}
