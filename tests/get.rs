@@ -16,35 +16,11 @@ use std::{
 
 use support::{
     aws::faults::Fault,
-    bus::{FakeBus, Knob},
-    program::{Outcome, Program, finish},
-    world::{ACCOUNT, Loopback, REGION, ROLE},
+    bus::Knob,
+    machine::Machine,
+    program::{Outcome, finish},
+    world::{ACCOUNT, REGION, ROLE},
 };
-
-/// A machine with a home folder, a keychain, and AWS at the end of its endpoint URLs.
-struct Machine {
-    home: tempfile::TempDir,
-    bus: FakeBus,
-    aws: Loopback,
-}
-
-impl Machine {
-    fn new() -> Machine {
-        Machine { home: tempfile::tempdir().unwrap(), bus: FakeBus::start(), aws: Loopback::start() }
-    }
-
-    fn program(&self) -> Program {
-        let program = Program::at(env!("CARGO_BIN_EXE_docker-credential-ecr-rs"), self.home.path())
-            .with("DBUS_SESSION_BUS_ADDRESS", self.bus.address())
-            .with("TMPDIR", self.home.path());
-        self.aws.endpoint_variables().into_iter().fold(program, |program, (name, value)| program.with(name, value))
-    }
-
-    /// How often AWS was asked for a token.
-    fn minted(&self) -> usize {
-        self.aws.count("GetAuthorizationToken")
-    }
-}
 
 fn ecr() -> String {
     format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com")
@@ -234,7 +210,8 @@ fn homes_of_all_sorts_still_get_a_token() {
         (machine.program().with("HOME", &read_only), "read-only"),
         (machine.program().with("HOME", machine.home.path().join("missing")), "missing"),
         (machine.program().with("HOME", "/dev/null"), "not a folder"),
-        (machine.program().without("HOME"), "no HOME at all"),
+        // Its caches stay in the test's folder: the password database knows another home.
+        (machine.program().without("HOME").with("XDG_CACHE_HOME", machine.home.path()), "no HOME at all"),
         (machine.program().with("XDG_CACHE_HOME", "/dev/null/x"), "a cache folder that cannot be"),
     ] {
         machine.program().run(&["erase"], ecr());
@@ -297,10 +274,7 @@ fn hosts_reach_their_own_endpoint() {
         ("public.ecr.aws".into(), "api.ecr-public.us-east-1.amazonaws.com:443", "ECR Public"),
     ] {
         let machine = Machine::new();
-        let program = Program::at(env!("CARGO_BIN_EXE_docker-credential-ecr-rs"), machine.home.path())
-            .with("DBUS_SESSION_BUS_ADDRESS", machine.bus.address());
-        let program =
-            machine.aws.proxy_variables().into_iter().fold(program, |program, (name, value)| program.with(name, value));
+        let program = machine.program_with(machine.aws.proxy_variables());
         assert!(!password(&program.run(&["get"], &host)).is_empty(), "{why}");
         assert!(
             machine.aws.tunnels().iter().any(|tunnel| tunnel.ends_with(endpoint)),

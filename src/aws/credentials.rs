@@ -57,7 +57,7 @@ impl<'a> Setup<'a> {
             .region(Region::new(identity.region.clone()))
             .http_client(client.clone())
             .sleep_impl(TokioSleep::new())
-            .timeout_config(bounds.of_call())
+            .timeout_config(bounds.of_try())
             .retry_config(retry.clone())
             .identity_cache(IdentityCache::no_cache())
             .no_credentials();
@@ -91,7 +91,7 @@ impl<'a> Setup<'a> {
             .with_region(Some(Region::new(self.identity.region.clone())))
             .with_http_client(self.client.clone())
             .with_sleep_impl(TokioSleep::new())
-            .with_timeout_config(self.bounds.of_call())
+            .with_timeout_config(self.bounds.of_try())
             .with_retry_config(self.retry.clone())
             .with_use_fips(self.config.use_fips())
             .with_use_dual_stack(self.config.use_dual_stack());

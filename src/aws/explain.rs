@@ -126,7 +126,7 @@ impl Scene<'_> {
         Failure {
             kind: trouble.kind(step),
             what: self.what(step, trouble, host.unwrap_or("AWS")),
-            hint: self.hint(step, trouble, &chain),
+            hint: Some(self.hint(step, trouble, &chain)),
             causes: chain.lines,
         }
     }
@@ -138,7 +138,7 @@ impl Scene<'_> {
             Trouble::SessionMissing => format!("{asker} has no session on this machine"),
             Trouble::Process => format!("the credential_process of {asker} failed"),
             Trouble::TokenFile => "the web identity token cannot be used".into(),
-            Trouble::Container => format!("the container's credential endpoint gave no credentials to {asker}"),
+            Trouble::Container => "the container's credential endpoint gave no credentials".into(),
             Trouble::Metadata => "the instance metadata service gave no credentials".into(),
             Trouble::Denied => match step {
                 Step::Credentials => format!("AWS refused credentials to {asker}"),
@@ -175,9 +175,9 @@ impl Scene<'_> {
         }
     }
 
-    fn hint(&self, step: Step, trouble: Trouble, chain: &Chain) -> Option<String> {
-        Some(match trouble {
-            Trouble::SessionEnded | Trouble::SessionMissing => self.login()?,
+    fn hint(&self, step: Step, trouble: Trouble, chain: &Chain) -> String {
+        match trouble {
+            Trouble::SessionEnded | Trouble::SessionMissing => self.login().unwrap_or_else(|| self.compare()),
             Trouble::Process => "run the command of credential_process by hand to see what it says".into(),
             Trouble::TokenFile => {
                 "check the file that AWS_WEB_IDENTITY_TOKEN_FILE (or the profile) names and the role's trust policy".into()
@@ -198,7 +198,7 @@ impl Scene<'_> {
             Trouble::FipsWithEndpoint => {
                 "unset AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECR and endpoint_url, or use the registry's host without -fips".into()
             }
-            Trouble::Profile => format!("check the profile in {}", self.files()?),
+            Trouble::Profile => format!("check the profile in {}", self.files()),
             Trouble::Name | Trouble::Refused | Trouble::Timeout | Trouble::Cut => self.network_hint(),
             Trouble::Proxy => format!("check the proxy {} and NO_PROXY", self.proxy.unwrap_or("that HTTPS_PROXY names")),
             Trouble::Untrusted => {
@@ -206,8 +206,8 @@ impl Scene<'_> {
             }
             Trouble::Certificate => "check this machine's clock, the endpoint and the proxy".into(),
             Trouble::Garbage => "check that no proxy or endpoint_url answers in place of AWS".into(),
-            Trouble::Failed => return None,
-        })
+            Trouble::Failed => self.compare(),
+        }
     }
 
     /// What must be allowed, to whom. AWS's message names them:
@@ -276,10 +276,19 @@ impl Scene<'_> {
         })
     }
 
-    fn files(&self) -> Option<String> {
-        let Source::Profile(profile) = &self.identity.source else { return None };
+    /// The way to see whether the trouble is ours.
+    fn compare(&self) -> String {
+        let profile = match &self.identity.source {
+            Source::Profile(profile) => format!(" --profile {}", profile.name),
+            _ => String::new(),
+        };
+        format!("run `aws sts get-caller-identity{profile}` to see whether the AWS CLI has the same trouble")
+    }
+
+    fn files(&self) -> String {
+        let Source::Profile(profile) = &self.identity.source else { return "~/.aws/config".into() };
         let files = profile.files.iter().filter(|file| file.is_file()).map(|file| file.display().to_string());
-        Some(files.collect::<Vec<_>>().join(" and "))
+        files.collect::<Vec<_>>().join(" and ")
     }
 
     fn network_hint(&self) -> String {

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Failure {
     /// The sort of trouble.
     pub kind: FailureKind,
-    /// What was tried and failed, in one line, with the registry, account and region it was about.
+    /// What was tried and failed, in one line. `Error` puts the registry before it.
     pub what: String,
     /// The causes, outermost first, each one line, without secrets.
     pub causes: Vec<String>,

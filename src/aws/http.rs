@@ -50,10 +50,11 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// The bounds of one call, in the SDK's terms. Its own defaults wait for an answer for ever.
-    pub(super) fn of_call(self) -> TimeoutConfig {
-        let config = TimeoutConfig::builder().connect_timeout(self.connect).read_timeout(self.read);
-        config.operation_timeout(self.operation).build()
+    /// The bounds of one try, in the SDK's terms. Its own defaults wait for an answer for ever.
+    ///
+    /// The whole is bounded around all calls, not here: two clocks with one end would race.
+    pub(super) fn of_try(self) -> TimeoutConfig {
+        TimeoutConfig::builder().connect_timeout(self.connect).read_timeout(self.read).build()
     }
 }
 

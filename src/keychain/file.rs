@@ -217,11 +217,16 @@ fn trust(_: &fs::Metadata) -> Result<(), String> {
 }
 
 /// Files are 0600 from their creation on, whatever the umask.
+#[cfg(unix)]
 fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+#[cfg(not(unix))]
+fn private_file() -> OpenOptions {
+    OpenOptions::new()
 }
 
 /// Folders are 0700, missing parents too.

@@ -24,6 +24,7 @@ pub(crate) fn open() -> Box<dyn Keychain> {
     let habits = Habits {
         name: "macOS Keychain",
         limit: usize::MAX,
+        label: usize::MAX,
         search: &[("service", SERVICE)],
         modifiers: &[],
         closed: |err| match err {

@@ -4,7 +4,7 @@
 //! the key, so that `get` reads items by name and searches nothing:
 //!
 //! ```text
-//! DIGEST.label.0.{"kind":"token",…}     the label itself, in a name: readable without the secret
+//! DIGEST.label.0.{"kind":"token",…}   the label itself, in names: readable without the secret
 //! DIGEST.part.0                         label and secret (record.rs), cut to the store's limit (split.rs)
 //! DIGEST.part.1
 //! ```
@@ -32,6 +32,8 @@ pub struct Habits {
     pub name: &'static str,
     /// The most bytes that one item's secret may have.
     pub limit: usize,
+    /// The most bytes of a label that one item's name may carry.
+    pub label: usize,
     /// What a search for items is narrowed by; it must find all of ours.
     pub search: &'static [(&'static str, &'static str)],
     /// How items are made.
@@ -42,9 +44,6 @@ pub struct Habits {
 
 /// The most bytes of an entry: four times the longest secret promised.
 const LONGEST: usize = 64 << 10;
-
-/// The most bytes of a label in one name: Windows allows 513 for a user (CRED_MAX_USERNAME_LENGTH).
-const PIECE: usize = 400;
 
 /// A keychain of the operating system.
 ///
@@ -211,7 +210,7 @@ impl Items {
         let before = self.of(&name)?;
         let parts = split::split(bytes, self.habits.limit);
         let parts: Vec<(String, _)> = (0..).map(|number| part(&name, number)).zip(parts).collect();
-        let labels = label_users(&name, label);
+        let labels = label_users(&name, label, self.habits.label);
         // Secret first, label last: what `list` names, `get` can answer.
         for (user, bytes) in &parts {
             self.write(user, bytes)?;
@@ -304,13 +303,13 @@ fn part(name: &str, number: u16) -> String {
     format!("{name}.part.{number}")
 }
 
-/// The label as names of items; more than one only when a user name is very long.
-fn label_users(name: &str, label: &Label) -> Vec<String> {
+/// The label as names of items, at most `limit` bytes of it in each.
+fn label_users(name: &str, label: &Label, limit: usize) -> Vec<String> {
     let text = label.to_text();
     let mut users = Vec::new();
     let mut rest = text.as_str();
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE));
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(limit));
         users.push(format!("{name}.label.{}.{piece}", users.len()));
         rest = after;
     }

@@ -13,11 +13,16 @@ use super::{
 /// CRED_MAX_CREDENTIAL_BLOB_SIZE of `wincred.h`. Bytes are written as they are, not as UTF-16.
 const BLOB: usize = 5 * 512;
 
+/// Keeps our target names under 255 characters. Windows would take 32,767 and 513 of a user name,
+/// but Wine keeps credentials under registry keys of that name, and is where this can be tried.
+const NAME: usize = 100;
+
 /// The Credential Manager. Opened by the first call.
 pub(crate) fn open() -> Box<dyn Keychain> {
     let habits = Habits {
         name: "Windows Credential Manager",
         limit: BLOB,
+        label: NAME,
         // A regular expression on target names; they are ours by `open_ours`.
         search: &[("pattern", "^docker-credential-ecr-rs:")],
         // The store's default, Enterprise, would roam to the user's other machines.

@@ -84,9 +84,11 @@ impl<'a> Client<'a> {
         self.has(&Edit::Store) || self.helpers.iter().any(|(_, helper)| helper == HELPER)
     }
 
-    /// Whether the file says anything about logins: notation then does not look at docker's.
+    /// Whether the file says anything about logins: notation then does not look at docker's (oras-go
+    /// `Config.IsAuthConfigured`, which counts entries: an empty `auths` says nothing).
     pub(super) fn has_logins(&self) -> bool {
-        self.store.is_some() || !self.helpers.is_empty() || self.top.member("auths").is_some()
+        let auths = self.top.member("auths").and_then(|auths| Object::within(self.top.text(), auths.value).ok());
+        self.store.is_some() || !self.helpers.is_empty() || auths.is_some_and(|auths| !auths.members.is_empty())
     }
 
     /// The hosts whose login stands in the file itself.
@@ -228,4 +230,45 @@ fn not_this_way(path: &Path) -> Error {
         format!("{} cannot be edited without changing more than the credential helper", path.display()),
         format!("set `\"credsStore\": \"{HELPER}\"` by hand, and report the file's layout as a bug"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Every shape with a byte replaced here and there: what is accepted is edited and taken back to
+    /// the same bytes, also in parts; what is not is an error. Nothing panics.
+    #[test]
+    fn damaged_files_are_edited_and_taken_back_or_refused() {
+        let (path, host) = (Path::new("config.json"), Edit::Host("public.ecr.aws".into()));
+        let (mut edited, mut refused) = (0, 0);
+        for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/setup/shapes"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+        {
+            let shape = fs::read(file).unwrap();
+            for (at, new) in (0..shape.len()).zip(b"\"{}[],: \n\\a7".iter().cycle()) {
+                let mut bytes = shape.clone();
+                bytes[at] = *new;
+                let Ok(text) = String::from_utf8(bytes) else { continue };
+                let Ok(now) = edit(path, &text, &[host.clone(), Edit::Store]) else {
+                    refused += 1;
+                    continue;
+                };
+                let again = edit(path, &now, &[Edit::Store, host.clone()]).unwrap();
+                assert_eq!(again, now, "twice is once: {text}");
+                if Client::of(path, &text).is_ok_and(|client| !client.has_any()) {
+                    assert_eq!(revert(path, &now, &text).unwrap().as_deref(), Some(&*text));
+                    let moved = format!("{now} ");
+                    let back = revert(path, &moved, &text).unwrap().unwrap();
+                    let (was, is) = (Client::of(path, &text).unwrap(), Client::of(path, &back).unwrap());
+                    assert_eq!((&was.store, &was.helpers), (&is.store, &is.helpers), "{text}");
+                }
+                edited += 1;
+            }
+        }
+        assert!(edited > 1_000 && refused > 1_000, "{edited} edited, {refused} refused");
+    }
 }

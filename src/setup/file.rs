@@ -35,7 +35,7 @@ impl UserFile {
             Err(err) => return Err(failed(err)),
         };
         let metadata = fs::metadata(&real).map_err(failed)?;
-        check_kind(path, &metadata)?;
+        check_kind(path, &metadata)?; // First: what is wrong with a folder is not its mode.
         check_owner(path, &metadata)?;
         if read_only(&metadata) {
             return Err(Error::new(
@@ -79,8 +79,9 @@ impl UserFile {
     }
 }
 
-/// Reads a text file whole, within [`LARGEST`].
+/// Reads a regular text file whole, within [`LARGEST`].
 pub(super) fn read_text(path: &Path, real: &Path) -> Result<String, Error> {
+    check_kind(path, &fs::metadata(real).map_err(|err| cannot_read(path, err))?)?;
     let mut bytes = Vec::new();
     fs::File::open(real)
         .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))

@@ -32,9 +32,6 @@ pub use write::{Step, Watch};
 /// Our name in a client's configuration: the program's name without `docker-credential-`.
 pub const HELPER: &str = "ecr-rs";
 
-/// The program that clients start for [`HELPER`].
-const PROGRAM: &str = "docker-credential-ecr-rs";
-
 /// A client whose configuration is edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Target {

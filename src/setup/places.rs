@@ -6,14 +6,14 @@ use std::{
 };
 
 use super::{Error, Target};
-use crate::environment::Environment;
+use crate::{config::Config, environment::Environment, error::PROGRAM};
 
 /// Docker's file: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json` (docker/cli `config.Dir`).
 pub fn docker(environment: &Environment) -> Result<PathBuf, Error> {
     // Not `Environment::path`: docker does not expand `~` in it.
     let named = (environment.variable)("DOCKER_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = named.or_else(|| Some(environment.home.as_ref()?.join(".docker")));
-    Ok(folder.ok_or_else(|| no_home("docker", "DOCKER_CONFIG"))?.join("config.json"))
+    Ok(folder.ok_or_else(|| no_home("docker", "set HOME or DOCKER_CONFIG"))?.join("config.json"))
 }
 
 /// Notation's file: `$NOTATION_CONFIG/config.json`, else `notation/config.json` in the user's
@@ -21,16 +21,12 @@ pub fn docker(environment: &Environment) -> Result<PathBuf, Error> {
 pub fn notation(environment: &Environment) -> Result<PathBuf, Error> {
     let named = (environment.variable)("NOTATION_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = named.or_else(|| Some(environment.config_folder.as_ref()?.join("notation")));
-    Ok(folder.ok_or_else(|| no_home("notation", "NOTATION_CONFIG"))?.join("config.json"))
+    Ok(folder.ok_or_else(|| no_home("notation", "set HOME or NOTATION_CONFIG"))?.join("config.json"))
 }
 
-/// Our own file: `$ECR_RS_CONFIG`, else `docker-credential-ecr-rs/config.toml` in the user's config folder.
+/// Our own file, [`Config::location`].
 pub(super) fn ours(environment: &Environment) -> Result<PathBuf, Error> {
-    let default = || Some(environment.config_folder.as_ref()?.join("docker-credential-ecr-rs").join("config.toml"));
-    environment
-        .path("ECR_RS_CONFIG")
-        .or_else(default)
-        .ok_or_else(|| no_home("docker-credential-ecr-rs", "ECR_RS_CONFIG"))
+    Config::location(environment).ok_or_else(|| no_home(PROGRAM, "set HOME or ECR_RS_CONFIG"))
 }
 
 /// Podman's two places for helpers that are asked for every registry (containers/image
@@ -38,7 +34,7 @@ pub(super) fn ours(environment: &Environment) -> Result<PathBuf, Error> {
 ///
 /// A new registries.conf would hide the system's whole; a drop-in adds to it.
 pub(super) fn podman_registries(environment: &Environment) -> Result<(PathBuf, PathBuf), Error> {
-    let home = environment.home.as_ref().ok_or_else(|| no_home("podman", "HOME"))?;
+    let home = environment.home.as_ref().ok_or_else(|| no_home("podman", "set HOME"))?;
     let folder = home.join(".config").join("containers");
     Ok((folder.join("registries.conf"), folder.join("registries.conf.d").join("ecr-rs.conf")))
 }
@@ -51,7 +47,7 @@ pub(super) fn podman_logins(environment: &Environment) -> Result<PathBuf, Error>
     }
     let named = (environment.variable)("XDG_CONFIG_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = named.or_else(|| Some(environment.home.as_ref()?.join(".config")));
-    Ok(folder.ok_or_else(|| no_home("podman", "REGISTRY_AUTH_FILE"))?.join("containers").join("auth.json"))
+    Ok(folder.ok_or_else(|| no_home("podman", "set HOME or REGISTRY_AUTH_FILE"))?.join("containers").join("auth.json"))
 }
 
 /// The auth.json that podman reads before that one, with logins until the next restart.
@@ -96,9 +92,6 @@ fn is_program(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|metadata| metadata.is_file())
 }
 
-fn no_home(client: &str, variable: &str) -> Error {
-    Error::new(
-        format!("cannot tell where {client} keeps its configuration: there is no home folder"),
-        format!("set HOME or {variable}"),
-    )
+fn no_home(client: &str, hint: &str) -> Error {
+    Error::new(format!("cannot tell where {client} keeps its configuration: there is no home folder"), hint)
 }

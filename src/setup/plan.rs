@@ -6,12 +6,16 @@ use super::{
     Error, HELPER, Request, Target, backup,
     client::{self, Client, Edit},
     diff,
-    file::UserFile,
+    file::{self, UserFile},
     places, tables,
     warning::{self, Warning},
     write::{self, Watch},
 };
-use crate::{environment::Environment, registry::Server};
+use crate::{
+    config::{Config, ConfigError, LoginStore},
+    environment::Environment,
+    registry::Server,
+};
 
 /// Every change of a run, with what to tell the user.
 #[derive(Debug, Default)]
@@ -94,8 +98,8 @@ impl Plan {
         // (notation `internal/auth`: the first configured file wins whole).
         if target == Target::Notation && !client.has_logins() {
             let docker = places::docker(environment)?;
-            let docker_file = UserFile::read(&docker)?;
-            let docker_client = Client::of(&docker, docker_file.text())?;
+            let docker_text = if docker.exists() { file::read_text(&docker, &docker)? } else { String::new() };
+            let docker_client = Client::of(&docker, &docker_text)?;
             if !hosts.is_empty() && targets.contains(&Target::Docker) {
                 self.notes
                     .push(format!("notation: reads {}, its own file says nothing about logins", docker.display()));
@@ -172,13 +176,16 @@ impl Plan {
     /// Makes the helper that kept logins until now the store for other registries, so that none is
     /// lost. Our file is written first: no client asks us before we know whom to ask.
     fn carry(&mut self, previous: &[Previous], environment: &Environment) -> Result<(), Error> {
+        let config = config(environment)?;
         // Amazon's helper answers for ECR alone and keeps no logins: there is nothing to take over.
-        let Some(first) = previous.iter().find(|previous| previous.store != "ecr-login") else { return Ok(()) };
+        let keepers: Vec<_> = previous.iter().filter(|previous| previous.store != "ecr-login").collect();
+        let Some(first) = keepers.first() else { return Ok(()) };
         let path = places::ours(environment)?;
-        let file = UserFile::read(&path)?;
-        let configured = tables::store(&path, file.text())?.filter(|store| store != "keychain");
-        let mut named = configured.iter().map(|store| (store, &path)).collect::<Vec<_>>();
-        named.extend(previous.iter().filter(|p| p.store != "ecr-login").map(|p| (&p.store, &p.path)));
+        let configured = match &config.logins {
+            LoginStore::Helper(store) => Some((store, &path)),
+            LoginStore::Keychain => None,
+        };
+        let named: Vec<_> = configured.into_iter().chain(keepers.iter().map(|p| (&p.store, &p.path))).collect();
         if let Some((store, other)) = named.iter().find(|(store, _)| *store != named[0].0) {
             return Err(Error::new(
                 format!(
@@ -193,11 +200,12 @@ impl Plan {
                 ),
             ));
         }
-        let after = tables::set_store(&path, file.text(), &first.store)?;
         if configured.is_none() {
+            let file = UserFile::read(&path)?;
+            let after = tables::set_store(&path, file.text(), &first.store)?;
+            Config::parse(&after, path.clone()).map_err(unusable)?;
             let backup = if backup::load(&path)?.is_some() { Backup::Leave } else { Backup::Keep };
-            let store = &first.store;
-            self.notes.push(format!("other registries: logins stay in `{store}`, by {}", path.display()));
+            self.notes.push(format!("other registries: logins stay in `{}`, by {}", first.store, path.display()));
             self.changes.insert(0, Change { file, after: Some(after), backup });
         }
         Ok(())
@@ -232,6 +240,18 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Our own configuration. With a broken one every `get` would fail, so no client is pointed at us.
+fn config(environment: &Environment) -> Result<Config, Error> {
+    match Config::location(environment).filter(|path| path.exists()) {
+        Some(_) => Config::load(environment).map_err(unusable),
+        None => Ok(Config::default()),
+    }
+}
+
+fn unusable(err: ConfigError) -> Error {
+    Error::new(err.to_string(), err.hint)
 }
 
 /// The name under which a client asks for a registry that the user typed.

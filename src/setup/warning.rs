@@ -4,10 +4,10 @@
 //! entry of exactly this host, else `credsStore`, else `auths`. Once a helper serves a host, the
 //! user name and password in `auths` are not read any more, also when the helper has no login.
 
-use std::{fmt, fs, path::Path};
+use std::{fmt, path::Path};
 
-use super::{HELPER, PROGRAM, Target, client::Client, places};
-use crate::{environment::Environment, registry::Server};
+use super::{HELPER, Target, client::Client, file, places};
+use crate::{environment::Environment, error::PROGRAM, registry::Server};
 
 /// Something to know, with one thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) fn of_client(
                 format!(
                     "`credHelpers` of {file} gives {host} to docker-credential-{helper}, which goes before `credsStore`"
                 ),
-                format!("docker-credential-{HELPER} setup {target} --registry {host}"),
+                format!("{PROGRAM} setup {target} --registry {host}"),
             ));
         }
     }
@@ -65,7 +65,7 @@ pub(super) fn of_client(
     if target == Target::Docker && hosts.is_empty() && desktop {
         warnings.push(Warning::new(
             format!("Docker Desktop may write its own `credsStore` into {file} when it starts or updates"),
-            format!("if ECR asks for a login again, run `docker-credential-{HELPER} setup docker` once more; entries of `setup --registry HOST` are left alone"),
+            format!("if ECR asks for a login again, run `{PROGRAM} setup docker` once more; entries of `setup --registry HOST` are left alone"),
         ));
     }
     warnings
@@ -96,7 +96,7 @@ fn clear_text(target: Target, path: &Path, client: &Client<'_>, hosts: &[String]
         )),
         (false, true) if !other_helper && client.store.is_none() => Some(Warning::new(
             format!("{name} is served by a token in `auths` of {file}, which ends 12 hours after it was made"),
-            format!("docker-credential-{HELPER} setup {target} --registry {name}"),
+            format!("{PROGRAM} setup {target} --registry {name}"),
         )),
         _ => None,
     }
@@ -105,7 +105,7 @@ fn clear_text(target: Target, path: &Path, client: &Client<'_>, hosts: &[String]
 /// Podman reads the auth.json of this session before the one that names us.
 pub(super) fn of_podman(hosts: &[String], environment: &Environment) -> Vec<Warning> {
     let Some(path) = places::podman_runtime_logins(environment) else { return Vec::new() };
-    let Ok(text) = fs::read_to_string(&path) else { return Vec::new() };
+    let Ok(text) = file::read_text(&path, &path) else { return Vec::new() };
     let Ok(client) = Client::of(&path, &text) else { return Vec::new() };
     let logins = client.clear_text_logins().into_iter().filter(|host| hosts.contains(host));
     let warning = |host: String| {
@@ -125,9 +125,7 @@ pub(super) fn docker_hidden_from_notation(docker: &Path, notation: &Path) -> War
             docker.display(),
             notation.display()
         ),
-        format!(
-            "docker-credential-{HELPER} setup notation serves the other registries too; setup --undo notation goes back"
-        ),
+        format!("{PROGRAM} setup notation serves the other registries too; setup --undo notation goes back"),
     )
 }
 

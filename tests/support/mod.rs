@@ -5,7 +5,7 @@ pub mod aws;
 #[cfg(target_os = "linux")]
 pub mod bus;
 pub mod client;
-#[cfg(target_os = "linux")]
+#[cfg(all(test, target_os = "linux"))] // it names the built binary, which examples cannot
 pub mod machine;
 pub mod program;
 pub mod proxy;

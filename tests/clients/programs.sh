@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# The clients and where they come from. Sourced by clients.sh.
+
+# Debian's packages, as "program package": the package is installed where the program is missing.
+packages="
+dockerd docker.io
+skopeo skopeo
+buildah buildah
+podman podman
+docker-registry docker-registry
+htpasswd apache2-utils
+gnome-keyring-daemon gnome-keyring
+dbus-daemon dbus
+dbus-send dbus-bin
+docker-credential-secretservice golang-docker-credential-helpers
+secret-tool libsecret-tools
+jq jq
+update-ca-certificates ca-certificates
+unshare util-linux
+"
+
+# Go's modules, as "program package version".
+# docker-credential-ecr-login is the peer that benchmarks compare with.
+go_modules="
+oras oras.land/oras/cmd/oras v1.3.6
+crane github.com/google/go-containerregistry/cmd/crane v0.22.1
+notation github.com/notaryproject/notation/cmd/notation v1.3.2
+docker-credential-ecr-login github.com/awslabs/amazon-ecr-credential-helper/ecr-login/cli/docker-credential-ecr-login v0.12.0
+"
+go_programs=$PWD/target/clients/bin
+
+install_packages() {
+    local program package missing=()
+    while read -r program package; do
+        [ -z "$program" ] || command -v "$program" >/dev/null || missing+=("$package")
+    done <<<"$packages"
+    if [ ${#missing[@]} -gt 0 ]; then
+        echo "installing: ${missing[*]}"
+        # Once more after a failure: mirrors are renewed under our feet.
+        apt-get -qq update || apt-get -qq update || return 1
+        DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "${missing[@]}" \
+            >target/clients-apt.log 2>&1 </dev/null || {
+            tail -n 20 target/clients-apt.log
+            return 1
+        }
+    fi
+    # A package that no longer holds its program is as bad as one that is not there.
+    while read -r program package; do
+        [ -z "$program" ] || command -v "$program" >/dev/null || {
+            echo "no $program after the installation of $package"
+            return 1
+        }
+    done <<<"$packages"
+}
+
+# Each program is built in a module of its own: `go install PACKAGE@VERSION` refuses modules with `replace`
+# directives, and one module for all would mix their dependencies. A program that is there already is kept: its
+# file name in the cache holds its version.
+install_go_programs() {
+    local program package version module
+    command -v go >/dev/null || {
+        echo "go is not installed: the clients oras, crane and notation are built with it (Go 1.26)"
+        return 1
+    }
+    mkdir -p "$go_programs"
+    while read -r program package version; do
+        [ -n "$program" ] || continue
+        if [ ! -x "$go_programs/$program-$version" ]; then
+            echo "building: $program $version"
+            module=$(mktemp -d)
+            (
+                cd "$module" &&
+                    export GOFLAGS='' GOBIN='' GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=0 &&
+                    go mod init scratch.invalid/client &&
+                    go get "$package@$version" &&
+                    go build -o "$go_programs/$program-$version" "$package"
+            ) >target/clients-go.log 2>&1 </dev/null || {
+                tail -n 20 target/clients-go.log
+                rm -rf "$module"
+                return 1
+            }
+            rm -rf "$module"
+        fi
+        ln -sf "$program-$version" "$go_programs/$program" || return 1
+    done <<<"$go_modules"
+}
