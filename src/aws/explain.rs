@@ -5,7 +5,7 @@ use std::{error::Error, time::Duration};
 use super::{Failure, FailureKind, chain::Chain, ecr::Garbled, http::BadBundle, trouble::Trouble};
 use crate::{
     identity::{Identity, Login, Source},
-    registry::{Kind, Registry},
+    registry::{Kind, Partition, Registry},
 };
 
 /// How far a mint has come.
@@ -46,9 +46,26 @@ impl Scene<'_> {
                     profile.name
                 ),
             ),
-            _ => return Ok(()),
+            _ => match self.foreign_role() {
+                Some(told) => told,
+                None => return Ok(()),
+            },
         };
         Err(Failure { kind: FailureKind::NoCredentials, what, causes: Vec::new(), hint: Some(hint) })
+    }
+
+    /// A role of our configuration in another partition than the registry: identities never leave
+    /// theirs (IAM user guide, "ARN format"), so AWS would only answer that it knows nobody.
+    fn foreign_role(&self) -> Option<(String, String)> {
+        let role = self.identity.role.as_ref()?;
+        let (is, wanted) = (role.arn.split(':').nth(1)?, Partition::of_region(&self.registry.region).name);
+        let (_, rest) = role.arn.split_once(is)?;
+        (is != wanted).then(|| {
+            (
+                format!("{} is a role of the partition {is}, and {} is in {wanted}", role.arn, self.registry.host),
+                format!("name a role of the registry's own partition, which begins arn:{wanted}{rest}"),
+            )
+        })
     }
 
     /// The failure of a CA bundle.

@@ -10,11 +10,15 @@ mod ecr;
 mod explain;
 mod failure;
 mod http;
+mod inspect;
 mod signing;
 mod trouble;
 
 pub use failure::{Failure, FailureKind};
 pub use http::Bounds;
+pub use inspect::{CredentialsInfo, endpoint};
+
+use aws_credential_types::Credentials;
 
 use credentials::Setup;
 use explain::{Scene, Step};
@@ -69,38 +73,55 @@ impl Aws {
         Aws { settings }
     }
 
-    async fn exchange(&self, scene: &Scene<'_>, client: &http::Client, step: &Cell<Step>) -> Result<Token, Failure> {
-        let (registry, identity) = (scene.registry, scene.identity);
+    /// Runs calls to AWS within the bound of a mint.
+    fn within_bounds<T>(
+        &self,
+        scene: &Scene<'_>,
+        work: impl AsyncFnOnce(&http::Client, &Cell<Step>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        scene.hopeless()?;
+        let ca_bundle = self.settings.ca_bundle.as_deref().or(scene.identity.ca_bundle.as_deref());
+        let client = http::Client::new(ca_bundle).map_err(|err| scene.bad_bundle(&err))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|err| scene.explain(Step::Credentials, None, &err))?;
+        let step = Cell::new(Step::Credentials);
+        let operation = self.settings.bounds.operation;
+        let bounded = async { tokio::time::timeout(operation, work(&client, &step)).await };
+        let outcome = runtime.block_on(bounded);
+        // A name lookup runs on a thread that cannot be stopped; waiting for it would break the bound.
+        runtime.shutdown_background();
+        outcome.unwrap_or_else(|_| Err(scene.late(step.get(), client.asked().as_deref(), operation)))
+    }
+
+    /// The identity's credentials, its role assumed.
+    async fn credentials_of<'a>(
+        &self,
+        scene: &Scene<'a>,
+        client: &'a http::Client,
+        step: &Cell<Step>,
+    ) -> Result<(Setup<'a>, Credentials), Failure> {
         let explain =
             |step, err: &(dyn std::error::Error + 'static)| scene.explain(step, client.asked().as_deref(), err);
         let attempts = self.settings.max_attempts.filter(|attempts| *attempts > 0).unwrap_or(3);
-        let setup = Setup::read(identity, client, self.settings.bounds, attempts).await;
+        let setup = Setup::read(scene.identity, client, self.settings.bounds, attempts).await;
         let mut credentials = setup.base().await.map_err(|err| explain(Step::Credentials, &err))?;
-        if let Some(role) = &identity.role {
+        if let Some(role) = &scene.identity.role {
             step.set(Step::Role);
             credentials = setup.assume(role, credentials).await.map_err(|err| explain(Step::Role, &err))?;
         }
-        step.set(Step::Token);
-        let answer = ecr::ask(&setup.config(registry), credentials, registry).await;
-        let answer = answer.map_err(|err| explain(Step::Token, &err))?;
-        ecr::check(answer, registry, self.settings.now).map_err(|garbled| scene.garbled(&garbled))
+        Ok((setup, credentials))
     }
 }
 
 impl TokenSource for Aws {
     fn mint(&self, registry: &Registry, identity: &Identity) -> Result<Token, Failure> {
         let scene = Scene { registry, identity, proxy: self.settings.proxy.as_deref() };
-        scene.hopeless()?;
-        let ca_bundle = self.settings.ca_bundle.as_deref().or(identity.ca_bundle.as_deref());
-        let client = http::Client::new(ca_bundle).map_err(|err| scene.bad_bundle(&err))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|err| scene.explain(Step::Credentials, None, &err))?;
-        let step = Cell::new(Step::Credentials);
-        let operation = self.settings.bounds.operation;
-        let exchange = async { tokio::time::timeout(operation, self.exchange(&scene, &client, &step)).await };
-        let outcome = runtime.block_on(exchange);
-        // A name lookup runs on a thread that cannot be stopped; waiting for it would break the bound.
-        runtime.shutdown_background();
-        outcome.unwrap_or_else(|_| Err(scene.late(step.get(), client.asked().as_deref(), operation)))
+        self.within_bounds(&scene, async |client, step| {
+            let (setup, credentials) = self.credentials_of(&scene, client, step).await?;
+            step.set(Step::Token);
+            let answer = ecr::ask(&setup.config(registry), credentials, registry).await;
+            let answer = answer.map_err(|err| scene.explain(Step::Token, client.asked().as_deref(), &err))?;
+            ecr::check(answer, registry, self.settings.now).map_err(|garbled| scene.garbled(&garbled))
+        })
     }
 }

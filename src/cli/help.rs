@@ -6,7 +6,7 @@ use crate::error::PROGRAM;
 
 /// The commands by task. Every command stands in one of them; a test keeps it so.
 const TASKS: &[(&str, &[&str])] = &[
-    ("Set up and check", &["setup"]),
+    ("Set up and check", &["setup", "doctor"]),
     ("Tokens of ECR", &["token", "status", "clear"]),
     ("Shell and manual", &["completions", "man", "help"]),
 ];

@@ -4,6 +4,7 @@
 
 mod clear;
 mod completions;
+mod doctor;
 mod help;
 mod machine;
 mod man;
@@ -39,6 +40,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Setup(setup::Setup),
+    Doctor(doctor::Doctor),
     Status(status::Status),
     Clear(clear::Clear),
     Token(token::Token),
@@ -78,6 +80,7 @@ impl Command {
     fn run(self, machine: Machine, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Result<ExitCode, Problem> {
         match self {
             Command::Setup(setup) => setup::run(&setup, &machine.environment, stdout, stderr)?,
+            Command::Doctor(doctor) => return doctor.run(machine, stdout, stderr),
             Command::Status(status) => status.run(machine, stdout, stderr)?,
             Command::Clear(clear) => clear.run(machine, stdout, stderr)?,
             Command::Token(token) => token.run(machine, stdout, stderr)?,

@@ -13,6 +13,7 @@ mod file;
 mod json;
 mod places;
 mod plan;
+pub(crate) mod reading;
 mod tables;
 mod undo;
 mod warning;

@@ -1,0 +1,62 @@
+//! Where tokens are kept: the keychain, the lock, and the token of this registry.
+
+use std::time::SystemTime;
+
+use super::finding::Finding;
+use crate::{
+    cli::output,
+    environment::Environment,
+    keychain::{FaultKind, Keychain, TokenLabel},
+    token::{cache, flight},
+};
+
+const CHECK: &str = "cache";
+
+/// Whether tokens can be kept, by listing them: no secret is read. Gives back what is kept.
+pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
+    let name = keychain.name();
+    match cache::tokens(keychain) {
+        Ok(labels) => (Finding::ok(CHECK, format!("{name}, tokens in it: {}", labels.len())), labels),
+        // An ECR `get` works all the same: it asks AWS each time.
+        Err(fault) => {
+            let hint = match fault.kind {
+                FaultKind::Absent => format!(
+                    "{}; or set [cache] store = \"keyutils\" (until reboot) or \"file\" (clear text) in config.toml",
+                    fault.hint()
+                ),
+                _ => fault.hint().into(),
+            };
+            (Finding::warning(CHECK, format!("every `get` asks AWS: {fault}"), hint), Vec::new())
+        }
+    }
+}
+
+/// Whether many `get`s at once can wait for one of them.
+pub(super) fn lock(environment: &Environment) -> Finding {
+    match flight::folder(environment) {
+        Ok(folder) => Finding::ok("lock", format!("in {}", folder.display())),
+        Err(err) => Finding::warning(
+            "lock",
+            format!("many pulls at once make a call to AWS each: {err}"),
+            "make the cache folder (XDG_CACHE_HOME) or the temporary folder (TMPDIR) writable",
+        ),
+    }
+}
+
+/// When the cached token of this registry and identity ends; `None` when none lives.
+pub(super) fn living(labels: &[TokenLabel], host: &str, identity: &str, now: SystemTime) -> Option<SystemTime> {
+    let mine =
+        |label: &&TokenLabel| label.host == host && [identity, cache::BROUGHT].contains(&label.identity.as_str());
+    labels.iter().filter(mine).map(|label| cache::time(label.expires)).filter(|end| *end > now).max()
+}
+
+/// The cached token of this registry, in words.
+pub(super) fn token(living: Option<SystemTime>, now: SystemTime) -> Finding {
+    match living {
+        Some(end) => {
+            let left = output::length(end.duration_since(now).unwrap_or_default());
+            Finding::ok("token", format!("one is cached for another {left}, until {}", output::local(end)))
+        }
+        None => Finding::ok("token", "none is cached for this identity: the next `get` asks AWS"),
+    }
+}

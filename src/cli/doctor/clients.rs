@@ -1,0 +1,184 @@
+//! Which configuration each client reads, and whether it asks this program for a registry.
+//!
+//! Docker's order (docker/cli `ConfigFile.GetCredentialsStore`): `DOCKER_AUTH_CONFIG`, then a
+//! `credHelpers` entry of exactly this host, else `credsStore`, else `auths`.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::finding::Finding;
+use crate::{
+    environment::Environment,
+    error::PROGRAM,
+    registry::{Registry, Server},
+    setup::{self, HELPER, docker_path, notation_path, reading, reading::Logins},
+};
+
+const DOCKER: &str = "docker";
+const NOTATION: &str = "notation";
+const PODMAN: &str = "podman";
+
+/// What every client that is here reads; `host` is the registry that a person asked about.
+pub(super) fn all(environment: &Environment, host: Option<&str>) -> Vec<Finding> {
+    let mut findings = docker(environment, host);
+    findings.extend(notation(environment, host));
+    findings.extend(podman(environment, host));
+    findings
+}
+
+fn docker(environment: &Environment, host: Option<&str>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = host.and_then(|host| auth_config(environment, host)).into_iter().collect();
+    findings.push(match docker_path(environment).and_then(|path| Ok((Logins::read(&path)?, path))) {
+        Err(err) => broken(DOCKER, &err),
+        Ok((None, path)) => Finding::warning(
+            DOCKER,
+            format!("docker has no {}, so it asks no helper", path.display()),
+            format!("{PROGRAM} setup docker"),
+        ),
+        Ok((Some(logins), path)) => named(DOCKER, &logins, &path, host),
+    });
+    findings
+}
+
+/// Logins in the environment, which docker takes before it asks anybody.
+fn auth_config(environment: &Environment, host: &str) -> Option<Finding> {
+    let value: Value = serde_json::from_str(&environment.text("DOCKER_AUTH_CONFIG")?).ok()?;
+    value.get("auths")?.get(host)?;
+    Some(Finding::warning(
+        DOCKER,
+        format!("DOCKER_AUTH_CONFIG holds a login of {host}, which docker takes before it asks a helper"),
+        "unset DOCKER_AUTH_CONFIG, or take the registry out of it",
+    ))
+}
+
+/// Notation reads one file: its own, if that says anything of logins, else docker's.
+fn notation(environment: &Environment, host: Option<&str>) -> Option<Finding> {
+    let path = notation_path(environment).ok()?;
+    let installed = reading::program(environment, "notation").is_some();
+    match Logins::read(&path) {
+        Err(err) => Some(broken(NOTATION, &err)),
+        Ok(Some(logins)) if logins.has_any => Some(named(NOTATION, &logins, &path, host)),
+        Ok(_) if installed => Some(Finding::ok(NOTATION, "notation reads docker's configuration")),
+        Ok(_) => None,
+    }
+}
+
+/// Whether a file of docker's kind names us.
+fn named(client: &'static str, logins: &Logins, path: &Path, host: Option<&str>) -> Finding {
+    let file = path.display();
+    let stale = host.is_some_and(|host| logins.clear_text.iter().any(|login| is_same(login, host)));
+    let host_or_any = host.unwrap_or("every registry");
+    let exact = host.is_some_and(|host| logins.helpers.iter().any(|(name, _)| name == host));
+    let helper = match host {
+        Some(host) => logins.helper(host),
+        None => logins
+            .helpers
+            .iter()
+            .map(|(_, helper)| helper.as_str())
+            .find(|helper| *helper == HELPER)
+            .or(logins.store.as_deref()),
+    };
+    let key = if exact { "credHelpers" } else { "credsStore" };
+    match helper {
+        Some(HELPER) if stale => Finding::warning(
+            client,
+            format!(
+                "an old token of {host_or_any} is in clear text in `auths` of {file}; {client} asks {PROGRAM} and does not read it"
+            ),
+            format!("{client} logout {host_or_any}"),
+        ),
+        Some(HELPER) => Finding::ok(client, format!("{file} names {HELPER}")),
+        Some(other) => Finding::warning(
+            client,
+            format!("`{key}` of {file} gives {host_or_any} to docker-credential-{other}, not to this program"),
+            match host {
+                Some(host) if exact => format!("{PROGRAM} setup {client} --registry {host}"),
+                _ => format!("{PROGRAM} setup {client}"),
+            },
+        ),
+        None if stale => Finding::warning(
+            client,
+            format!(
+                "{client} takes a token of {host_or_any} from `auths` of {file}, which ends 12 hours after it was made"
+            ),
+            format!("{PROGRAM} setup {client}"),
+        ),
+        None => Finding::warning(
+            client,
+            format!("{file} names no helper for {host_or_any}"),
+            format!("{PROGRAM} setup {client}"),
+        ),
+    }
+}
+
+/// podman, skopeo and buildah read no `credsStore`: registries.conf or `credHelpers` must name us.
+fn podman(environment: &Environment, host: Option<&str>) -> Option<Finding> {
+    let installed = ["podman", "skopeo", "buildah"].iter().any(|name| reading::program(environment, name).is_some());
+    let helpers = match reading::podman_helpers(environment) {
+        Err(err) => return Some(broken(PODMAN, &err)),
+        Ok(helpers) => helpers,
+    };
+    if !installed && helpers.is_none() {
+        return None;
+    }
+    for path in reading::podman_logins(environment) {
+        match Logins::read(&path) {
+            Err(err) => return Some(broken(PODMAN, &err)),
+            Ok(Some(logins)) => {
+                if let Some(host) = host.filter(|host| logins.clear_text.iter().any(|login| is_same(login, host))) {
+                    return Some(Finding::warning(
+                        PODMAN,
+                        format!("podman takes a login of {host} from {} first", path.display()),
+                        format!("podman logout {host}"),
+                    ));
+                }
+                if logins.helpers.iter().any(|(name, helper)| helper == HELPER && host.is_none_or(|host| host == name))
+                {
+                    return Some(Finding::ok(PODMAN, format!("{} names {HELPER}", path.display())));
+                }
+            }
+            Ok(None) => {}
+        }
+    }
+    Some(match helpers {
+        Some((path, helpers)) if helpers.iter().any(|helper| helper == HELPER) => {
+            Finding::ok(PODMAN, format!("{} names {HELPER}", path.display()))
+        }
+        _ => Finding::warning(
+            PODMAN,
+            "podman, skopeo and buildah read no `credsStore`, and nothing else names this program",
+            format!("{PROGRAM} setup podman"),
+        ),
+    })
+}
+
+fn broken(client: &'static str, err: &setup::Error) -> Finding {
+    Finding::failed(client, format!("{client} cannot read its configuration: {err}"), err.hint())
+}
+
+/// The ECR registries that the clients' files name, each once.
+pub(super) fn registries(environment: &Environment) -> Vec<String> {
+    let paths = [docker_path(environment).ok(), notation_path(environment).ok()].into_iter().flatten();
+    let mut hosts = Vec::new();
+    for path in paths.chain(reading::podman_logins(environment)) {
+        // A file that cannot be read has a finding of its own.
+        if let Ok(Some(logins)) = Logins::read(&path) {
+            hosts.extend(logins.helpers.into_iter().map(|(host, _)| host));
+            hosts.extend(logins.clear_text);
+        }
+    }
+    let ecr = hosts.iter().filter_map(|host| match Server::parse(host, |_| None) {
+        Some(Server::Ecr(Registry { host, .. })) => Some(host),
+        _ => None,
+    });
+    let mut hosts: Vec<String> = ecr.collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+/// Whether a key of `auths` is this host, in whichever way it was written.
+fn is_same(login: &str, host: &str) -> bool {
+    Server::parse(login, |_| None) == Server::parse(host, |_| None)
+}

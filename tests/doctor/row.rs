@@ -1,0 +1,69 @@
+//! A broken world, and what breaks one.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use crate::support::{
+    machine::Machine,
+    program::Program,
+    world::{ACCESS_KEY_ID, SECRET_ACCESS_KEY},
+};
+
+/// The built program.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_docker-credential-ecr-rs");
+
+/// The registry of most rows.
+pub const HOST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+
+/// A broken world.
+pub struct Row {
+    /// Why the row is there.
+    pub why: &'static str,
+    /// Breaks a healthy machine.
+    pub breaks: fn(&Machine, Program) -> Program,
+    /// The registry that is asked about.
+    pub host: &'static str,
+    /// Check and verdict of the first of the gravest findings.
+    pub first: (&'static str, &'static str),
+    /// A part of what is said.
+    pub what: &'static str,
+    /// A part of the hint.
+    pub hint: &'static str,
+}
+
+/// A row about [`HOST`].
+pub const fn row(
+    why: &'static str,
+    first: (&'static str, &'static str),
+    what: &'static str,
+    hint: &'static str,
+    breaks: fn(&Machine, Program) -> Program,
+) -> Row {
+    Row { why, breaks, host: HOST, first, what, hint }
+}
+
+/// Puts a shell script at `path` in the home folder, and its folder at the end of PATH.
+pub fn install(machine: &Machine, program: Program, path: &str, script: &str) -> Program {
+    let file = machine.write(path, &format!("#!/bin/sh\n{script}\n"));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    program.with("PATH", format!("{}:{}", folder(Path::new(BINARY)).display(), folder(&file).display()))
+}
+
+/// Gives docker this configuration.
+pub fn docker_says(machine: &Machine, text: &str) {
+    machine.write(".docker/config.json", text);
+}
+
+/// A profile of `alice`.
+pub fn keys(profile: &str) -> String {
+    format!("[{profile}]\naws_access_key_id = {ACCESS_KEY_ID}\naws_secret_access_key = {SECRET_ACCESS_KEY}\n")
+}
+
+/// The program without keys in its environment.
+pub fn without_keys(program: Program) -> Program {
+    program.without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY")
+}
+
+/// The folder of a file.
+pub fn folder(file: &Path) -> &Path {
+    file.parent().unwrap()
+}
