@@ -7,6 +7,7 @@ use serde_json::json;
 use support::{
     aws::{REQUEST_ID, faults::Fault},
     bench::{Bench, MANIFEST},
+    registry::PLAIN_PASSWORD,
     world::{ACCOUNT, OTHER_ACCOUNT, REGION},
 };
 
@@ -58,6 +59,7 @@ fn lasting_troubles_are_told_and_a_second_run_completes() {
         assert!(ran.stderr.contains(cause), "{operation} {fault:?}: {}", ran.stderr);
         assert!(ran.stderr.contains(hint), "{operation} {fault:?}: {}", ran.stderr);
         assert!(!ran.stdout.contains("signed"), "{operation} {fault:?}: nothing half done is called signed");
+        assert!(!ran.stderr.contains(PLAIN_PASSWORD), "{operation} {fault:?}: no secret in a message");
         bench.world.faults.clear();
     }
     assert!(bench.sign(&[&image]).good);

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::signing::{Output, Tools, confirmed, pair};
+use super::{
+    Machine, Problem,
+    signing::{Access, Output, Tools, confirmed, pair},
+};
 use crate::sign::{
     Error, Profile as Name,
     profile::Validity,
@@ -33,6 +36,7 @@ pub enum Profile {
 #[derive(Debug, clap::Args)]
 pub struct Create {
     /// The name: 2 to 64 letters, digits and `_`
+    #[arg(value_name = "NAME")]
     pub name: String,
     /// How long signatures are valid [default: 135months]
     #[arg(long, value_name = "TIME")]
@@ -40,6 +44,9 @@ pub struct Create {
     /// Tag the profile; may be given several times
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = pair)]
     pub tags: Vec<(String, String)>,
+    /// Credentials and region
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// What to list.
@@ -51,33 +58,45 @@ pub struct List {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Output,
+    /// Credentials and region
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// What to show.
 #[derive(Debug, clap::Args)]
 pub struct Show {
     /// Name or ARN
-    pub profile: String,
+    #[arg(value_name = "PROFILE")]
+    pub name: String,
     /// How the answer is written
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Output,
+    /// Credentials and region
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// What to cancel.
 #[derive(Debug, clap::Args)]
 pub struct Cancel {
     /// Name or ARN
-    pub profile: String,
+    #[arg(value_name = "PROFILE")]
+    pub name: String,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// Credentials and region
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// What to revoke.
 #[derive(Debug, clap::Args)]
 pub struct Revoke {
     /// Name, ARN, or the ARN of one version
-    pub profile: String,
+    #[arg(value_name = "PROFILE")]
+    pub name: String,
     /// Why, for those who read it later
     #[arg(long)]
     pub reason: String,
@@ -87,16 +106,39 @@ pub struct Revoke {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// Credentials and region
+    #[command(flatten)]
+    pub access: Access,
 }
 
 impl Profile {
+    /// Opens the machine and runs.
+    pub(super) fn start(
+        &self,
+        machine: Machine,
+        stdin: &mut dyn BufRead,
+        stdout: &mut dyn Write,
+        stderr: &mut dyn Write,
+    ) -> Result<(), Problem> {
+        let access = match self {
+            Profile::Create(Create { access, .. })
+            | Profile::List(List { access, .. })
+            | Profile::Show(Show { access, .. })
+            | Profile::Cancel(Cancel { access, .. })
+            | Profile::Revoke(Revoke { access, .. }) => access,
+        };
+        let name = self.name()?;
+        let run = |tools: &Tools<'_>, stderr: &mut dyn Write| run(self, tools, stdin, stdout, stderr);
+        access.with_tools(machine, (&[], name.as_ref()), stderr, run)
+    }
+
     /// The profile that it is about; its ARN decides the region.
     pub fn name(&self) -> Result<Option<Name>, Error> {
         match self {
             Profile::Create(Create { name: text, .. })
-            | Profile::Show(Show { profile: text, .. })
-            | Profile::Cancel(Cancel { profile: text, .. })
-            | Profile::Revoke(Revoke { profile: text, .. }) => Name::parse(text).map(Some),
+            | Profile::Show(Show { name: text, .. })
+            | Profile::Cancel(Cancel { name: text, .. })
+            | Profile::Revoke(Revoke { name: text, .. }) => Name::parse(text).map(Some),
             Profile::List(_) => Ok(None),
         }
     }

@@ -1,23 +1,21 @@
 //! `sign`: images in, signatures beside them, one report.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::{self, Write},
-    path::PathBuf,
+use std::{collections::BTreeMap, fs, io::Write, path::PathBuf};
+
+use serde_json::Value;
+
+use super::{
+    Machine, Problem, sign_report as report,
+    signing::{Access, Output, Tools, pair, tell},
 };
-
-use serde_json::{Value, json};
-
-use super::signing::{Output, Tools, pair, tell};
 use crate::sign::{
     Error, Profile, Reference,
     batch::{self, Options, Outcome, Repositories},
     digest_file,
-    envelope::{Certificate, Roots, rfc3339},
-    native::{Plan, Signed, Terms},
+    envelope::{Certificate, Roots},
+    native::Terms,
     notation::{Notation, Order, Places},
-    oci::{Form, ListedBy, Purpose},
+    oci::{Form, Purpose},
     signer::Signer,
 };
 
@@ -66,6 +64,9 @@ pub struct Sign {
     /// Print nothing but the signatures' names
     #[arg(short, long)]
     pub quiet: bool,
+    /// Credentials and region
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// Who makes the signature.
@@ -101,6 +102,32 @@ pub struct ForNotation {
 }
 
 impl Sign {
+    /// Opens the machine and runs. `false` when any image was not signed.
+    pub(super) fn start(
+        &self,
+        machine: Machine,
+        stdout: &mut dyn Write,
+        stderr: &mut dyn Write,
+    ) -> Result<bool, Problem> {
+        let (images, profile) = (self.images()?, self.profile()?);
+        let environment = &machine.environment;
+        let notation = ForNotation {
+            places: Places {
+                path: (environment.variable)("PATH").unwrap_or_default(),
+                // notation-go, `dir/path.go`: plugins live below the configuration unless they have a folder of their own.
+                libexec: environment
+                    .path("NOTATION_LIBEXEC")
+                    .or_else(|| environment.path("NOTATION_CONFIG"))
+                    .or_else(|| environment.config_folder.as_ref().map(|folder| folder.join("notation"))),
+                helper: machine.executable.clone().unwrap_or_default(),
+                temporary: environment.temporary_folder.clone(),
+            },
+            aws_profile: self.access.aws.profile.clone(),
+        };
+        let run = |tools: &Tools<'_>, stderr: &mut dyn Write| run(self, tools, &notation, stdout, stderr);
+        self.access.with_tools(machine, (&images, Some(&profile)), stderr, run)
+    }
+
     /// The images of the command line and of the digest file.
     pub fn images(&self) -> Result<Vec<Reference>, Error> {
         let images = self.images.iter().map(|image| Reference::parse(image)).collect::<Result<Vec<_>, _>>()?;
@@ -179,10 +206,10 @@ pub fn run(
     // A closed pipe is no failure: the work is done, and nobody is left to read of it.
     match sign.output {
         Output::Json => {
-            let told: Vec<Value> = outcomes.iter().map(|outcome| to_json(outcome, terms.form)).collect();
+            let told: Vec<Value> = outcomes.iter().map(|outcome| report::json(outcome, terms.form)).collect();
             writeln!(stdout, "{:#}", Value::from(told)).ok();
         }
-        Output::Text => report(sign.quiet, &outcomes, terms.form, stdout, stderr).unwrap_or_default(),
+        Output::Text => report::text(sign.quiet, &outcomes, terms.form, stdout, stderr).unwrap_or_default(),
     }
     Ok(good)
 }
@@ -265,108 +292,4 @@ impl Call<'_> {
         }
         good
     }
-}
-
-fn report(
-    quiet: bool,
-    outcomes: &[Outcome],
-    form: Form,
-    stdout: &mut dyn Write,
-    stderr: &mut dyn Write,
-) -> io::Result<()> {
-    for outcome in outcomes {
-        match outcome {
-            Outcome::Signed(signed) if quiet => writeln!(stdout, "{}", name_of(signed))?,
-            Outcome::Signed(signed) => {
-                if let Some(tag) = &signed.tag {
-                    warn_of_tag(tag, &signed.image, stderr)?;
-                }
-                writeln!(stdout, "signed {}", signed.image)?;
-                writeln!(stdout, "  signature: {}", name_of(signed))?;
-                writeln!(stdout, "  profile:   {}", signed.profile_version)?;
-                if let Some(end) = signed.expires_at {
-                    writeln!(stdout, "  expires:   {}", rfc3339(end))?;
-                }
-                signed.warnings.iter().try_for_each(|warning| writeln!(stderr, "warning: {warning}"))?;
-            }
-            Outcome::Standing { image, signature } if !quiet => {
-                writeln!(stdout, "already signed {image}")?;
-                writeln!(stdout, "  signature: {signature}")?;
-            }
-            Outcome::Standing { .. } => {}
-            Outcome::Planned(plan) => {
-                if let Some(tag) = &plan.tag {
-                    warn_of_tag(tag, &plan.image, stderr)?;
-                }
-                writeln!(stdout, "would sign {}", plan.image)?;
-                writeln!(
-                    stdout,
-                    "  payload ({} bytes): {}",
-                    plan.payload.len(),
-                    String::from_utf8_lossy(&plan.payload)
-                )?;
-                writeln!(stdout, "  manifest: {}", plan.manifest_preview(form))?;
-            }
-            Outcome::Failed { image, error } => {
-                writeln!(stderr, "failed {image}")?;
-                tell(error, stderr)?;
-            }
-        }
-    }
-    let failed = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Failed { .. })).count();
-    if outcomes.len() > 1 && !quiet {
-        writeln!(stderr, "{} of {} images done, {failed} failed", outcomes.len() - failed, outcomes.len())?;
-    }
-    Ok(())
-}
-
-fn warn_of_tag(tag: &str, image: &str, stderr: &mut dyn Write) -> io::Result<()> {
-    writeln!(stderr, "warning: the tag {tag} can move; what is signed is {image}")
-}
-
-/// The signature by its own name.
-fn name_of(signed: &Signed) -> String {
-    let repository = signed.image.split_once('@').map_or("", |(name, _)| name);
-    format!("{repository}@{}", signed.signature)
-}
-
-fn to_json(outcome: &Outcome, form: Form) -> Value {
-    match outcome {
-        Outcome::Signed(signed) => json!({
-            "image": signed.image,
-            "tag": signed.tag,
-            "status": "signed",
-            "signature": signed.signature,
-            "profileVersion": signed.profile_version,
-            "signingJob": signed.job,
-            "signingTime": rfc3339(signed.signed_at),
-            "expiry": signed.expires_at.map(rfc3339),
-            "manifestFormat": if signed.form == Form::ConfigMediaType { "config-mediatype" } else { "oci-1.1" },
-            "listedBy": if signed.listed_by == ListedBy::Api { "referrers-api" } else { "tag" },
-            "warnings": signed.warnings,
-        }),
-        Outcome::Standing { image, signature } => {
-            json!({ "image": image, "status": "already-signed", "signature": signature })
-        }
-        Outcome::Planned(plan) => planned(plan, form),
-        Outcome::Failed { image, error } => json!({
-            "image": image,
-            "status": "failed",
-            "error": error.what(),
-            "causes": error.causes(),
-            "hint": error.advice(),
-        }),
-    }
-}
-
-fn planned(plan: &Plan, form: Form) -> Value {
-    let payload: Value = serde_json::from_slice(&plan.payload).unwrap_or_default();
-    json!({
-        "image": plan.image,
-        "tag": plan.tag,
-        "status": "planned",
-        "payload": payload,
-        "payloadBytes": plan.payload.len(),
-        "manifest": plan.manifest_preview(form),
-    })
 }

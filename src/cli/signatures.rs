@@ -5,7 +5,10 @@ use std::io::{self, BufRead, Write};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::signing::{Output, Tools, confirmed};
+use super::{
+    Machine, Problem,
+    signing::{Access, Output, Tools, confirmed},
+};
 use crate::sign::{
     Digest, Error, Reference,
     batch::Repositories,
@@ -34,6 +37,9 @@ pub struct Look {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Output,
+    /// Credentials and region
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// What to delete.
@@ -51,9 +57,28 @@ pub struct Delete {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// Credentials and region
+    #[command(flatten)]
+    pub access: Access,
 }
 
 impl Signatures {
+    /// Opens the machine and runs. `false` when a signature could not be read.
+    pub(super) fn start(
+        &self,
+        machine: Machine,
+        stdin: &mut dyn BufRead,
+        stdout: &mut dyn Write,
+        stderr: &mut dyn Write,
+    ) -> Result<bool, Problem> {
+        let access = match self {
+            Signatures::List(Look { access, .. }) | Signatures::Inspect(Look { access, .. }) => access,
+            Signatures::Delete(Delete { access, .. }) => access,
+        };
+        let run = |tools: &Tools<'_>, stderr: &mut dyn Write| run(self, tools, stdin, stdout, stderr);
+        access.with_tools(machine, (&[self.image()?], None), stderr, run)
+    }
+
     /// The image that it is about.
     pub fn image(&self) -> Result<Reference, Error> {
         Reference::parse(match self {

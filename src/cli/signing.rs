@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
 use tokio::runtime::Runtime;
 
+use super::{Machine, Problem, machine::AwsArguments};
 use crate::{
     aws::{Aws, Failure},
     docker,
@@ -185,6 +186,49 @@ fn told(failure: Failure) -> Error {
     match failure.hint {
         Some(hint) => err.hint(hint),
         None => err,
+    }
+}
+
+/// Whose credentials a signing command takes, and where it looks for profiles that are given by name.
+#[derive(Debug, Default, clap::Args)]
+pub struct Access {
+    #[command(flatten)]
+    pub(super) aws: AwsArguments,
+    /// The region of AWS Signer, for a signing profile that is given by name
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+}
+
+impl Access {
+    /// Opens the machine with these options and hands the tools to a command.
+    ///
+    /// `images` and `profile` decide whose identity signs: that of the first ECR registry, else the
+    /// profile's home.
+    pub(super) fn with_tools<T>(
+        &self,
+        machine: Machine,
+        (images, profile): (&[Reference], Option<&Profile>),
+        stderr: &mut dyn Write,
+        work: impl FnOnce(&Tools<'_>, &mut dyn Write) -> Result<T, Error>,
+    ) -> Result<T, Problem> {
+        let terminal = machine.terminals.stderr;
+        let opened = machine.open(&self.aws)?;
+        // What `get` warns of while it answers comes before what the command tells.
+        let mut warnings = Vec::new();
+        let outcome = {
+            let journal = opened.journal(&mut warnings);
+            let world = opened.world(&journal);
+            let tools = Tools::of(&world, &opened.aws, images, profile, self.region.as_deref());
+            tools.and_then(|tools| work(&Tools { terminal, ..tools }, stderr))
+        };
+        stderr.write_all(&warnings).ok(); // a closed pipe: nobody is left to read them
+        Ok(outcome?)
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(err: Error) -> Problem {
+        Problem { what: err.what().to_owned(), causes: err.causes().to_vec(), hint: err.advice().map(str::to_owned) }
     }
 }
 

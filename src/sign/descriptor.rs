@@ -6,6 +6,7 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::hex;
 
 /// Media types and well-known keys, with the specification that fixes each.
 pub mod media {
@@ -48,7 +49,7 @@ pub struct Digest(String);
 impl Digest {
     /// The SHA-256 digest of some content.
     pub fn of(content: &[u8]) -> Digest {
-        Digest(format!("sha256:{}", hex(digest::digest(&digest::SHA256, content).as_ref())))
+        Digest(format!("sha256:{}", hex::sha256(content)))
     }
 
     /// Reads a digest; the error says which part is wrong.
@@ -72,7 +73,7 @@ impl Digest {
     /// Whether this is the digest of some content.
     pub fn matches(&self, content: &[u8]) -> bool {
         let algorithm = if self.0.starts_with("sha512") { &digest::SHA512 } else { &digest::SHA256 };
-        self.hex() == hex(digest::digest(algorithm, content).as_ref())
+        self.hex() == hex::encode(digest::digest(algorithm, content).as_ref())
     }
 
     /// The digest as text.
@@ -171,11 +172,6 @@ impl fmt::Display for Descriptor {
 /// Go writes an empty map as `null`.
 fn null_is_none<'de, D: serde::Deserializer<'de>>(input: D) -> Result<BTreeMap<String, String>, D::Error> {
     Ok(Option::deserialize(input)?.unwrap_or_default())
-}
-
-/// Bytes as lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

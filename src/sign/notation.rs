@@ -187,7 +187,7 @@ impl PrivateConfig {
         let mut random = [0; 8];
         ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random)
             .map_err(|_| io::Error::other("the system has no random numbers"))?;
-        let folder = temporary.join(format!("ecr-rs-notation-{}", super::descriptor::hex(&random)));
+        let folder = temporary.join(format!("ecr-rs-notation-{}", crate::hex::encode(&random)));
         // `create_dir` fails where something is there already, so nobody else's folder is used.
         fs::create_dir(&folder)?;
         let config = PrivateConfig { folder };

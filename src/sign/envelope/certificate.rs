@@ -4,7 +4,6 @@
 //! "Certificate Requirements"; notation-core-go, `x509/codesigning_cert_validations.go`).
 
 use chrono::{DateTime, Utc};
-use ring::digest;
 use x509_parser::{
     certificate::X509Certificate,
     extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage},
@@ -13,7 +12,7 @@ use x509_parser::{
 };
 
 use super::Key;
-use crate::sign::{Error, descriptor::hex};
+use crate::{hex, sign::Error};
 
 /// A certificate, read once into what the rules ask about.
 #[derive(Debug, Clone)]
@@ -73,7 +72,7 @@ impl Certificate {
 
     /// SHA-256 of the whole certificate, lower-case hexadecimal.
     pub fn fingerprint(&self) -> String {
-        hex(digest::digest(&digest::SHA256, &self.der).as_ref())
+        hex::sha256(&self.der)
     }
 
     /// Whether the certificate was valid at a time.

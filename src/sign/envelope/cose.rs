@@ -140,6 +140,6 @@ fn json(value: &Value) -> serde_json::Value {
         },
         Value::Null => serde_json::Value::Null,
         Value::Array(items) => items.iter().map(json).collect(),
-        other => crate::sign::descriptor::hex(&other.clone().to_vec().unwrap_or_default()).into(),
+        other => crate::hex::encode(&other.clone().to_vec().unwrap_or_default()).into(),
     }
 }
