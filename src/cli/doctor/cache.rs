@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::finding::Finding;
 use crate::{
     cli::output,
+    config::{Config, LoginStore},
     environment::Environment,
     keychain::{FaultKind, Keychain, TokenLabel},
     token::{cache, flight},
@@ -20,15 +21,27 @@ pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
         // An ECR `get` works all the same: it asks AWS each time.
         Err(fault) => {
             let hint = match fault.kind {
-                FaultKind::Absent => format!(
-                    "{}; or set [cache] store = \"keyutils\" (until reboot) or \"file\" (clear text) in config.toml",
-                    fault.hint()
-                ),
-                _ => fault.hint().into(),
+                FaultKind::Absent => {
+                    "start a keychain (on Linux gnome-keyring or KWallet, with a D-Bus session), or set [cache] store = \"keyutils\" (until reboot) or \"file\" (clear text) in config.toml"
+                }
+                _ => fault.hint(),
             };
             (Finding::warning(CHECK, format!("every `get` asks AWS: {fault}"), hint), Vec::new())
         }
     }
+}
+
+/// The helper that keeps other registries' logins, where config.toml names one: can it be asked?
+pub(super) fn delegate(config: &Config, logins: &dyn Keychain) -> Option<Finding> {
+    let LoginStore::Helper(suffix) = &config.logins else { return None };
+    Some(match logins.list() {
+        Ok(_) => Finding::ok("logins", format!("docker-credential-{suffix} keeps those of other registries")),
+        Err(fault) => Finding::warning(
+            "logins",
+            format!("the logins of other registries cannot be had from docker-credential-{suffix}: {fault}"),
+            "install that helper, or correct [other-registries] store in config.toml",
+        ),
+    })
 }
 
 /// Whether many `get`s at once can wait for one of them.
