@@ -16,6 +16,7 @@ pub mod setup;
 pub mod config;
 pub mod environment;
 pub mod error;
+pub mod hex;
 pub mod journal;
 pub mod secret;
 pub mod world;

@@ -12,7 +12,7 @@ pub use profiles::Profiles;
 
 use std::path::PathBuf;
 
-use ring::digest;
+use crate::hex;
 
 /// The AWS identity that serves a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +115,6 @@ impl Identity {
         if let Some(role) = &self.role {
             text.push_str(&format!("\0role\0{}\0{}", role.arn, role.external_id.as_deref().unwrap_or_default()));
         }
-        let digest = digest::digest(&digest::SHA256, text.as_bytes());
-        digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::sha256(text.as_bytes())[..32].to_owned()
     }
 }

@@ -4,12 +4,10 @@
 //! Source: keyrings(7), persistent-keyring(7), keyctl(2). Entries are `user` keys in the user's
 //! persistent keyring, which outlives a login session and ends three days after its last use.
 
-use std::fmt::Write;
-
 use linux_keyutils::{Key as KernelKey, KeyError, KeyRing, KeyRingIdentifier, LinkNode};
 use zeroize::Zeroizing;
 
-use super::{Entry, Fault, FaultKind, Key, Keychain, Label, SERVICE};
+use super::{Entry, Fault, FaultKind, Key, Keychain, Label, SERVICE, record};
 use crate::secret::Secret;
 
 const NAME: &str = "kernel keyring";
@@ -39,15 +37,7 @@ impl Keyutils {
 
     /// What finds a key: everyone on the machine may see descriptions, so it names no host.
     fn description(&self, key: &Key) -> String {
-        let attributes: serde_json::Map<_, _> =
-            key.attributes().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-        let text = serde_json::Value::Object(attributes).to_string();
-        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-        let mut description = format!("{}:", self.service);
-        for byte in &digest.as_ref()[..16] {
-            write!(description, "{byte:02x}").expect("writing to a string cannot fail");
-        }
-        description
+        format!("{}:{}", self.service, &record::name(key)[..32])
     }
 }
 

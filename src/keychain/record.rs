@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{Entry, Key, Label};
-use crate::secret::Secret;
+use crate::{hex, secret::Secret};
 
 /// The only version so far. A reader that meets another one does not guess.
 const VERSION: u32 = 1;
@@ -37,7 +36,7 @@ struct ReadLabel {
 pub(super) fn name(key: &Key) -> String {
     // JSON, because no value can then pass for the next one.
     let text = serde_json::json!(key.attributes()).to_string();
-    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::sha256(text.as_bytes())
 }
 
 /// The entry as versioned JSON on one line. Wiped when dropped.

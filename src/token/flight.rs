@@ -8,9 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ring::digest;
-
-use crate::environment::Environment;
+use crate::{environment::Environment, hex};
 
 /// How long a `get` waits for another process's call to AWS before it makes its own.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,9 +30,7 @@ pub struct Flight {
 /// `Ok(None)` after that means "go on without": a second call to AWS is cheaper than a pull that
 /// fails over a stranger's hung process.
 pub fn join(folder: &Path, host: &str, identity: &str, patience: Duration) -> io::Result<Option<Flight>> {
-    let name = digest::digest(&digest::SHA256, format!("{host}\0{identity}").as_bytes());
-    let name: String = name.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    let path = folder.join(format!("{name}.lock"));
+    let path = folder.join(format!("{}.lock", hex::sha256(format!("{host}\0{identity}").as_bytes())));
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     let deadline = Instant::now() + patience;
     loop {

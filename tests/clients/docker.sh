@@ -6,6 +6,7 @@ docker_cases() {
     check 0 "docker login (ECR, password from a pipe)" docker_login_ecr_pipe
     check 0 "docker push (ECR)" docker_push_ecr
     check 0 "docker pull (ECR)" docker_pull_ecr
+    check 0 "docker build (ECR base image, classic builder)" docker_build_ecr
     check 0 "docker logout (ECR)" docker_logout_ecr
     check 1 "docker pull (ECR, after the logout: a new token)" docker_pull_ecr
     check 0 "docker pull (other registry, no login)" docker_pull_refused
@@ -58,6 +59,13 @@ docker_pull_ecr() {
     docker rmi "$ecr/docker:1"
     docker pull "$ecr/docker:1"
     [ "$(docker image inspect --format '{{.Id}}' "$ecr/docker:1")" = "$pushed" ]
+}
+
+# The classic builder asks `list`, then `get` for each server in it, and sends all logins with the build.
+docker_build_ecr() {
+    printf 'FROM %s\nLABEL built=yes\n' "$ecr/docker:1" >"$world/Dockerfile"
+    docker rmi "$ecr/docker:1"
+    DOCKER_BUILDKIT=0 docker build --pull --tag built:1 - <"$world/Dockerfile"
 }
 
 docker_logout_ecr() {
