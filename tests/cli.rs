@@ -229,3 +229,25 @@ fn completions_and_manual_come_from_the_commands() {
     assert!(data(&machine.program(), &["man", "clear"]).contains("Forget the tokens of all registries"));
     assert!(trouble(&machine.program(), &["man", "x"], 1).contains("there is no command \"x\""));
 }
+
+#[test]
+fn setup_is_run_from_here() {
+    let machine = Machine::new();
+    let program = machine.program().with("PATH", Machine::binary().parent().unwrap());
+    let diff = data(&program, &["setup", "docker", "--dry-run"]);
+    assert!(diff.contains("+") && diff.contains("\"credsStore\": \"ecr-rs\""), "{diff}");
+    assert!(!machine.home.path().join(".docker").exists(), "a dry run writes nothing");
+    machine.write(".docker/config.json", "{");
+    let stderr = trouble(&program, &["setup", "docker"], 1);
+    assert!(stderr.contains("docker-credential-ecr-rs: error: ") && stderr.contains("  hint: "), "{stderr}");
+}
+
+#[test]
+fn a_keychain_is_started_for_a_person_at_a_terminal_only() {
+    let machine = Machine::new();
+    machine.bus.set(Knob::NoService); // a call that lets the bus start it waits for ever
+    let (status, screen) = support::terminal::run(&machine.program(), &["status"]);
+    assert!(status == 1 && screen.contains("did not answer in time"), "{screen}");
+    let stderr = trouble(&machine.program(), &["status"], 1);
+    assert!(stderr.contains("no usable Secret Service"), "{stderr}");
+}

@@ -133,3 +133,15 @@ fn the_way_through_a_rule_is_told() {
     );
     assert!(what("credentials").contains("access key ASIA") && what("credentials").contains("they end "), "{report:#}");
 }
+
+#[test]
+fn the_profile_option_counts_here_too() {
+    let (machine, program) = healthy();
+    machine.write(".aws/credentials", &keys("dev"));
+    let (status, report) = examine(&program, &[HOST, "--profile", "dev"]);
+    assert_eq!(status, Some(0), "{report:#}");
+    assert!(report.to_string().contains("profile dev, chosen by --profile"), "{report:#}");
+    let (status, report) = examine(&program, &[HOST, "--profile", "prod"]);
+    assert_eq!(status, Some(1));
+    assert!(report.to_string().contains("which --profile names"), "{report:#}");
+}

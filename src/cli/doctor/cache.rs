@@ -7,16 +7,19 @@ use crate::{
     cli::output,
     config::{Config, LoginStore},
     environment::Environment,
-    keychain::{FaultKind, Keychain, TokenLabel},
+    keychain::{FaultKind, Key, Keychain, TokenLabel},
     token::{cache, flight},
 };
 
 const CHECK: &str = "cache";
 
-/// Whether tokens can be kept, by listing them: no secret is read. Gives back what is kept.
+/// Whether tokens can be kept, by listing them and looking for one that is not there: no secret is
+/// read and nothing is written. Gives back what is kept.
 pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
     let name = keychain.name();
-    match cache::tokens(keychain) {
+    // A list passes over locked entries; a look for one that is not found asks the store about its lock.
+    let absent = Key::Token { host: "doctor.invalid".into(), identity: String::new() };
+    match cache::tokens(keychain).and_then(|labels| keychain.get(&absent).map(|_| labels)) {
         Ok(labels) => (Finding::ok(CHECK, format!("{name}, tokens in it: {}", labels.len())), labels),
         // An ECR `get` works all the same: it asks AWS each time.
         Err(fault) => {

@@ -53,6 +53,7 @@ impl Doctor {
     fn examine(&self, mut machine: Machine, stderr: &mut dyn Write) -> Report {
         let mut report = Report::default();
         machine.environment = self.aws.environment(machine.environment);
+        machine.environment.interactive = false; // what a `get` sees is what is told
         let loaded = Config::load(&machine.environment);
         let asked = self.host.as_deref().map(|host| named(host, loaded.as_ref().ok()));
         let now = machine.now;
