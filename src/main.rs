@@ -41,7 +41,8 @@ fn main() -> ExitCode {
 
 /// One verb of Docker's protocol.
 fn speak(verb: Verb, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Result<(), Error> {
-    let environment = environment();
+    // Docker is at the other end of stdin, also when a person started it.
+    let environment = environment(false);
     let config = Config::load(&environment).map_err(Error::Config)?;
     let journal = Journal::new(stderr, environment.text("ECR_RS_LOG").is_some());
     let now = SystemTime::now();
@@ -60,22 +61,24 @@ fn speak(verb: Verb, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Result<(
 
 /// What a command for people works with.
 fn machine() -> Machine {
+    let terminals = Terminals { stdout: io::stdout().is_terminal(), stderr: io::stderr().is_terminal() };
+    let interactive = io::stdin().is_terminal() && terminals.stderr;
     Machine {
-        environment: environment(),
+        environment: environment(interactive),
         instance: identity::is_ec2,
         now: SystemTime::now(),
         executable: env::current_exe().ok(),
-        terminals: Terminals { stdout: io::stdout().is_terminal(), stderr: io::stderr().is_terminal() },
+        terminals,
     }
 }
 
-fn environment() -> Environment {
+fn environment(interactive: bool) -> Environment {
     Environment {
         variable: Box::new(|name| env::var_os(name)),
         home: dirs::home_dir(),
         config_folder: dirs::config_dir(),
         cache_folder: dirs::cache_dir(),
         temporary_folder: env::temp_dir(),
-        interactive: false, // Docker is at the other end of stdin; and a person's command tells what Docker would see
+        interactive,
     }
 }

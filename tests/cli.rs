@@ -15,8 +15,6 @@ use support::{
     },
 };
 
-const BINARY: &str = env!("CARGO_BIN_EXE_docker-credential-ecr-rs");
-
 fn ecr() -> String {
     format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com")
 }
@@ -54,7 +52,7 @@ fn two_accounts(machine: &Machine) {
 
 #[test]
 fn help_is_for_people_and_lists_every_door() {
-    let machine = Machine::new(BINARY);
+    let machine = Machine::new();
     let help = data(&machine.program(), &["--help"]);
     for words in ["setup", "token", "status", "clear", "completions", "man", "get, store, erase, list"] {
         assert!(help.contains(words), "{words}: {help}");
@@ -67,7 +65,7 @@ fn help_is_for_people_and_lists_every_door() {
 
 #[test]
 fn arguments_that_make_no_sense_exit_2() {
-    let machine = Machine::new(BINARY);
+    let machine = Machine::new();
     for (arguments, words, why) in [
         (&["token"][..], "<HOST>", "what is missing"),
         (&["token", "a", "b"], "unexpected argument", "too many"),
@@ -85,7 +83,7 @@ fn arguments_that_make_no_sense_exit_2() {
 
 #[test]
 fn token_prints_the_password_alone() {
-    let machine = Machine::new(BINARY);
+    let machine = Machine::new();
     let password = data(&machine.program(), &["token", &ecr()]);
     assert_eq!(password.lines().count(), 1);
     let got = machine.program().run(&["get"], ecr());
@@ -105,7 +103,7 @@ fn token_prints_the_password_alone() {
 
 #[test]
 fn token_refuses_a_terminal() {
-    let machine = Machine::new(BINARY);
+    let machine = Machine::new();
     for (arguments, shown, why) in
         [(&["token"][..], false, "a password in a scrollback"), (&["token", "--force"], true, "asked for")]
     {
@@ -118,7 +116,7 @@ fn token_refuses_a_terminal() {
 
 #[test]
 fn the_profile_option_goes_over_keys_and_rules() {
-    let machine = Machine::new(BINARY);
+    let machine = Machine::new();
     two_accounts(&machine);
     machine.configure(&format!("[[registry]]\nmatch = \"{}\"\nprofile = \"alice\"\n", other()));
     for program in [machine.program(), machine.without_keys()] {
@@ -133,7 +131,7 @@ fn the_profile_option_goes_over_keys_and_rules() {
 
 #[test]
 fn status_shows_every_token_and_no_secret() {
-    let machine = Machine::new(BINARY);
+    let machine = Machine::new();
     two_accounts(&machine);
     assert!(data(&machine.program(), &["status"]).contains("no token is cached (store: Secret Service)"));
     let passwords = [
@@ -167,7 +165,7 @@ fn status_shows_every_token_and_no_secret() {
 
 #[test]
 fn status_tells_tokens_that_have_ended_and_those_brought() {
-    let machine = Machine::new(BINARY);
+    let machine = Machine::new();
     let login = serde_json::json!({"ServerURL": ecr(), "Username": "AWS", "Secret": "brought"}).to_string();
     assert_eq!(machine.program().run(&["store"], login).status, Some(0));
     assert!(data(&machine.program(), &["status"]).contains("docker login"));
@@ -179,7 +177,7 @@ fn status_tells_tokens_that_have_ended_and_those_brought() {
 
 #[test]
 fn a_store_that_cannot_be_read_is_an_error_with_its_cause() {
-    let machine = Machine::new(BINARY);
+    let machine = Machine::new();
     machine.bus.set(Knob::NoService);
     for arguments in [&["status"][..], &["clear", "--all"]] {
         let stderr = trouble(&machine.program(), arguments, 1);
@@ -192,7 +190,7 @@ fn a_store_that_cannot_be_read_is_an_error_with_its_cause() {
 
 #[test]
 fn clear_forgets_tokens_and_nothing_else() {
-    let machine = Machine::new(BINARY);
+    let machine = Machine::new();
     two_accounts(&machine);
     let fill = || {
         data(&machine.program(), &["token", &ecr()]);
@@ -216,7 +214,7 @@ fn clear_forgets_tokens_and_nothing_else() {
 
 #[test]
 fn completions_and_manual_come_from_the_commands() {
-    let machine = Machine::new(BINARY);
+    let machine = Machine::new();
     for (shell, words) in [
         ("bash", "complete -F"),
         ("zsh", "#compdef docker-credential-ecr-rs"),
@@ -230,4 +228,26 @@ fn completions_and_manual_come_from_the_commands() {
     assert!(data(&machine.program(), &["man"]).contains(".SH NAME"));
     assert!(data(&machine.program(), &["man", "clear"]).contains("Forget the tokens of all registries"));
     assert!(trouble(&machine.program(), &["man", "x"], 1).contains("there is no command \"x\""));
+}
+
+#[test]
+fn setup_is_run_from_here() {
+    let machine = Machine::new();
+    let program = machine.program().with("PATH", Machine::binary().parent().unwrap());
+    let diff = data(&program, &["setup", "docker", "--dry-run"]);
+    assert!(diff.contains("+") && diff.contains("\"credsStore\": \"ecr-rs\""), "{diff}");
+    assert!(!machine.home.path().join(".docker").exists(), "a dry run writes nothing");
+    machine.write(".docker/config.json", "{");
+    let stderr = trouble(&program, &["setup", "docker"], 1);
+    assert!(stderr.contains("docker-credential-ecr-rs: error: ") && stderr.contains("  hint: "), "{stderr}");
+}
+
+#[test]
+fn a_keychain_is_started_for_a_person_at_a_terminal_only() {
+    let machine = Machine::new();
+    machine.bus.set(Knob::NoService); // a call that lets the bus start it waits for ever
+    let (status, screen) = support::terminal::run(&machine.program(), &["status"]);
+    assert!(status == 1 && screen.contains("did not answer in time"), "{screen}");
+    let stderr = trouble(&machine.program(), &["status"], 1);
+    assert!(stderr.contains("no usable Secret Service"), "{stderr}");
 }

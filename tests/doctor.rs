@@ -12,12 +12,12 @@ mod row;
 #[path = "doctor/way.rs"]
 mod way;
 
-use std::{path::Path, thread};
+use std::thread;
 
 use serde_json::Value;
 
 use machine::{CLIENTS, HOME, PROGRAM, SETTINGS};
-use row::{BINARY, HOST, Row, docker_says, folder, keys};
+use row::{HOST, Row, docker_says, folder, keys};
 use support::{
     aws::faults::Fault,
     machine::Machine,
@@ -28,9 +28,9 @@ use way::{ECR, IDENTITY, KEYCHAIN, SIGNER};
 
 /// A machine on which all is well: the program on PATH, docker set up, keys, keychain and AWS.
 fn healthy() -> (Machine, Program) {
-    let machine = Machine::new(BINARY);
+    let machine = Machine::new();
     machine.write(".docker/config.json", r#"{"credsStore": "ecr-rs"}"#);
-    let program = machine.program().with("PATH", folder(Path::new(BINARY)));
+    let program = machine.program().with("PATH", folder(Machine::binary()));
     (machine, program)
 }
 
@@ -132,4 +132,16 @@ fn the_way_through_a_rule_is_told() {
         "{report:#}"
     );
     assert!(what("credentials").contains("access key ASIA") && what("credentials").contains("they end "), "{report:#}");
+}
+
+#[test]
+fn the_profile_option_counts_here_too() {
+    let (machine, program) = healthy();
+    machine.write(".aws/credentials", &keys("dev"));
+    let (status, report) = examine(&program, &[HOST, "--profile", "dev"]);
+    assert_eq!(status, Some(0), "{report:#}");
+    assert!(report.to_string().contains("profile dev, chosen by --profile"), "{report:#}");
+    let (status, report) = examine(&program, &[HOST, "--profile", "prod"]);
+    assert_eq!(status, Some(1));
+    assert!(report.to_string().contains("which --profile names"), "{report:#}");
 }

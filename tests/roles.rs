@@ -15,8 +15,6 @@ use support::{
     },
 };
 
-const BINARY: &str = env!("CARGO_BIN_EXE_docker-credential-ecr-rs");
-
 fn ecr(account: &str) -> String {
     format!("{account}.dkr.ecr.{REGION}.amazonaws.com")
 }
@@ -53,7 +51,7 @@ fn a_role_stands_on_a_profile_or_on_keys() {
         ("profile = \"bob\"\n", OTHER_ACCESS_KEY_ID, "a profile that the rule names"),
         ("", ACCESS_KEY_ID, "keys of the environment"),
     ] {
-        let machine = Machine::new(BINARY);
+        let machine = Machine::new();
         bob(&machine);
         machine.configure(&rule(ACCOUNT, &format!("{more}{role}")));
         // AWS's refusal says who asked: the session of the role under the name of the rule.
@@ -72,7 +70,7 @@ fn a_role_stands_on_a_profile_or_on_keys() {
 
 #[test]
 fn two_accounts_share_one_file() {
-    let machine = Machine::new(BINARY);
+    let machine = Machine::new();
     bob(&machine);
     machine.configure(&format!(
         "{}{}",
@@ -118,14 +116,14 @@ fn mistakes_with_roles_are_explained() {
             "a role of GovCloud",
         ),
     ] {
-        let machine = Machine::new(BINARY);
+        let machine = Machine::new();
         machine.configure(&rule(ACCOUNT, &more));
         let stderr = refused(&machine.program(), &ecr(ACCOUNT));
         assert!(words.iter().all(|words| stderr.contains(words)), "{why}: {stderr}");
         assert_eq!(machine.minted(), 0, "{why}");
         assert!(!stderr.contains("customer-4"), "an external id is not for logs: {why}");
     }
-    let china = Machine::new(BINARY);
+    let china = Machine::new();
     china.configure(
         "[[registry]]\nmatch = \"*.amazonaws.com.cn\"\nrole-arn = \"arn:aws:iam::111122223333:role/puller\"\n",
     );

@@ -72,6 +72,11 @@ impl AwsArguments {
         config
     }
 
+    /// What chose an identity, in the words of the command line.
+    pub(super) fn chooser<'a>(&self, why: &'a str) -> &'a str {
+        if self.profile.is_some() && why == "AWS_PROFILE" { "--profile" } else { why }
+    }
+
     /// An error in the words of the command line: what named the profile is the option.
     pub(super) fn blame(&self, err: Error) -> Error {
         match err {

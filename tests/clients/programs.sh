@@ -19,13 +19,13 @@ update-ca-certificates ca-certificates
 unshare util-linux
 "
 
-# Go's modules, as "program package version".
+# Go's modules, as "program version module package": the package is a folder of the module.
 # docker-credential-ecr-login is the peer that benchmarks compare with.
 go_modules="
-oras oras.land/oras/cmd/oras v1.3.6
-crane github.com/google/go-containerregistry/cmd/crane v0.22.1
-notation github.com/notaryproject/notation/cmd/notation v1.3.2
-docker-credential-ecr-login github.com/awslabs/amazon-ecr-credential-helper/ecr-login/cli/docker-credential-ecr-login v0.12.0
+oras v1.3.6 oras.land/oras cmd/oras
+crane v0.22.1 github.com/google/go-containerregistry cmd/crane
+notation v1.3.2 github.com/notaryproject/notation cmd/notation
+docker-credential-ecr-login v0.12.0 github.com/awslabs/amazon-ecr-credential-helper/ecr-login cli/docker-credential-ecr-login
 "
 go_programs=$PWD/target/clients/bin
 
@@ -57,29 +57,29 @@ install_packages() {
 # directives, and one module for all would mix their dependencies. A program that is there already is kept: its
 # file name in the cache holds its version.
 install_go_programs() {
-    local program package version module
+    local program version module package folder
     command -v go >/dev/null || {
         echo "go is not installed: the clients oras, crane and notation are built with it (Go 1.26)"
         return 1
     }
     mkdir -p "$go_programs"
-    while read -r program package version; do
+    while read -r program version module package; do
         [ -n "$program" ] || continue
         if [ ! -x "$go_programs/$program-$version" ]; then
             echo "building: $program $version"
-            module=$(mktemp -d)
+            folder=$(mktemp -d)
             (
-                cd "$module" &&
+                cd "$folder" &&
                     export GOFLAGS='' GOBIN='' GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=0 &&
                     go mod init scratch.invalid/client &&
-                    go get "$package@$version" &&
-                    go build -o "$go_programs/$program-$version" "$package"
+                    go mod edit -require "$module@$version" &&
+                    go build -mod=mod -o "$go_programs/$program-$version" "$module/$package"
             ) >target/clients-go.log 2>&1 </dev/null || {
                 tail -n 20 target/clients-go.log
-                rm -rf "$module"
+                rm -rf "$folder"
                 return 1
             }
-            rm -rf "$module"
+            rm -rf "$folder"
         fi
         ln -sf "$program-$version" "$go_programs/$program" || return 1
     done <<<"$go_modules"

@@ -172,4 +172,14 @@ pub const SETTINGS: &[Row] = &[
     row("a bundle that is gone", ("ca bundle", "failed"), "is no file", "unset AWS_CA_BUNDLE", |_, program| {
         program.with("AWS_CA_BUNDLE", "/nonexistent.pem")
     }),
+    row(
+        "a helper that is gone",
+        ("logins", "warning"),
+        "docker-credential-gone",
+        "install that helper",
+        |machine, program| {
+            machine.configure("[other-registries]\nstore = \"gone\"\n");
+            program
+        },
+    ),
 ];

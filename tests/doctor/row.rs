@@ -8,9 +8,6 @@ use crate::support::{
     world::{ACCESS_KEY_ID, SECRET_ACCESS_KEY},
 };
 
-/// The built program.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_docker-credential-ecr-rs");
-
 /// The registry of most rows.
 pub const HOST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -45,7 +42,7 @@ pub const fn row(
 pub fn install(machine: &Machine, program: Program, path: &str, script: &str) -> Program {
     let file = machine.write(path, &format!("#!/bin/sh\n{script}\n"));
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-    program.with("PATH", format!("{}:{}", folder(Path::new(BINARY)).display(), folder(&file).display()))
+    program.with("PATH", format!("{}:{}", folder(Machine::binary()).display(), folder(&file).display()))
 }
 
 /// Gives docker this configuration.

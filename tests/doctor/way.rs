@@ -14,6 +14,13 @@ pub const IDENTITY: &[Row] = &[
         without_keys(program)
     }),
     row(
+        "session keys without their token",
+        ("identity", "failed"),
+        "is a session's",
+        "AWS_SESSION_TOKEN",
+        |_, program| program.with("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE"),
+    ),
+    row(
         "a profile that does not exist",
         ("identity", "failed"),
         "AWS_PROFILE names",
@@ -95,10 +102,27 @@ pub const KEYCHAIN: &[Row] = &[
             program
         },
     ),
-    row("a locked keychain", ("cache", "warning"), "is locked", "unlock the keychain", |machine, program| {
-        machine.bus.set(Knob::LockedAndBlind);
-        program
-    }),
+    row(
+        "a locked keychain with tokens",
+        ("cache", "warning"),
+        "is locked",
+        "unlock the keychain",
+        |machine, program| {
+            assert_eq!(program.run(&["get"], HOST).status, Some(0));
+            machine.bus.set(Knob::Locked);
+            program
+        },
+    ),
+    row(
+        "a keychain that hides its lock",
+        ("cache", "warning"),
+        "is locked",
+        "unlock the keychain",
+        |machine, program| {
+            machine.bus.set(Knob::LockedAndBlind);
+            program
+        },
+    ),
     row("nowhere to write", ("lock", "warning"), "a call to AWS each", "XDG_CACHE_HOME", |_, program| {
         program.with("XDG_CACHE_HOME", "/dev/null/x").with("TMPDIR", "/dev/null/x")
     }),

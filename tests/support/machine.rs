@@ -1,13 +1,14 @@
 //! A user's machine: a home folder, a keychain on a fake session bus, and AWS on loopback.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{bus::FakeBus, program::Program, world::Loopback};
 
 /// The machine; everything on it ends with it.
 pub struct Machine {
-    /// The built binary: `env!("CARGO_BIN_EXE_docker-credential-ecr-rs")` of a test.
-    binary: &'static str,
     /// The home folder.
     pub home: tempfile::TempDir,
     /// The keychain.
@@ -18,8 +19,8 @@ pub struct Machine {
 
 impl Machine {
     /// A machine whose user is `alice`, with her keys in the environment.
-    pub fn new(binary: &'static str) -> Machine {
-        Machine { binary, home: tempfile::tempdir().unwrap(), bus: FakeBus::start(), aws: Loopback::start() }
+    pub fn new() -> Machine {
+        Machine { home: tempfile::tempdir().unwrap(), bus: FakeBus::start(), aws: Loopback::start() }
     }
 
     /// The program with AWS at the end of its endpoint URLs.
@@ -29,7 +30,7 @@ impl Machine {
 
     /// The program with these variables and those of the machine.
     pub fn program_with(&self, variables: Vec<(&'static str, String)>) -> Program {
-        let program = Program::at(self.binary, self.home.path())
+        let program = Program::at(Machine::binary(), self.home.path())
             .with("DBUS_SESSION_BUS_ADDRESS", self.bus.address())
             .with("TMPDIR", self.home.path());
         variables.into_iter().fold(program, |program, (name, value)| program.with(name, value))
@@ -38,6 +39,11 @@ impl Machine {
     /// The program without keys in the environment: its identity is in the files.
     pub fn without_keys(&self) -> Program {
         self.program().without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY")
+    }
+
+    /// The built binary.
+    pub fn binary() -> &'static Path {
+        Path::new(env!("CARGO_BIN_EXE_docker-credential-ecr-rs"))
     }
 
     /// Writes a file in the home folder, with the folders above it, and gives back its path.

@@ -1,11 +1,10 @@
-//! Runs the program with a terminal as its standard output.
+//! Runs the program at a terminal: all of its standard streams are one.
 
 use std::{
     fs::{File, OpenOptions},
     io::Read,
     os::unix::ffi::OsStrExt,
     path::Path,
-    process::Stdio,
 };
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -21,9 +20,9 @@ pub fn run(program: &Program, arguments: &[&str]) -> (i32, String) {
     let name = ptsname(&controller, Vec::new()).expect("it has a name");
     let path = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
     let terminal = OpenOptions::new().read(true).write(true).open(path).expect("the other end opens");
-    let error = terminal.try_clone().expect("a file can be shared");
+    let [input, error] = [(); 2].map(|()| terminal.try_clone().expect("a file can be shared"));
     let mut command = program.command(arguments);
-    command.stdin(Stdio::null()).stdout(terminal).stderr(error);
+    command.stdin(input).stdout(terminal).stderr(error);
     let mut child = command.spawn().expect("the program starts");
     drop(command); // holds the terminal's other end open
     let mut screen = Vec::new();

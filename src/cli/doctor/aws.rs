@@ -2,13 +2,18 @@
 
 use std::time::SystemTime;
 
-use super::{cache, finding::Finding, settings};
+use super::{
+    cache,
+    finding::{Finding, Verdict},
+    settings,
+};
 use crate::{
     aws::{Failure, TokenSource, endpoint},
     cli::{
         machine::{AwsArguments, Opened},
         output,
     },
+    environment::Environment,
     error::Error,
     identity::{self, Identity, Source},
     keychain::{Label, TokenLabel},
@@ -35,9 +40,9 @@ pub(super) fn registry(
         }
     };
     let living = cache::living(labels, &registry.host, &identity.fingerprint(), world.now);
-    findings.push(whose(registry, &identity, living));
-    if identity.source == Source::None {
-        return findings;
+    findings.push(whose(world.environment, aws, registry, &identity, living));
+    if findings.last().is_some_and(|finding| finding.verdict != Verdict::Ok) {
+        return findings; // credentials that are not there are not asked for
     }
     match opened.aws.credentials(registry, &identity) {
         Ok(credentials) => {
@@ -57,9 +62,23 @@ pub(super) fn registry(
 }
 
 /// The identity, and the rule that chose it.
-fn whose(registry: &Registry, identity: &Identity, living: Option<SystemTime>) -> Finding {
+fn whose(
+    environment: &Environment,
+    aws: &AwsArguments,
+    registry: &Registry,
+    identity: &Identity,
+    living: Option<SystemTime>,
+) -> Finding {
     const CHECK: &str = "identity";
     let mut what = match &identity.source {
+        // Ids of session keys begin with ASIA (IAM user guide, "unique ID prefixes").
+        Source::Environment { access_key_id }
+            if access_key_id.starts_with("ASIA") && environment.text("AWS_SESSION_TOKEN").is_none() =>
+        {
+            let what = format!("access key {access_key_id} is a session's, and AWS_SESSION_TOKEN is not set");
+            let hint = "set AWS_SESSION_TOKEN, which came with the keys";
+            return unusable(CHECK, registry, living, what, hint.into());
+        }
         Source::Environment { access_key_id } => format!("access key {access_key_id}"),
         Source::Profile(profile) => format!("profile {}", profile.name),
         Source::WebIdentity { role_arn } => format!("web identity for {role_arn}"),
@@ -74,7 +93,7 @@ fn whose(registry: &Registry, identity: &Identity, living: Option<SystemTime>) -
     if let Some(role) = &identity.role {
         what += &format!(", then role {}", role.arn);
     }
-    Finding::ok(CHECK, format!("{what}, chosen by {}", identity.why))
+    Finding::ok(CHECK, format!("{what}, chosen by {}", aws.chooser(&identity.why)))
 }
 
 /// GetAuthorizationToken itself. The token is not kept: a check changes nothing.

@@ -5,30 +5,46 @@ use std::time::SystemTime;
 use super::finding::Finding;
 use crate::{
     cli::output,
+    config::{Config, LoginStore},
     environment::Environment,
-    keychain::{FaultKind, Keychain, TokenLabel},
+    keychain::{FaultKind, Key, Keychain, TokenLabel},
     token::{cache, flight},
 };
 
 const CHECK: &str = "cache";
 
-/// Whether tokens can be kept, by listing them: no secret is read. Gives back what is kept.
+/// Whether tokens can be kept, by listing them and looking for one that is not there: no secret is
+/// read and nothing is written. Gives back what is kept.
 pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
     let name = keychain.name();
-    match cache::tokens(keychain) {
+    // A list passes over locked entries; a look for one that is not found asks the store about its lock.
+    let absent = Key::Token { host: "doctor.invalid".into(), identity: String::new() };
+    match cache::tokens(keychain).and_then(|labels| keychain.get(&absent).map(|_| labels)) {
         Ok(labels) => (Finding::ok(CHECK, format!("{name}, tokens in it: {}", labels.len())), labels),
         // An ECR `get` works all the same: it asks AWS each time.
         Err(fault) => {
             let hint = match fault.kind {
-                FaultKind::Absent => format!(
-                    "{}; or set [cache] store = \"keyutils\" (until reboot) or \"file\" (clear text) in config.toml",
-                    fault.hint()
-                ),
-                _ => fault.hint().into(),
+                FaultKind::Absent => {
+                    "start a keychain (on Linux gnome-keyring or KWallet, with a D-Bus session), or set [cache] store = \"keyutils\" (until reboot) or \"file\" (clear text) in config.toml"
+                }
+                _ => fault.hint(),
             };
             (Finding::warning(CHECK, format!("every `get` asks AWS: {fault}"), hint), Vec::new())
         }
     }
+}
+
+/// The helper that keeps other registries' logins, where config.toml names one: can it be asked?
+pub(super) fn delegate(config: &Config, logins: &dyn Keychain) -> Option<Finding> {
+    let LoginStore::Helper(suffix) = &config.logins else { return None };
+    Some(match logins.list() {
+        Ok(_) => Finding::ok("logins", format!("docker-credential-{suffix} keeps those of other registries")),
+        Err(fault) => Finding::warning(
+            "logins",
+            format!("the logins of other registries cannot be had from docker-credential-{suffix}: {fault}"),
+            "install that helper, or correct [other-registries] store in config.toml",
+        ),
+    })
 }
 
 /// Whether many `get`s at once can wait for one of them.

@@ -50,8 +50,10 @@ impl Doctor {
         Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn examine(&self, machine: Machine, stderr: &mut dyn Write) -> Report {
+    fn examine(&self, mut machine: Machine, stderr: &mut dyn Write) -> Report {
         let mut report = Report::default();
+        machine.environment = self.aws.environment(machine.environment);
+        machine.environment.interactive = false; // what a `get` sees is what is told
         let loaded = Config::load(&machine.environment);
         let asked = self.host.as_deref().map(|host| named(host, loaded.as_ref().ok()));
         let now = machine.now;
@@ -71,6 +73,7 @@ impl Doctor {
             let world = opened.world(&journal);
             let (store, labels) = cache::store(world.cache);
             report.add([store, cache::lock(world.environment)]);
+            report.add(cache::delegate(world.config, world.logins));
             let found = clients::registries(world.environment);
             let servers = match asked {
                 Some(asked) => vec![asked],

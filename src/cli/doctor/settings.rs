@@ -48,13 +48,6 @@ pub(super) fn variables(environment: &Environment) -> Vec<Finding> {
         };
         warn(format!("{set} is set without {unset}, so neither is used"), format!("set {unset} too, or unset {set}"));
     }
-    // Ids of session keys begin with ASIA (IAM user guide, "unique ID prefixes").
-    if id.as_ref().is_some_and(|id| id.starts_with("ASIA")) && text("AWS_SESSION_TOKEN").is_none() {
-        warn(
-            "AWS_ACCESS_KEY_ID is a session's, and AWS_SESSION_TOKEN is not set: AWS will not know the key".into(),
-            "set AWS_SESSION_TOKEN, which came with the keys".into(),
-        );
-    }
     if let (Some(profile), None) = (text("AWS_DEFAULT_PROFILE"), text("AWS_PROFILE")) {
         warn(
             format!("AWS_DEFAULT_PROFILE={profile} is read by the AWS CLI alone"),
