@@ -8,6 +8,9 @@ pub mod keychain;
 pub mod registry;
 pub mod token;
 
+// From a tag to a signature beside the image.
+pub mod sign;
+
 // The commands for people.
 pub mod cli;
 pub mod setup;

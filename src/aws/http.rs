@@ -75,10 +75,7 @@ impl Client {
     /// When the bundle cannot be read or holds no usable certificate. The SDK's HTTP client would
     /// panic on such a bundle, so it is read here first.
     pub(super) fn new(ca_bundle: Option<&Path>) -> Result<Client, BadBundle> {
-        let trust = match ca_bundle {
-            Some(path) => TrustStore::empty().with_pem_certificate(bundle(path)?),
-            None => TrustStore::default(),
-        };
+        let trust = trust(ca_bundle)?;
         Ok(Client {
             proxied: client(trust.clone(), ProxyConfig::from_env()),
             direct: client(trust, ProxyConfig::disabled()),
@@ -144,17 +141,48 @@ fn is_here(host: &str) -> bool {
     }
 }
 
+/// The same stack, without the SDK around it, for requests to registries.
+pub(super) fn bare(ca_bundle: Option<&Path>, bounds: Bounds) -> Result<SharedHttpConnector, BadBundle> {
+    let trust = trust(ca_bundle)?;
+    let settings = HttpConnectorSettings::builder().connect_timeout(bounds.connect).read_timeout(bounds.read).build();
+    let one = |proxy| connector(trust.clone(), proxy, Some(settings.clone()));
+    Ok(SharedHttpConnector::new(Bare { proxied: one(ProxyConfig::from_env()), direct: one(ProxyConfig::disabled()) }))
+}
+
+#[derive(Debug)]
+struct Bare {
+    proxied: Connector,
+    direct: Connector,
+}
+
+impl HttpConnector for Bare {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let rest = request.uri().split_once("://").map_or("", |(_, rest)| rest);
+        if is_here(host(rest)) { self.direct.call(request) } else { self.proxied.call(request) }
+    }
+}
+
+fn trust(ca_bundle: Option<&Path>) -> Result<TrustStore, BadBundle> {
+    Ok(match ca_bundle {
+        Some(path) => TrustStore::empty().with_pem_certificate(bundle(path)?),
+        None => TrustStore::default(),
+    })
+}
+
 /// The SDK's builder takes a proxy only on this way; `build_https` ignores the environment's.
 fn client(trust: TrustStore, proxy: ProxyConfig) -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(move |settings, _| {
-        let context = TlsContext::builder().with_trust_store(trust.clone()).build();
-        let mut connector = Connector::builder().proxy_config(proxy.clone()).sleep_impl(TokioSleep::new());
-        connector.set_connector_settings(settings.cloned());
-        connector
-            .tls_provider(Provider::rustls(CryptoMode::Ring))
-            .tls_context(context.expect("a context of a trust store alone has nothing to refuse"))
-            .build()
-    })
+    Builder::new()
+        .build_with_connector_fn(move |settings, _| connector(trust.clone(), proxy.clone(), settings.cloned()))
+}
+
+fn connector(trust: TrustStore, proxy: ProxyConfig, settings: Option<HttpConnectorSettings>) -> Connector {
+    let context = TlsContext::builder().with_trust_store(trust).build();
+    let mut connector = Connector::builder().proxy_config(proxy).sleep_impl(TokioSleep::new());
+    connector.set_connector_settings(settings);
+    connector
+        .tls_provider(Provider::rustls(CryptoMode::Ring))
+        .tls_context(context.expect("a context of a trust store alone has nothing to refuse"))
+        .build()
 }
 
 /// The usable certificates of a PEM bundle, as PEM.

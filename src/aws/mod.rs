@@ -11,6 +11,7 @@ mod explain;
 mod failure;
 mod http;
 mod inspect;
+mod signing;
 mod trouble;
 
 pub use failure::{Failure, FailureKind};

@@ -8,6 +8,7 @@ use crate::error::PROGRAM;
 const TASKS: &[(&str, &[&str])] = &[
     ("Set up and check", &["setup", "doctor"]),
     ("Tokens of ECR", &["token", "status", "clear"]),
+    ("Signatures", &["sign", "signatures", "profile"]),
     ("Shell and manual", &["completions", "man", "help"]),
 ];
 

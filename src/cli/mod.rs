@@ -10,14 +10,22 @@ mod machine;
 mod man;
 mod output;
 mod problem;
+pub mod profile;
 pub mod setup;
+pub mod sign;
+mod sign_report;
+pub mod signatures;
+pub mod signing;
 mod status;
 mod token;
 
 pub use machine::{Machine, Terminals};
 pub use problem::Problem;
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -40,6 +48,11 @@ enum Command {
     Status(status::Status),
     Clear(clear::Clear),
     Token(token::Token),
+    Sign(Box<sign::Sign>),
+    #[command(subcommand)]
+    Signatures(Box<signatures::Signatures>),
+    #[command(subcommand)]
+    Profile(Box<profile::Profile>),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -80,11 +93,21 @@ impl Command {
             Command::Status(status) => status.run(machine, stdout, stderr)?,
             Command::Clear(clear) => clear.run(machine, stdout, stderr)?,
             Command::Token(token) => token.run(machine, stdout, stderr)?,
+            Command::Sign(sign) => return sign.start(machine, stdout, stderr).map(code),
+            Command::Signatures(command) => {
+                return command.start(machine, &mut io::stdin().lock(), stdout, stderr).map(code);
+            }
+            Command::Profile(command) => command.start(machine, &mut io::stdin().lock(), stdout, stderr)?,
             Command::Completions(completions) => completions.run(stdout)?,
             Command::Man(man) => man.run(stdout)?,
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The exit code of a command that tells its failures itself.
+fn code(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The clap types as one value, with the help that lists the commands by task.

@@ -79,6 +79,11 @@ pub fn run(verb: Verb, world: &World<'_>, stdin: &mut dyn Read, stdout: &mut dyn
     stdout.write_all(answer.as_bytes()).and_then(|()| stdout.flush()).map_err(Error::Output)
 }
 
+/// The login of a server, as `get` answers it, for the commands of this program that need one.
+pub fn login(world: &World<'_>, server: &str) -> Result<Option<Login>, Error> {
+    verbs::get(world, &parse(world, server)?)
+}
+
 /// `NAME (PACKAGE) VERSION`, as Docker's own helpers print it.
 pub fn version() -> String {
     format!("{PROGRAM} (ecr_rs) {}\n", env!("CARGO_PKG_VERSION"))

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::disallowed_methods)]
 
 pub mod aws;
+pub mod bench;
 #[cfg(target_os = "linux")]
 pub mod bus;
 pub mod client;
@@ -10,6 +11,7 @@ pub mod machine;
 pub mod program;
 pub mod proxy;
 pub mod registry;
+pub mod signer;
 pub mod sigv4;
 #[cfg(target_os = "linux")]
 pub mod terminal;

@@ -1,0 +1,174 @@
+//! The native engine: from a resolved image to a signature that was read back.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::join3;
+use serde_json::json;
+
+use super::{
+    Descriptor, Digest, Error, Profile, Reference,
+    descriptor::media,
+    envelope::{self, Envelope, Expected, Roots, check_returned, rfc3339},
+    oci::{Form, ListedBy, Manifest, Repository, SignatureManifest, write_manifest},
+    payload,
+    signer::Signer,
+};
+
+/// How often the registry is asked whether it lists the new signature: a listing may lag behind a push.
+const LOOKS: u32 = 4;
+
+/// What a run signs with; the same for all its images.
+#[derive(Debug)]
+pub struct Terms<'a> {
+    /// AWS Signer, in the profile's region.
+    pub signer: &'a Signer,
+    /// Who signs.
+    pub profile: &'a Profile,
+    /// The roots that AWS's certificates must lead to.
+    pub roots: &'a Roots,
+    /// The user's metadata.
+    pub metadata: &'a BTreeMap<String, String>,
+    /// The form of the signature's manifest.
+    pub form: Form,
+    /// The time.
+    pub now: DateTime<Utc>,
+}
+
+/// What will be signed: everything is known but the signature.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The image at its digest.
+    pub image: String,
+    /// The tag that was resolved: it may move, the digest stays.
+    pub tag: Option<String>,
+    /// The image itself.
+    pub subject: Descriptor,
+    /// The image with the user's metadata.
+    pub target: Descriptor,
+    /// The bytes that AWS Signer signs.
+    pub payload: Vec<u8>,
+}
+
+/// A signature that is in the registry, listed there and good.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// The image at its digest.
+    pub image: String,
+    /// The tag that was resolved: it may move, the digest stays.
+    pub tag: Option<String>,
+    /// The signature's manifest.
+    pub signature: Digest,
+    /// The profile version that signed.
+    pub profile_version: String,
+    /// AWS's job.
+    pub job: String,
+    /// AWS's signing time.
+    pub signed_at: DateTime<Utc>,
+    /// The signature's end.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The form that the registry took.
+    pub form: Form,
+    /// How the registry lists it.
+    pub listed_by: ListedBy,
+    /// What went wrong without harm.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Plans the signature of a manifest; fails before any call when the payload is too long.
+    pub fn of(image: &Reference, manifest: &Manifest, metadata: &BTreeMap<String, String>) -> Result<Plan, Error> {
+        let subject = manifest.descriptor.clone();
+        let target = payload::annotate(&subject, metadata)?;
+        let payload = payload::of(&target)?;
+        let tag = image.tag.clone().filter(|_| image.digest.is_none());
+        Ok(Plan { image: image.at(&subject.digest), tag, subject, target, payload })
+    }
+
+    /// The manifest as it would be pushed, but for what only the signature tells.
+    pub fn manifest_preview(&self, form: Form) -> serde_json::Value {
+        let unknown = Descriptor::new(media::JWS, Digest::of(b""), 0);
+        let bytes = write_manifest(form, &unknown, &self.subject, &BTreeMap::new());
+        let mut manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        manifest["layers"] = json!([{ "mediaType": media::JWS }]);
+        manifest
+    }
+
+    /// Signs, checks, pushes and reads back. Nothing is pushed that would not be accepted, and
+    /// nothing is called done that was not read back.
+    pub async fn sign(&self, repository: &Repository, terms: &Terms<'_>) -> Result<Signed, Error> {
+        let returned = terms.signer.sign(terms.profile, &self.payload).await?;
+        let expected = Expected { target: &self.target, profile: terms.profile, roots: terms.roots, now: terms.now };
+        let envelope = check_returned(&returned.envelope, &expected).map_err(|err| {
+            let job = returned.job.as_deref().unwrap_or("unknown");
+            let wide = format!("AWS Signer's signature for {} was not accepted; nothing was pushed", self.image);
+            err.under(wide).cause(format!("job {job}, profile {}", terms.profile))
+        })?;
+        let annotations = annotations(returned.annotations, &envelope);
+        let attached =
+            repository.attach(&self.subject, (media::JWS, &returned.envelope), &annotations, terms.form).await?;
+        let digest = &attached.manifest.digest;
+        self.read_back(repository, digest, &returned.envelope, &expected).await.map_err(|err| {
+            err.under(format!("the signature {digest} of {} was pushed but cannot be read back", self.image))
+        })?;
+        let text = |name| envelope.text(name).unwrap_or_default().to_owned();
+        Ok(Signed {
+            image: self.image.clone(),
+            tag: self.tag.clone(),
+            signature: attached.manifest.digest,
+            profile_version: text(envelope::PROFILE_VERSION),
+            job: text(envelope::SIGNING_JOB),
+            signed_at: envelope.signed_at,
+            expires_at: envelope.expires_at,
+            form: attached.form,
+            listed_by: attached.listed_by,
+            warnings: attached.warnings,
+        })
+    }
+
+    /// What a verifier will do: list, read the manifest, read the envelope, check.
+    async fn read_back(
+        &self,
+        repository: &Repository,
+        signature: &Digest,
+        pushed: &[u8],
+        expected: &Expected<'_>,
+    ) -> Result<(), Error> {
+        let blob = Descriptor::of(media::JWS, pushed);
+        let (listed, manifest, stored) = join3(
+            self.is_listed(repository, signature),
+            repository.manifest(signature.as_str()),
+            repository.blob(&blob, envelope::LARGEST),
+        )
+        .await;
+        let manifest = manifest?;
+        let manifest = SignatureManifest::read(&manifest.descriptor.media_type, &manifest.bytes)?;
+        let subject = manifest.subject.filter(|subject| subject.same_content(&self.subject));
+        if subject.is_none() || !manifest.envelope.same_content(&blob) {
+            return Err(Error::new("the stored manifest is about something else"));
+        }
+        check_returned(&stored?, expected)?;
+        listed
+    }
+
+    async fn is_listed(&self, repository: &Repository, signature: &Digest) -> Result<(), Error> {
+        for look in 0..LOOKS {
+            repository.pause(look).await;
+            if repository.signatures(&self.subject.digest).await?.iter().any(|found| found.digest == *signature) {
+                return Ok(());
+            }
+        }
+        Err(Error::new(format!("{} does not list it among the image's signatures", repository.name()))
+            .hint("`docker-credential-ecr-rs signatures list` shows when it does; the signature itself is stored"))
+    }
+}
+
+/// The manifest's notes: AWS's own, the chain's fingerprints and the signing time (specifications,
+/// signature-specification.md, "Signature Manifest").
+fn annotations(from_aws: BTreeMap<String, String>, envelope: &Envelope) -> BTreeMap<String, String> {
+    let thumbprints: Vec<String> = envelope.chain.iter().map(envelope::Certificate::fingerprint).collect();
+    let mut annotations = from_aws;
+    annotations.insert(media::THUMBPRINTS.into(), json!(thumbprints).to_string());
+    annotations.insert(media::CREATED.into(), rfc3339(envelope.signed_at));
+    annotations
+}
