@@ -82,7 +82,7 @@ fn bad_input_is_one_clear_line_and_changes_nothing() {
 
 #[test]
 fn a_machine_without_keychain_and_credentials_says_what_is_missing() {
-    let hint = "  hint: start a keychain (on Linux gnome-keyring or KWallet, with a D-Bus session), or name another credential helper as `[other-registries] store` in config.toml\n";
+    let hint = "  hint: start a keychain (on Linux gnome-keyring or KWallet, with a D-Bus session), or name another store in config.toml: `[cache] store` for tokens, `[other-registries] store` for logins\n";
     check(&["get"], "public.ecr.aws", 1, "credentials not found in native keychain\n", "", "ECR Public serves anybody");
     check(
         &["list"],

@@ -123,7 +123,7 @@ impl Fault {
     pub fn hint(&self) -> &'static str {
         match self.kind {
             FaultKind::Absent => {
-                "start a keychain (on Linux gnome-keyring or KWallet, with a D-Bus session), or name another credential helper as `[other-registries] store` in config.toml"
+                "start a keychain (on Linux gnome-keyring or KWallet, with a D-Bus session), or name another store in config.toml: `[cache] store` for tokens, `[other-registries] store` for logins"
             }
             FaultKind::Locked => {
                 "unlock the keychain (log in to the desktop, or run `gnome-keyring-daemon --unlock`, `security unlock-keychain`), then try again"

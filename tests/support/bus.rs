@@ -73,7 +73,7 @@ pub enum Knob {
     Trickle,
     /// Signals without end, and no answer.
     Flood,
-    /// Answers are held back until SearchItems or GetAll is asked: a client that sends one call
+    /// Answers are held back until a property is asked for (Get, GetAll): a client that sends one call
     /// at a time and waits for it gets nothing.
     Withholds,
 }
@@ -252,7 +252,7 @@ impl Client {
                     _ => held.extend(self.message(call.serial, reply)),
                 }
             }
-            if knob != Knob::Withholds || matches!(call.member.as_str(), "SearchItems" | "GetAll") {
+            if knob != Knob::Withholds || matches!(call.member.as_str(), "Get" | "GetAll") {
                 output.write_all(&held)?;
                 held.clear();
             }

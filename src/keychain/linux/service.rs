@@ -37,6 +37,29 @@ pub(super) struct Link {
 pub(super) struct Found {
     pub(super) unlocked: Vec<String>,
     pub(super) locked: Vec<String>,
+    /// Whether the default collection is locked; an error where there is none.
+    collection: Reply,
+}
+
+impl Found {
+    /// Tells "there is none" from "it cannot be seen".
+    pub(super) fn nothing(&self) -> Result<(), Fault> {
+        if !self.locked.is_empty() {
+            return Err(fault(
+                FaultKind::Locked,
+                "the entry is in a locked collection, and opening that would ask a person",
+            ));
+        }
+        if self.collection.error.as_deref().is_some_and(is_no_object) {
+            return Ok(()); // no collection, no entry
+        }
+        let mut arguments = accepted(&self.collection, "Get Locked", "v")?;
+        match (arguments.signature(), arguments.u32()) {
+            (Ok("b"), Ok(0)) => Ok(()),
+            (Ok("b"), Ok(1)) => Err(fault(FaultKind::Locked, "its default collection cannot be searched")),
+            _ => Err(Fault::from(Malformed("a property of another type"))),
+        }
+    }
 }
 
 /// What an item tells without its secret.
@@ -52,7 +75,8 @@ impl Link {
         Link { bus, deadline, session: None }
     }
 
-    /// Finds our items. The session is opened in the same round trip.
+    /// Finds our items. In the same round trip the session is opened, and the default collection
+    /// asked whether it is locked: of one that is, KWallet finds nothing.
     pub(super) fn search(&mut self, attributes: &[(&str, &str)], session: Option<Session>) -> Result<Found, Fault> {
         check_texts(attributes.iter().map(|(_, value)| *value))?;
         let offer = match session {
@@ -64,38 +88,19 @@ impl Link {
         let mut body = Writer::with_capacity(512);
         body.strings([("service", SERVICE)].into_iter().chain(attributes.iter().copied()));
         let search = self.queue(ROOT, SERVICE_INTERFACE, "SearchItems", "a{ss}", body);
-        let serials: Vec<u32> = open.into_iter().chain([search]).collect();
+        let mut body = Writer::with_capacity(64);
+        body.string(COLLECTION_INTERFACE);
+        body.string("Locked");
+        let locked = self.queue(COLLECTIONS[0], PROPERTIES_INTERFACE, "Get", "ss", body);
+        let serials: Vec<u32> = open.into_iter().chain([search, locked]).collect();
         let mut replies = self.bus.answers(&serials, self.deadline)?;
+        let collection = replies.pop().expect("an answer for each serial");
         let search = replies.pop().expect("an answer for each serial");
         if let (Some(offer), Some(open)) = (offer, replies.pop()) {
             self.session = Some(offer.accept(&open)?);
         }
         let mut arguments = accepted(&search, "SearchItems", "aoao")?;
-        Ok(Found { unlocked: arguments.paths()?, locked: arguments.paths()? })
-    }
-
-    /// Tells "there is none" from "it cannot be seen": a locked KWallet finds nothing at all.
-    pub(super) fn nothing(&mut self, found: &Found) -> Result<(), Fault> {
-        if !found.locked.is_empty() {
-            return Err(fault(
-                FaultKind::Locked,
-                "the entry is in a locked collection, and opening that would ask a person",
-            ));
-        }
-        let mut body = Writer::with_capacity(64);
-        body.string(COLLECTION_INTERFACE);
-        body.string("Locked");
-        let call = self.queue(COLLECTIONS[0], PROPERTIES_INTERFACE, "Get", "ss", body);
-        let reply = self.answer(call)?;
-        if reply.error.as_deref().is_some_and(is_no_object) {
-            return Ok(()); // no collection, no entry
-        }
-        let mut arguments = accepted(&reply, "Get Locked", "v")?;
-        match (arguments.signature(), arguments.u32()) {
-            (Ok("b"), Ok(0)) => Ok(()),
-            (Ok("b"), Ok(1)) => Err(fault(FaultKind::Locked, "its default collection cannot be searched")),
-            _ => Err(Fault::from(Malformed("a property of another type"))),
-        }
+        Ok(Found { unlocked: arguments.paths()?, locked: arguments.paths()?, collection })
     }
 
     /// The newest of these items, for two processes may have stored one at the same time. `None`
