@@ -1,9 +1,11 @@
 //! `cargo run --example loopback -- FOLDER`: the loopback AWS and registries for other programs.
 //!
-//! Writes `FOLDER/env` (shell `export` lines) when it is ready and a JSON line to `FOLDER/calls` for
-//! each call, then serves until standard input ends. Lines on standard input change how it behaves:
+//! Writes `FOLDER/env` (shell `export` lines) when it is ready, the root certificate of AWS Signer to
+//! `FOLDER/signer-root.pem` and a JSON line to `FOLDER/calls` for each call, then serves until
+//! standard input ends. Lines on standard input change how it behaves:
 //! `delay OPERATION MILLISECONDS`, `token-length CHARACTERS`, `token-life SECONDS`,
-//! `referrers on|off`, `redirects on|off`, `clear`.
+//! `referrers on|off`, `redirects on|off`, `revoke ARN` (a signing job or a profile version), `clear`.
+//! Each is answered with `done: LINE` on standard output.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
 #[path = "../tests/support/mod.rs"]
@@ -20,6 +22,7 @@ use std::{
 
 use support::{
     registry::{PLAIN_PASSWORD, PLAIN_USER},
+    signer::Signer,
     tls::Tls,
     world::{self, ACCOUNT, Loopback, OTHER_ACCOUNT, OTHER_REGION, REGION},
 };
@@ -42,19 +45,28 @@ fn run(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let folder = folder.canonicalize()?;
     let calls = Mutex::new(File::options().create(true).append(true).open(folder.join("calls"))?);
-    let world = Loopback::serving(Vec::new(), Tls::in_folder(&folder));
+    let signer = Signer::new();
+    let signer_root = folder.join("signer-root.pem");
+    fs::write(&signer_root, &signer.chain.root_pem)?;
+    let signing = [
+        ("LOOPBACK_SIGNER_ROOT", signer_root.display().to_string()),
+        ("LOOPBACK_SIGNING_PROFILE", signer.add_profile(ACCOUNT, REGION, "release")),
+    ];
+    let world = Loopback::serving(vec![signer.clone()], Tls::in_folder(&folder));
     world.calls.listen(Box::new(move |call| {
         let line = format!("{}\n", call.to_json());
         let mut calls = calls.lock().expect("no holder panics");
         calls.write_all(line.as_bytes()).expect("the log can be written");
     }));
     // Whoever waits for the file finds it whole.
-    fs::write(folder.join("env.new"), environment(&world))?;
+    fs::write(folder.join("env.new"), environment(&world, signing))?;
     fs::rename(folder.join("env.new"), folder.join("env"))?;
     println!("ready: {}", world.endpoint());
     for line in io::stdin().lock().lines() {
         let line = line?;
-        if !obey(&world, &line) {
+        if obey(&world, &signer, &line) {
+            println!("done: {line}");
+        } else {
             eprintln!("not understood: {line}");
         }
     }
@@ -62,7 +74,7 @@ fn run(folder: &Path) -> io::Result<()> {
 }
 
 /// Changes what a line asks for; `false` when it is not understood.
-fn obey(world: &Loopback, line: &str) -> bool {
+fn obey(world: &Loopback, signer: &Signer, line: &str) -> bool {
     let number = |text: &str| text.parse::<u64>().ok();
     match line.split_whitespace().collect::<Vec<_>>()[..] {
         [] => {}
@@ -81,6 +93,7 @@ fn obey(world: &Loopback, line: &str) -> bool {
         }
         ["referrers", state @ ("on" | "off")] => world.registry.behave(|it| it.referrers = state == "on"),
         ["redirects", state @ ("on" | "off")] => world.registry.behave(|it| it.redirects_blobs = state == "on"),
+        ["revoke", arn] => signer.revoke(arn),
         _ => return false,
     }
     true
@@ -88,7 +101,7 @@ fn obey(world: &Loopback, line: &str) -> bool {
 
 /// A principal, the proxy and the authority under the names that programs read; the rest as
 /// `LOOPBACK_…`. Programs that shall use an endpoint URL get `AWS_ENDPOINT_URL=$LOOPBACK_ENDPOINT`.
-fn environment(world: &Loopback) -> String {
+fn environment(world: &Loopback, signing: [(&'static str, String); 2]) -> String {
     let host = |account: &str, region: &str| format!("{account}.dkr.ecr.{region}.amazonaws.com");
     let mut variables = world.proxy_variables();
     variables.extend([
@@ -112,5 +125,6 @@ fn environment(world: &Loopback) -> String {
         ("LOOPBACK_PLAIN_USER", PLAIN_USER.into()),
         ("LOOPBACK_PLAIN_PASSWORD", PLAIN_PASSWORD.into()),
     ]);
+    variables.extend(signing);
     variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect()
 }

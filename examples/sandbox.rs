@@ -6,7 +6,7 @@
 mod support;
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
@@ -18,6 +18,7 @@ use support::{
     client::{Response, ask},
     program::{Outcome, Program},
     registry::digest,
+    signer::Signer,
     world::{ACCOUNT, Loopback, REGION},
 };
 
@@ -62,7 +63,8 @@ fn build() -> Result<PathBuf, String> {
 /// The story, step by step: how many steps, and how many calls AWS saw.
 fn tell(binary: &Path) -> Result<(usize, usize), String> {
     let home = tempfile::tempdir().map_err(|err| format!("no temporary folder: {err}"))?;
-    let world = Loopback::start();
+    let signer = Signer::new();
+    let world = Loopback::with(vec![signer.clone()]);
     let keychain = Keychain::start(home.path())?;
     let program = world
         .proxy_variables()
@@ -90,6 +92,10 @@ fn tell(binary: &Path) -> Result<(usize, usize), String> {
     let registry = Registry { world: &world, host: &host, password: &first };
     let image = story.step("push", "hello:v1", || registry.push())?;
     story.step("pull", "hello:v1", || registry.pull(&image))?;
+    let signing = Signing::new(&program, home.path(), &signer.chain.root_pem, format!("{host}/hello:v1"))?;
+    story.step("profile", "create app", || signing.create_profile())?;
+    let signature = story.step("sign", "hello:v1", || signing.sign(&image))?;
+    story.step("signatures", "list hello:v1", || signing.list(&signature))?;
     story.step("push", "wrong token", || match (Registry { password: "wrong", ..registry }).push() {
         Err(refused) if refused.starts_with("403") => Ok(("refused by the registry".into(), ())),
         Err(other) => Err(other),
@@ -104,7 +110,7 @@ fn tell(binary: &Path) -> Result<(usize, usize), String> {
         false => Ok(("another token from AWS".into(), ())),
     })?;
     story.costs("get after erase", 2)?;
-    Ok((story.steps, world.count("GetAuthorizationToken")))
+    Ok((story.steps, story.aws_calls()))
 }
 
 /// Prints the steps.
@@ -121,19 +127,22 @@ impl Story<'_> {
         about: &str,
         work: impl FnOnce() -> Result<(String, T), String>,
     ) -> Result<T, String> {
-        let calls = || self.world.calls().iter().filter(|call| call.service != "registry").count();
-        let (before, began) = (calls(), Instant::now());
+        let (before, began) = (self.aws_calls(), Instant::now());
         let done = work();
-        let (spent, time) = (calls() - before, began.elapsed());
+        let (spent, time) = (self.aws_calls() - before, began.elapsed());
         let (shown, value) = done.map_err(|reason| format!("{verb} {about}: {reason}"))?;
         let cost = match spent {
             0 => "no AWS call".into(),
             1 => "1 AWS call".into(),
             many => format!("{many} AWS calls"),
         };
-        println!("{verb:<6}{about:<15}{:>9}   {cost:<12}  {shown}", milliseconds(time));
+        println!("{verb:<11}{about:<14}{:>9}   {cost:<12}  {shown}", milliseconds(time));
         self.steps += 1;
         Ok(value)
+    }
+
+    fn aws_calls(&self) -> usize {
+        self.world.calls().iter().filter(|call| call.service != "registry").count()
     }
 
     /// Checks how many tokens AWS has minted so far.
@@ -229,6 +238,54 @@ impl Registry<'_> {
     }
 }
 
+/// The program's signing commands, about one image and the profile `app`.
+struct Signing<'a> {
+    program: &'a Program,
+    image: String,
+    /// The root certificate of the sandbox's AWS Signer, in the place of AWS's own.
+    root: String,
+}
+
+impl Signing<'_> {
+    fn new<'a>(program: &'a Program, home: &Path, root_pem: &str, image: String) -> Result<Signing<'a>, String> {
+        let root = home.join("root.pem");
+        fs::write(&root, root_pem).map_err(|err| format!("no root certificate: {err}"))?;
+        Ok(Signing { program, image, root: root.display().to_string() })
+    }
+
+    fn create_profile(&self) -> Result<(String, ()), String> {
+        match self.program.run(&["profile", "create", "app"], "") {
+            Outcome { status: Some(0), stdout, .. } if stdout.starts_with("arn:aws:signer:") => {
+                Ok(("a signing profile in AWS Signer".into(), ()))
+            }
+            other => Err(complaint(&other)),
+        }
+    }
+
+    /// Signs, and gives the signature's digest.
+    fn sign(&self, image: &Image) -> Result<(String, String), String> {
+        let profile = ["--signing-profile", "app", "--signer-root", &self.root, "--output", "json"];
+        let told = read(&self.program.run(&[&["sign", &self.image], &profile[..]].concat(), ""))?;
+        let signed = told[0]["image"].as_str().unwrap_or_default();
+        match told[0]["signature"].as_str() {
+            Some(signature) if signed.ends_with(&digest(image.manifest.as_bytes())) => {
+                Ok((format!("by AWS Signer; checked, pushed: {}", &signature[..19]), signature.to_owned()))
+            }
+            _ => Err(format!("signed something else: {told}")),
+        }
+    }
+
+    fn list(&self, signature: &str) -> Result<(String, ()), String> {
+        let listed = read(&self.program.run(&["signatures", "list", &self.image, "--output", "json"], ""))?;
+        match listed["signatures"].as_array().map(Vec::as_slice) {
+            Some([only]) if only.to_string().contains(signature) => {
+                Ok(("that one signature, found beside the image".into(), ()))
+            }
+            _ => Err(format!("listed {listed}, not {signature} alone")),
+        }
+    }
+}
+
 /// A keychain that is not the user's own.
 #[cfg(target_os = "linux")]
 struct Keychain(support::bus::FakeBus);
@@ -256,7 +313,7 @@ struct Keychain(PathBuf);
 impl Keychain {
     fn start(home: &Path) -> Result<Keychain, String> {
         let config = home.join("config.toml");
-        std::fs::write(&config, "[cache]\nstore = \"file\"\n").map_err(|err| format!("no configuration: {err}"))?;
+        fs::write(&config, "[cache]\nstore = \"file\"\n").map_err(|err| format!("no configuration: {err}"))?;
         Ok(Keychain(config))
     }
 

@@ -1,12 +1,14 @@
 #!/bin/bash
 # Real clients against the built binary: docker, skopeo, buildah, podman, oras, crane and notation log in, push,
-# pull, copy and list, with ECR's real host names on a loopback world and gnome-keyring as the keychain.
+# pull, copy, list, sign and verify, with ECR's real host names on a loopback world and gnome-keyring as the keychain.
 #
 # Run it as root (dockerd needs that) on Debian 12 or one of its kin, with cargo and Go on PATH:
 #
 #     bash tests/clients.sh
 #
 # ECR_RS_BINARY names the binary to test (default: a debug build of this checkout).
+# FAMILIES names the families of cases to run (default: all, "docker containers oci signing accounts setup").
+# ECR_RS_SIGNER_PLUGIN names AWS's plugin for Notation (default: a stand-in, see tests/clients/signing.sh).
 # KEEP_WORLD=1 keeps the temporary folder with every log and says where it is.
 #
 # It installs clients that are missing, from Debian's packages and Go's module proxy (tests/clients/programs.sh);
@@ -23,6 +25,7 @@ root=$PWD
 . tests/clients/docker.sh
 . tests/clients/containers.sh
 . tests/clients/oci.sh
+. tests/clients/signing.sh
 . tests/clients/accounts.sh
 . tests/clients/setup.sh
 
@@ -44,6 +47,8 @@ outer() {
     trap 'exit 130' INT TERM
     # In the background, so that a signal is answered at once; the namespaces die with their first process.
     env -i PATH="$world/bin:$go_programs:$PATH" HOME="$world/home" LANG=C.UTF-8 WORLD="$world" \
+        FAMILIES="${FAMILIES:-docker containers oci signing accounts setup}" \
+        ECR_RS_SIGNER_PLUGIN="${ECR_RS_SIGNER_PLUGIN:-}" \
         unshare --mount --pid --fork --kill-child --mount-proc "$BASH" "$root/tests/clients.sh" inside </dev/null &
     inner=$!
     wait "$inner"
@@ -70,11 +75,10 @@ inside() {
     step start_registry
     step start_dockerd
     step make_images
-    docker_cases
-    containers_cases
-    oci_cases
-    accounts_cases
-    setup_cases
+    local family
+    for family in $FAMILIES; do
+        "${family}_cases"
+    done
     stop_dockerd
     report
 }
