@@ -31,6 +31,7 @@ signing_cases() {
     check 0 "notation verify fails (other profile, $by)" distrust
     check 0 "ecr-rs sign --engine notation ($by)" sign_through_notation
     check 0 "ecr-rs sign --if-unsigned (notation signed it)" if_unsigned
+    check 0 "ecr-rs sign, verify (Docker's manifest, $by)" sign_docker_manifest
     check 0 "ecr-rs sign --recursive, verify ($by)" sign_index
     check 0 "ecr-rs sign, verify (other registry, $by)" sign_other
     check 0 "ecr-rs signatures delete (other registry)" delete_other
@@ -125,8 +126,9 @@ sign_and_verify_old() {
 }
 
 verify_metadata() {
-    sign_image metadata --signer-root "$LOOPBACK_SIGNER_ROOT" -m commit=c0ffee
-    notation verify --user-metadata commit=c0ffee "$image@$(digest_of metadata)" | grep 'Successfully verified'
+    # Go writes `<`, `&` and `>` in JSON in its own way.
+    sign_image metadata --signer-root "$LOOPBACK_SIGNER_ROOT" -m commit=c0ffee -m 'by=Zoë <z&z@example.com>'
+    notation verify --user-metadata commit=c0ffee --user-metadata 'by=Zoë <z&z@example.com>' "$image@$(digest_of metadata)" | grep 'Successfully verified'
     fails notation verify --user-metadata commit=decaf "$image@$(digest_of metadata)"
 }
 
@@ -151,6 +153,16 @@ sign_through_notation() {
 if_unsigned() {
     sign_image by-notation --signer-root "$LOOPBACK_SIGNER_ROOT" --if-unsigned
     [ "$(docker-credential-ecr-rs signatures list "$image:by-notation" --output json | jq '.signatures | length')" = 1 ]
+}
+
+# By tag and digest at once.
+sign_docker_manifest() {
+    crane push "$world/images/docker.tar" "$image:docker"
+    docker-credential-ecr-rs sign "$image:docker@$(digest_of docker)" --signing-profile "$profile" \
+        --signer-root "$LOOPBACK_SIGNER_ROOT"
+    verified docker
+    docker-credential-ecr-rs signatures inspect "$image:docker" --output json |
+        jq -e '.signatures[0].signedArtifact.mediaType == "application/vnd.docker.distribution.manifest.v2+json"'
 }
 
 # An index of two images: three signatures.
