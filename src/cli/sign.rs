@@ -25,7 +25,7 @@ use crate::sign::{
 /// nothing is called signed that was not read back.
 #[derive(Debug, clap::Args)]
 pub struct Sign {
-    /// Images to sign: REGISTRY/REPOSITORY[:TAG][@DIGEST]
+    /// Images to sign, as docker names them: by tag, by digest, or both
     #[arg(value_name = "IMAGE", required_unless_present = "digest_file")]
     pub images: Vec<String>,
     /// The signing profile: its name, its ARN, or the ARN of one version
@@ -266,7 +266,12 @@ impl Call<'_> {
                     tell(&error, stderr).ok();
                     continue;
                 }
-                Outcome::Standing { .. } | Outcome::Signed(_) => continue,
+                Outcome::Standing { image, .. } => {
+                    writeln!(stdout, "already signed {image}").ok(); // nobody may be left to read it
+                    continue;
+                }
+                // This engine only plans.
+                Outcome::Signed(_) => continue,
             };
             let signed = Reference::parse(&plan.image).and_then(|image| {
                 let order = Order {

@@ -129,7 +129,7 @@ impl<'a> Tools<'a> {
         let mut logins = HashMap::new();
         for image in images {
             logins.entry(image.host().to_owned()).or_insert_with(|| {
-                Arc::new(match (self.login.borrow_mut())(key(image.host())) {
+                Arc::new(match (self.login.borrow_mut())(image.host()) {
                     Ok(Some((username, secret))) => Login::Known { username, secret },
                     Ok(None) => Login::Anonymous,
                     Err(err) => Login::Failed(err),
@@ -162,11 +162,6 @@ impl Drop for Bounded {
             runtime.shutdown_background();
         }
     }
-}
-
-/// The Hub's API host is not the name under which its login is kept.
-fn key(host: &str) -> &str {
-    if host == "registry-1.docker.io" { "https://index.docker.io/v1/" } else { host }
 }
 
 /// AWS Signer in the shape of a registry, so that the rules for identities apply to it.

@@ -11,8 +11,8 @@ use super::{
     signatures,
 };
 
-/// Images in work at the same time. AWS Signer's default quota is 15 SignPayload calls a second
-/// in each region, and a signature takes longer than a second's fraction.
+/// Images in work at the same time: enough to hide the network's waits, few enough for AWS Signer,
+/// whose throttling the SDK answers with later tries.
 const AT_ONCE: usize = 16;
 
 /// Deepest nesting of indexes that is followed.

@@ -10,7 +10,7 @@ use super::{
     Descriptor, Digest, Error, Profile, Reference,
     descriptor::media,
     envelope::{self, Envelope, Expected, Roots, check_returned, rfc3339},
-    oci::{Form, ListedBy, Manifest, Repository, SignatureManifest, write_manifest},
+    oci::{Attached, Form, ListedBy, Manifest, Repository, SignatureManifest, write_manifest},
     payload,
     signer::Signer,
 };
@@ -108,7 +108,7 @@ impl Plan {
         let attached =
             repository.attach(&self.subject, (media::JWS, &returned.envelope), &annotations, terms.form).await?;
         let digest = &attached.manifest.digest;
-        self.read_back(repository, digest, &returned.envelope, &expected).await.map_err(|err| {
+        self.read_back(repository, &attached, &returned.envelope).await.map_err(|err| {
             err.under(format!("the signature {digest} of {} was pushed but cannot be read back", self.image))
         })?;
         let text = |name| envelope.text(name).unwrap_or_default().to_owned();
@@ -126,35 +126,35 @@ impl Plan {
         })
     }
 
-    /// What a verifier will do: list, read the manifest, read the envelope, check.
-    async fn read_back(
-        &self,
-        repository: &Repository,
-        signature: &Digest,
-        pushed: &[u8],
-        expected: &Expected<'_>,
-    ) -> Result<(), Error> {
+    /// What a verifier will do: list, read the manifest, read the envelope. The envelope was
+    /// checked before it was pushed; that these are the same bytes is said by their digest.
+    async fn read_back(&self, repository: &Repository, attached: &Attached, pushed: &[u8]) -> Result<(), Error> {
         let blob = Descriptor::of(media::JWS, pushed);
         let (listed, manifest, stored) = join3(
-            self.is_listed(repository, signature),
-            repository.manifest(signature.as_str()),
+            self.is_listed(repository, attached),
+            repository.manifest(attached.manifest.digest.as_str()),
             repository.blob(&blob, envelope::LARGEST),
         )
         .await;
-        let manifest = manifest?;
+        let (manifest, _) = (manifest?, stored?);
         let manifest = SignatureManifest::read(&manifest.descriptor.media_type, &manifest.bytes)?;
         let subject = manifest.subject.filter(|subject| subject.same_content(&self.subject));
         if subject.is_none() || !manifest.envelope.same_content(&blob) {
             return Err(Error::new("the stored manifest is about something else"));
         }
-        check_returned(&stored?, expected)?;
         listed
     }
 
-    async fn is_listed(&self, repository: &Repository, signature: &Digest) -> Result<(), Error> {
+    async fn is_listed(&self, repository: &Repository, attached: &Attached) -> Result<(), Error> {
+        let signature = &attached.manifest.digest;
         for look in 0..LOOKS {
             repository.pause(look).await;
-            if repository.signatures(&self.subject.digest).await?.iter().any(|found| found.digest == *signature) {
+            if repository
+                .listed(&self.subject.digest, attached.listed_by)
+                .await?
+                .iter()
+                .any(|found| found.digest == *signature)
+            {
                 return Ok(());
             }
         }

@@ -27,6 +27,9 @@ const BUFFER: usize = 16 * 1024;
 /// The longest line of the greeting; dbus-daemon's are about 40 bytes.
 const MAX_LINE: usize = 1024;
 
+/// How many answers are kept for later: more than we ever have calls under way at once.
+const MOST_EARLY: usize = 8;
+
 /// The end of all waiting.
 #[derive(Clone, Copy)]
 pub(super) struct Deadline(Instant);
@@ -54,6 +57,8 @@ pub(super) struct Bus {
     incoming: Zeroizing<Vec<u8>>,
     /// The part of `incoming` that is not yet understood.
     unread: std::ops::Range<usize>,
+    /// Answers that came before anybody waited for them.
+    early: Vec<Reply>,
 }
 
 /// How far the connection has got before it can carry answers of a service.
@@ -98,6 +103,7 @@ impl Bus {
             outgoing,
             incoming: Zeroizing::new(vec![0; BUFFER]),
             unread: 0..0,
+            early: Vec::new(),
         };
         let hello = Call {
             destination: "org.freedesktop.DBus",
@@ -124,15 +130,22 @@ impl Bus {
         self.serial
     }
 
-    /// Sends what is queued and waits for the answers to `serials`, given back in that order.
+    /// Sends what is queued and waits for the answers to `serials`, given back in that order. An
+    /// answer to another call is kept until it is waited for.
     pub(super) fn answers(&mut self, serials: &[u32], deadline: Deadline) -> Result<Vec<Reply>, Fault> {
         self.send(deadline)?;
         if let Greeting::Authenticating { hello } = self.greeting {
             self.authenticate(deadline)?;
             self.greeting = Greeting::Naming { hello };
         }
-        let mut replies: Vec<Option<Reply>> = serials.iter().map(|_| None).collect();
-        let mut missing = replies.len();
+        let mut replies: Vec<Option<Reply>> = serials
+            .iter()
+            .map(|serial| {
+                let at = self.early.iter().position(|reply| reply.to == *serial)?;
+                Some(self.early.swap_remove(at))
+            })
+            .collect();
+        let mut missing = replies.iter().filter(|reply| reply.is_none()).count();
         while missing > 0 {
             let Some(reply) = self.receive(deadline)? else {
                 continue; // a signal, such as NameAcquired
@@ -147,6 +160,11 @@ impl Bus {
             {
                 replies[at] = Some(reply);
                 missing -= 1;
+            } else {
+                if self.early.len() == MOST_EARLY {
+                    self.early.remove(0); // nobody came for it
+                }
+                self.early.push(reply);
             }
         }
         Ok(replies.into_iter().flatten().collect())

@@ -79,7 +79,7 @@ impl Keychain for SecretService {
             loop {
                 let found = link.search(&key.attributes(), Some(self.session))?;
                 if found.unlocked.is_empty() {
-                    return found.nothing().map(|()| None);
+                    return link.nothing(&found).map(|()| None);
                 }
                 if let Some(entry) = link.newest(&found.unlocked, key)? {
                     return Ok(Some(entry));
@@ -106,7 +106,7 @@ impl Keychain for SecretService {
             if link.delete(&found.unlocked)? {
                 return Err(fault(FaultKind::Locked, "deleting an entry would ask a person"));
             }
-            if found.unlocked.is_empty() || !found.locked.is_empty() { found.nothing() } else { Ok(()) }
+            if found.unlocked.is_empty() || !found.locked.is_empty() { link.nothing(&found) } else { Ok(()) }
         })
     }
 
@@ -114,7 +114,7 @@ impl Keychain for SecretService {
         self.with_link(|link| {
             let found = link.search(&[], None)?;
             if found.unlocked.is_empty() {
-                found.nothing()?;
+                link.nothing(&found)?;
             }
             let mut items = link.properties(&found.unlocked)?;
             items.sort_by_key(|item| item.modified); // the newest of a key counts, as in `get`

@@ -37,29 +37,9 @@ pub(super) struct Link {
 pub(super) struct Found {
     pub(super) unlocked: Vec<String>,
     pub(super) locked: Vec<String>,
-    /// Whether the default collection is locked; an error where there is none.
-    collection: Reply,
-}
-
-impl Found {
-    /// Tells "there is none" from "it cannot be seen".
-    pub(super) fn nothing(&self) -> Result<(), Fault> {
-        if !self.locked.is_empty() {
-            return Err(fault(
-                FaultKind::Locked,
-                "the entry is in a locked collection, and opening that would ask a person",
-            ));
-        }
-        if self.collection.error.as_deref().is_some_and(is_no_object) {
-            return Ok(()); // no collection, no entry
-        }
-        let mut arguments = accepted(&self.collection, "Get Locked", "v")?;
-        match (arguments.signature(), arguments.u32()) {
-            (Ok("b"), Ok(0)) => Ok(()),
-            (Ok("b"), Ok(1)) => Err(fault(FaultKind::Locked, "its default collection cannot be searched")),
-            _ => Err(Fault::from(Malformed("a property of another type"))),
-        }
-    }
+    /// The call that asks whether the default collection is locked. Its answer is waited for only
+    /// where nothing was found.
+    locked_call: u32,
 }
 
 /// What an item tells without its secret.
@@ -91,16 +71,35 @@ impl Link {
         let mut body = Writer::with_capacity(64);
         body.string(COLLECTION_INTERFACE);
         body.string("Locked");
-        let locked = self.queue(COLLECTIONS[0], PROPERTIES_INTERFACE, "Get", "ss", body);
-        let serials: Vec<u32> = open.into_iter().chain([search, locked]).collect();
+        let locked_call = self.queue(COLLECTIONS[0], PROPERTIES_INTERFACE, "Get", "ss", body);
+        let serials: Vec<u32> = open.into_iter().chain([search]).collect();
         let mut replies = self.bus.answers(&serials, self.deadline)?;
-        let collection = replies.pop().expect("an answer for each serial");
         let search = replies.pop().expect("an answer for each serial");
         if let (Some(offer), Some(open)) = (offer, replies.pop()) {
             self.session = Some(offer.accept(&open)?);
         }
         let mut arguments = accepted(&search, "SearchItems", "aoao")?;
-        Ok(Found { unlocked: arguments.paths()?, locked: arguments.paths()?, collection })
+        Ok(Found { unlocked: arguments.paths()?, locked: arguments.paths()?, locked_call })
+    }
+
+    /// Tells "there is none" from "it cannot be seen".
+    pub(super) fn nothing(&mut self, found: &Found) -> Result<(), Fault> {
+        if !found.locked.is_empty() {
+            return Err(fault(
+                FaultKind::Locked,
+                "the entry is in a locked collection, and opening that would ask a person",
+            ));
+        }
+        let collection = self.answer(found.locked_call)?;
+        if collection.error.as_deref().is_some_and(is_no_object) {
+            return Ok(()); // no collection, no entry
+        }
+        let mut arguments = accepted(&collection, "Get Locked", "v")?;
+        match (arguments.signature(), arguments.u32()) {
+            (Ok("b"), Ok(0)) => Ok(()),
+            (Ok("b"), Ok(1)) => Err(fault(FaultKind::Locked, "its default collection cannot be searched")),
+            _ => Err(Fault::from(Malformed("a property of another type"))),
+        }
     }
 
     /// The newest of these items, for two processes may have stored one at the same time. `None`

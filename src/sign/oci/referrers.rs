@@ -43,6 +43,14 @@ impl Repository {
         Ok(found)
     }
 
+    /// What one of the two lists.
+    pub async fn listed(&self, subject: &Digest, by: ListedBy) -> Result<Vec<Descriptor>, Error> {
+        match by {
+            ListedBy::Api => Ok(self.api(subject).await?.unwrap_or_default()),
+            ListedBy::Tag => Ok(self.tagged(&subject.referrers_tag()).await?.1),
+        }
+    }
+
     /// What the API lists; `None` where the registry has no such API.
     async fn api(&self, subject: &Digest) -> Result<Option<Vec<Descriptor>>, Error> {
         let doing = || format!("cannot list the signatures of {}", self.shown(subject.as_str()));
