@@ -20,6 +20,7 @@ signing_cases() {
 
     check 1 "oras push (ECR, images to sign)" push_images_to_sign
     check 0 "notation (the plugin and who is trusted)" trust_signer
+    check 0 "ecr-rs sign fails (not AWS's root)" refuse_root
     check 0 "notation verify fails (no signature yet)" refused native "no signature is associated"
     check 0 "ecr-rs sign (native)" sign_native
     check 0 "notation verify (ours, $by)" verify_native
@@ -97,6 +98,13 @@ verified() {
     [ "$(signer_calls GetRevocationStatus)" = $((before + 1)) ]
 }
 
+# Without --signer-root AWS's own root is asked for, and nothing is pushed.
+refuse_root() {
+    fails sign_image native >"$world/refused" 2>&1
+    cat "$world/refused"
+    grep -e 'hint: give the root that you trust with --signer-root FILE' "$world/refused"
+}
+
 sign_native() {
     sign_image native --signer-root "$LOOPBACK_SIGNER_ROOT" --output json | tee "$world/native.json"
     jq -e --arg image "$image@$(digest_of native)" '.[0].image == $image' "$world/native.json"
@@ -152,6 +160,7 @@ sign_through_notation() {
 
 if_unsigned() {
     sign_image by-notation --signer-root "$LOOPBACK_SIGNER_ROOT" --if-unsigned
+    sign_image by-notation --signer-root "$LOOPBACK_SIGNER_ROOT" --if-unsigned --engine notation | grep 'already signed'
     [ "$(docker-credential-ecr-rs signatures list "$image:by-notation" --output json | jq '.signatures | length')" = 1 ]
 }
 
