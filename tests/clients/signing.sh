@@ -148,7 +148,7 @@ refused() {
 }
 distrust() {
     trust "${profile}_of_others"
-    refused native "trusted identities that match .*: \[\]"
+    refused native "doesn't match any trusted identities"
     trust "$profile"
 }
 
@@ -278,12 +278,12 @@ revoke_job() {
     local job
     job=$(jq -r '.Signatures[0].signedAttributes["com.amazonaws.signer.signingJob"]' "$world/inspected.json")
     behave "revoke $job"
-    refused native "revoked: .*$job"
+    refused native "Resource(s) .*$job.* have been revoked"
     verified by-notation
 }
 revoke_profile() {
     docker-credential-ecr-rs profile revoke "$profile" --reason "the key was lost" --from 2020-01-01T00:00:00Z --yes
-    refused by-notation "revoked: .*$profile/"
+    refused by-notation "Resource(s) .*$profile/.* have been revoked"
     # Whoever revokes a profile cannot sign with it any more, and nothing is pushed.
     fails sign_image local --signer-root "$LOOPBACK_SIGNER_ROOT"
     docker-credential-ecr-rs signatures list "$image:local" --output json | jq -e '.signatures == []'
