@@ -53,9 +53,9 @@ check() {
 
 calls_in_words() {
     case $1 in
-        0) printf 'no AWS call' ;;
-        1) printf '1 AWS call' ;;
-        *) printf '%s AWS calls' "$1" ;;
+        0) printf 'no token call' ;;
+        1) printf '1 token call' ;;
+        *) printf '%s token calls' "$1" ;;
     esac
 }
 

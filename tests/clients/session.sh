@@ -83,7 +83,7 @@ start_registry() {
     htpasswd -Bbc "$world/registry.htpasswd" "$user" "$password" 2>"$world/logs/htpasswd" || return 1
     cat >"$world/registry.yml" <<CONFIG
 version: 0.1
-storage: {filesystem: {rootdirectory: $world/registry}}
+storage: {filesystem: {rootdirectory: $world/registry}, delete: {enabled: true}}
 http: {addr: "127.0.0.1:0", relativeurls: true}
 auth: {htpasswd: {realm: loopback, path: $world/registry.htpasswd}}
 CONFIG

@@ -2,8 +2,9 @@
 """A stand-in for AWS Signer's plugin of Notation, where AWS's own cannot be installed.
 
 It speaks Notation's plugin protocol (notaryproject/specifications, specs/plugin-extensibility.md) under the
-name of AWS's plugin, and calls SignPayload and GetRevocationStatus of the Signer behind HTTPS_PROXY. It shares
-no code with the program that is tested. It is no proof of how AWS's plugin behaves: clients.sh says which one ran.
+name of AWS's plugin and in its words, and calls SignPayload and GetRevocationStatus of the Signer behind
+HTTPS_PROXY. It shares no code with the program that is tested. It is no proof of how AWS's plugin behaves:
+clients.sh says which one ran.
 """
 
 import base64
@@ -99,7 +100,9 @@ def identity(version, trusted):
     if "*" in trusted:
         raise Refused("no wildcard identity")
     matched = [one for one in trusted if version == one or version.rsplit("/", 1)[0] == one]
-    return {"success": bool(matched), "reason": f"trusted identities that match {version}: {matched}"}
+    if not matched:
+        return {"success": False, "reason": "Signature publisher doesn't match any trusted identities."}
+    return {"success": True, "reason": f'Signature publisher matched "{matched[0]}" trusted identity.'}
 
 
 def revocation(request, signed_at, extended):
@@ -114,7 +117,9 @@ def revocation(request, signed_at, extended):
     # Each certificate with its issuer; the root with itself.
     query += [("certificateHashes", own + issuer) for own, issuer in zip(hashes, hashes[1:] + hashes[-1:])]
     revoked = call("data-signer", region(request), "GET", "/revocations", query, b"")["revokedEntities"]
-    return {"success": not revoked, "reason": f"revoked: {revoked}"}
+    if revoked:
+        return {"success": False, "reason": f"Resource(s) {', '.join(revoked)} have been revoked."}
+    return {"success": True, "reason": "Signature is not revoked."}
 
 
 def to_be_signed(der):
