@@ -50,7 +50,16 @@ fn build() -> Result<PathBuf, String> {
         println!("building {BINARY} once; this takes some minutes …\n");
     }
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--bin", BINARY, "--profile", if name == "debug" { "dev" } else { name }]);
+    // Together with this example, so that both take their dependencies from one build.
+    cargo.args(["build", "--quiet", "--bin", BINARY, "--example", "sandbox"]);
+    cargo.args(["--profile", if name == "debug" { "dev" } else { name }]);
+    // What `cargo run` tells this example is news to build scripts that watch it: they would build all anew.
+    for (variable, _) in env::vars_os() {
+        let known = variable.to_string_lossy();
+        if known.starts_with("CARGO_PKG_") || known.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&variable);
+        }
+    }
     cargo.arg("--manifest-path").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
     let built = cargo.arg("--target-dir").arg(target).stdin(Stdio::null()).status();
     match built {
