@@ -242,6 +242,10 @@ mod notation {
             .unwrap()
             .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("ecr-rs-notation"));
         assert_eq!(left.count(), 0, "the private folder is gone");
+        for ignored in [["--output", "json"], ["--manifest-format", "oci-1.1"]] {
+            let ran = bench.sign(&[&image, "--engine", "notation", ignored[0], ignored[1]]);
+            assert!(!ran.good && ran.stderr.contains("no meaning with --engine notation"), "{ignored:?}: {ran:?}");
+        }
         script(&cli, &format!("{}\nexit 7", version("1.3.2")), 0o755);
         fails("notation ended with 7", "");
         let versioned = bench.signer.version_arn(ACCOUNT, REGION, "app").unwrap();

@@ -137,6 +137,22 @@ impl Sign {
         digest_file::apply(&shown, &contents, &images)
     }
 
+    /// Notation has a report and a manifest of its own: an option that it would pass over is refused.
+    fn refuse_what_notation_decides(&self) -> Result<(), Error> {
+        let ignored = match self {
+            _ if self.engine != Engine::Notation || self.dry_run => None,
+            Sign { output: Output::Json, .. } => Some("--output json"),
+            Sign { manifest_format: ManifestFormat::Oci11 | ManifestFormat::ConfigMediatype, .. } => {
+                Some("--manifest-format")
+            }
+            _ => None,
+        };
+        let refused = |option| {
+            Error::new(format!("{option} has no meaning with --engine notation")).hint("leave one of the two out")
+        };
+        ignored.map_or(Ok(()), |option| Err(refused(option)))
+    }
+
     /// The signing profile of the command line.
     pub fn profile(&self) -> Result<Profile, Error> {
         Profile::parse(&self.signing_profile)
@@ -151,6 +167,7 @@ pub fn run(
     stdout: &mut dyn Write,
     stderr: &mut dyn Write,
 ) -> Result<bool, Error> {
+    sign.refuse_what_notation_decides()?;
     let (images, profile) = (sign.images()?, sign.profile()?);
     let roots = match &sign.signer_root {
         None => Roots::Aws,
