@@ -10,7 +10,7 @@ use ecr_rs::{
     keychain::{
         Entry, Fault,
         FaultKind::{self, Absent, Garbled, Locked, Refused, Silent},
-        Key, Keychain, Label, LoginLabel, SERVICE,
+        Key, Keychain, Label, LoginLabel, SERVICE, TokenLabel,
         linux::{SecretService, Session},
     },
     secret::Secret,
@@ -139,13 +139,30 @@ fn addresses_are_tried_in_order() {
 }
 
 #[test]
-fn a_read_is_two_round_trips() {
+fn a_token_is_read_in_two_round_trips() {
+    let label = Label::Token(TokenLabel {
+        host: "111122223333.dkr.ecr.eu-west-1.amazonaws.com".into(),
+        identity: "f00d".into(),
+        account: "111122223333".into(),
+        region: "eu-west-1".into(),
+        expires: 1_900_000_000,
+    });
+    let entry = Entry { label, secret: Secret::from(CANARY.to_owned()) };
     let bus = FakeBus::start();
-    client(&bus).put(&entry()).unwrap();
+    client(&bus).put(&entry).unwrap();
     bus.set(Knob::Withholds); // who asks one thing at a time is never answered
     let keychain = client(&bus);
-    assert_eq!(keychain.get(&key()).unwrap().unwrap().secret.expose(), CANARY);
-    assert_eq!(keychain.list().unwrap(), [entry().label]);
+    assert_eq!(keychain.get(&entry.label.key()).unwrap().unwrap().secret.expose(), CANARY);
+    assert_eq!(keychain.list().unwrap(), [entry.label]);
+}
+
+#[test]
+fn a_login_that_is_not_there_opens_no_session() {
+    let bus = FakeBus::start();
+    assert!(client(&bus).get(&key()).unwrap().is_none());
+    assert_eq!((bus.calls("SearchItems"), bus.calls("OpenSession")), (1, 0));
+    client(&bus).put(&entry()).unwrap();
+    assert_eq!(client(&bus).get(&key()).unwrap().unwrap().secret.expose(), CANARY);
 }
 
 #[test]

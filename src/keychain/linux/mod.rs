@@ -75,12 +75,19 @@ impl Keychain for SecretService {
     }
 
     fn get(&self, key: &Key) -> Result<Option<Entry>, Fault> {
+        // A token is there more often than not, a login is not: clients ask for one with every image
+        // that anybody may pull. A session that nothing is read through costs gnome-keyring 0.3 ms.
+        let expected = match key {
+            Key::Token { .. } => Some(self.session),
+            Key::Login { .. } => None,
+        };
         self.with_link(|link| {
             loop {
-                let found = link.search(&key.attributes(), Some(self.session))?;
+                let found = link.search(&key.attributes(), expected)?;
                 if found.unlocked.is_empty() {
                     return link.nothing(&found).map(|()| None);
                 }
+                link.open(self.session)?;
                 if let Some(entry) = link.newest(&found.unlocked, key)? {
                     return Ok(Some(entry));
                 }

@@ -55,8 +55,8 @@ impl Link {
         Link { bus, deadline, session: None }
     }
 
-    /// Finds our items. In the same round trip the session is opened, and the default collection
-    /// asked whether it is locked: of one that is, KWallet finds nothing.
+    /// Finds our items. In the same round trip a session is opened, where one is wanted, and the
+    /// default collection asked whether it is locked: of one that is, KWallet finds nothing.
     pub(super) fn search(&mut self, attributes: &[(&str, &str)], session: Option<Session>) -> Result<Found, Fault> {
         check_texts(attributes.iter().map(|(_, value)| *value))?;
         let offer = match session {
@@ -80,6 +80,17 @@ impl Link {
         }
         let mut arguments = accepted(&search, "SearchItems", "aoao")?;
         Ok(Found { unlocked: arguments.paths()?, locked: arguments.paths()?, locked_call })
+    }
+
+    /// Opens the session where `search` did not.
+    pub(super) fn open(&mut self, session: Session) -> Result<(), Fault> {
+        if self.session.is_none() {
+            let offer = Offer::new(session)?;
+            let call = self.queue(ROOT, SERVICE_INTERFACE, "OpenSession", "sv", offer.to_body());
+            let reply = self.answer(call)?;
+            self.session = Some(offer.accept(&reply)?);
+        }
+        Ok(())
     }
 
     /// Tells "there is none" from "it cannot be seen".
