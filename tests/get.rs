@@ -341,3 +341,19 @@ fn a_wrong_configuration_is_named_with_its_line() {
     assert_eq!((outcome.status, outcome.stdout), (Some(1), format!("{place}\n")));
     assert!(outcome.stderr.contains("hint: did you mean \"store\"?"), "{}", outcome.stderr);
 }
+
+#[test]
+fn a_custom_domain_is_served_and_no_other_host() {
+    let machine = Machine::new();
+    machine.configure(&format!(
+        "[[registry]]\nmatch = \"docker.example.com\"\naccount = \"{ACCOUNT}\"\nregion = \"{REGION}\"\n"
+    ));
+    let program = machine.program();
+    let token = password(&program.run(&["get"], "https://Docker.example.com/v2/"));
+    assert!(machine.aws.tokens.valid(&token).is_some(), "the registry behind the domain takes it");
+    assert_eq!(program.run(&["list"], "").stdout, "{\"docker.example.com\":\"AWS\"}\n");
+    for host in ["docker.example.com.evil.example", "evil-docker.example.com", "docker.example.com:8443"] {
+        assert_eq!(program.run(&["get"], host).stdout, "credentials not found in native keychain\n", "{host}");
+    }
+    assert_eq!(machine.minted(), 1);
+}
