@@ -43,7 +43,10 @@ fn main() -> ExitCode {
 fn speak(verb: Verb, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Result<(), Error> {
     // Docker is at the other end of stdin, also when a person started it.
     let environment = environment(false);
-    let config = Config::load(&environment).map_err(Error::Config)?;
+    let config = match verb {
+        Verb::Version => Config::default(), // asked for when things are broken, a configuration perhaps
+        Verb::Get | Verb::Store | Verb::Erase | Verb::List => Config::load(&environment).map_err(Error::Config)?,
+    };
     let journal = Journal::new(stderr, environment.text("ECR_RS_LOG").is_some());
     let now = SystemTime::now();
     let world = World {

@@ -340,6 +340,8 @@ fn a_wrong_configuration_is_named_with_its_line() {
     let place = format!("{}:2: [cache] has no key \"stor\"", config.display());
     assert_eq!((outcome.status, outcome.stdout), (Some(1), format!("{place}\n")));
     assert!(outcome.stderr.contains("hint: did you mean \"store\"?"), "{}", outcome.stderr);
+    let version = machine.program().with("ECR_RS_CONFIG", &config).run(&["version"], "");
+    assert_eq!(version.status, Some(0), "it is asked for when things are broken");
 }
 
 #[test]
