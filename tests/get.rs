@@ -236,19 +236,19 @@ fn a_token_that_still_lives_is_handed_out_when_aws_is_down() {
 fn no_bad_answer_of_aws_is_cached() {
     for (fault, words) in [
         (Fault::AccessDenied, "ecr:GetAuthorizationToken"),
-        (Fault::Throttled, ""),
-        (Fault::Internal, ""),
-        (Fault::Html, ""),
-        (Fault::Garbage, ""),
-        (Fault::Truncated, ""),
-        (Fault::Cut, ""),
-        (Fault::Without("authorizationToken"), ""),
-        (Fault::Without("expiresAt"), ""),
+        (Fault::Throttled, "throttling requests"),
+        (Fault::Internal, "failed on its own side"),
+        (Fault::Html, "no usable answer"),
+        (Fault::Garbage, "no usable answer"),
+        (Fault::Truncated, "no usable answer"),
+        (Fault::Cut, "cut the connection"),
+        (Fault::Without("authorizationToken"), "no usable token"),
+        (Fault::Without("expiresAt"), "no usable token"),
         (Fault::OtherAccount, "999999999999"),
         (Fault::ExpiredToken, "clock"),
         (Fault::ClockSkew, "clock"),
-        (Fault::UnknownKey, ""),
-        (Fault::SessionExpired, ""),
+        (Fault::UnknownKey, "does not know the access key"),
+        (Fault::SessionExpired, "have expired"),
     ] {
         let machine = Machine::new();
         machine.aws.faults.always("GetAuthorizationToken", fault.clone());
