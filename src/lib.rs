@@ -21,5 +21,7 @@ pub mod environment;
 pub mod error;
 pub mod hex;
 pub mod journal;
+pub mod names;
+pub mod report;
 pub mod secret;
 pub mod world;
