@@ -38,9 +38,13 @@ mod doctor;
 mod setup;
 
 // Signing.
+#[cfg(target_os = "linux")] // the program's keychain, again
 mod sign_commands;
+#[cfg(target_os = "linux")] // the same
 mod sign_faults;
+#[cfg(target_os = "linux")] // the same
 mod sign_native;
+#[cfg(target_os = "linux")] // the same
 mod sign_program;
 
 // The loopback AWS and registries that all of them use.
