@@ -16,6 +16,7 @@ mod sign_envelope;
 mod get;
 #[cfg(target_os = "linux")] // the same
 mod program;
+#[cfg(target_os = "linux")] // the same
 mod verbs;
 
 // AWS: from a credential source to a token.
