@@ -179,7 +179,8 @@ mod tests {
                 "a second value",
             ),
         ] {
-            assert_eq!(read_store(&mut input.as_bytes()).unwrap_err().to_string(), expected, "{why}");
+            let report = crate::report::Report::from(read_store(&mut input.as_bytes()).unwrap_err());
+            assert_eq!(report.what(), expected, "{why}");
         }
     }
 

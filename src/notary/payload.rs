@@ -62,7 +62,7 @@ pub fn of(target: &Descriptor) -> Result<Vec<u8>, Report> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sign::{Digest, media};
+    use crate::{digest::Digest, oci::media};
 
     fn target() -> Descriptor {
         Descriptor::new(media::MANIFEST, Digest::of(b"x"), 527)
