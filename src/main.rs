@@ -21,7 +21,8 @@ use ecr_rs::{
     world::World,
 };
 
-fn main() -> ExitCode {
+/// The program. `examples/sandbox.rs` calls it too, when it is started under the program's name.
+pub(crate) fn main() -> ExitCode {
     let arguments: Vec<String> = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let (mut stdout, mut stderr) = (io::stdout().lock(), io::stderr().lock());
     // A verb comes first: Docker waits for it, and it needs no clap.
