@@ -1,6 +1,7 @@
 //! Files: read without a hang and within a bound, and kept from other users where they are ours alone.
 
 use std::{
+    fmt,
     fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
@@ -169,11 +170,33 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Makes a folder that is the user's alone, mode 0700, with the missing ones above it. One that is
 /// there already stays as it is: [`check_trusted`] says whether it can be used.
 pub fn create_folder(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    folder_builder().recursive(true).create(path)
+}
+
+/// Makes one new folder that is the user's alone, mode 0700.
+///
+/// # Errors
+/// The system's; [`ErrorKind::AlreadyExists`] where anything of that name is there.
+pub fn create_new_folder(path: &Path) -> io::Result<()> {
+    folder_builder().create(path)
+}
+
+/// Makes a folder, as [`create_folder`] does, where there is none, and checks that it is no link,
+/// that files can be created in it, and that this user alone can do so.
+///
+/// # Errors
+/// The system's, and one that says what is wrong with the folder.
+pub fn own_folder(path: &Path) -> io::Result<()> {
+    create_folder(path)?;
+    let metadata = path.symlink_metadata()?;
+    let refused = |why: &dyn fmt::Display| {
+        io::Error::new(ErrorKind::PermissionDenied, format!("{} cannot be used: {why}", path.display()))
+    };
+    if metadata.is_symlink() {
+        return Err(refused(&"it is a symbolic link"));
+    }
+    check_trusted(&metadata).map_err(|why| refused(&why))?;
+    if is_writable(path) { Ok(()) } else { Err(refused(&"it is not writable")) }
 }
 
 /// Flushes the names in a folder to the disk.
@@ -271,15 +294,14 @@ pub fn is_read_only(metadata: &Metadata) -> bool {
     metadata.permissions().readonly()
 }
 
-/// Whether this user may create files in a folder, on a file system that takes them.
 #[cfg(unix)]
-pub fn is_writable(folder: &Path) -> bool {
+fn is_writable(folder: &Path) -> bool {
     rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
-/// Whether this user may create files in a folder. Windows tells when they are created.
+/// Windows tells when files are created.
 #[cfg(not(unix))]
-pub fn is_writable(_: &Path) -> bool {
+fn is_writable(_: &Path) -> bool {
     true
 }
 
@@ -334,7 +356,7 @@ fn open_with(options: &mut OpenOptions, path: &Path, links: Links, accepts: fn(&
 
 fn irregular(metadata: &Metadata) -> io::Error {
     match metadata.is_dir() {
-        true => io::Error::new(ErrorKind::IsADirectory, "it is a folder, not a file"),
+        true => io::Error::new(ErrorKind::IsADirectory, "it is a folder, not a regular file"),
         false => io::Error::new(ErrorKind::InvalidInput, format!("it is a {}, not a regular file", kind(metadata))),
     }
 }
@@ -366,6 +388,13 @@ fn is_null(metadata: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_null(_: &Metadata) -> bool {
     false
+}
+
+fn folder_builder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
 }
 
 /// Options for a file that is 0600 from its creation on.
@@ -543,7 +572,41 @@ mod tests {
         assert!(create_folder(&folder.path().join("a/b")).is_ok());
         fs::write(folder.path().join("file"), "").unwrap();
         assert!(create_folder(&folder.path().join("file")).is_err(), "a file is in its place");
-        assert!(!is_writable(&folder.path().join("absent")) && is_writable(folder.path()));
+        assert!(create_new_folder(&path).is_err() && create_new_folder(&folder.path().join("file")).is_err());
+        create_new_folder(&folder.path().join("new")).unwrap();
+        assert_eq!(mode(&folder.path().join("new")), 0o700);
+    }
+
+    #[test]
+    fn a_folder_of_our_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        own_folder(&path("made/here")).unwrap();
+        own_folder(&path("made/here")).unwrap();
+        assert_eq!(mode(&path("made/here")), 0o700);
+        fs::write(path("file"), "").unwrap();
+        for (target, name) in [("made", "link"), ("nowhere", "dangling")] {
+            symlink(target, path(name)).unwrap();
+        }
+        fs::create_dir(path("open")).unwrap();
+        set_mode(&path("open"), 0o777);
+        for (name, expected, why) in [
+            ("open", "others can write to it", "anybody could put a file there"),
+            ("link", "it is a symbolic link", "it may lead anywhere"),
+            ("dangling", "File exists", "the same"),
+            ("file", "File exists", "no folder"),
+            ("file/below", "Not a directory", "no folder above it"),
+        ] {
+            let err = own_folder(&path(name)).unwrap_err().to_string();
+            assert!(err.contains(expected), "{why}: {err}");
+        }
+        if user() == Some(0) {
+            std::os::unix::fs::chown(path("made"), Some(12345), None).unwrap();
+            assert!(own_folder(&path("made")).unwrap_err().to_string().contains("belongs to user 12345"));
+        } else {
+            set_mode(&path("made"), 0o500);
+            assert!(own_folder(&path("made")).unwrap_err().to_string().contains("not writable"));
+        }
     }
 
     #[test]
