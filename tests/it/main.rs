@@ -16,6 +16,7 @@ mod sign_envelope;
 mod get;
 #[cfg(target_os = "linux")] // the same
 mod program;
+#[cfg(target_os = "linux")] // the same
 mod verbs;
 
 // AWS: from a credential source to a token.
@@ -38,9 +39,13 @@ mod doctor;
 mod setup;
 
 // Signing.
+#[cfg(target_os = "linux")] // the program's keychain, again
 mod sign_commands;
+#[cfg(target_os = "linux")] // the same
 mod sign_faults;
+#[cfg(target_os = "linux")] // the same
 mod sign_native;
+#[cfg(target_os = "linux")] // the same
 mod sign_program;
 
 // The loopback AWS and registries that all of them use.

@@ -25,12 +25,11 @@ fn short_troubles_of_a_registry_are_survived() {
         ("GetBlob", Fault::Cut, "a read-back that is cut"),
         ("GetReferrers", Fault::Throttled, "a list that may not be read yet"),
     ] {
-        bench.world.faults.times(operation, fault, 1);
-        let ran = bench.sign(&[&image]);
-        assert!(ran.good, "{why}: {}", ran.stderr);
-        bench.world.faults.clear();
+        bench.aws.faults.times(operation, fault, 1);
+        bench.sign(&[&image]).exits(0, why);
+        bench.aws.faults.clear();
     }
-    let listed = bench.run(&["signatures", "list", &image, "--output", "json"]).json();
+    let listed = bench.run(&["signatures", "list", &image, "--output", "json"]).exits(0, "list").json();
     assert_eq!(listed["signatures"].as_array().map(Vec::len), Some(10), "each run left one signature");
 }
 
@@ -50,17 +49,16 @@ fn lasting_troubles_are_told_and_a_second_run_completes() {
         ("PutManifest", Fault::Internal, "answered 500", "in trouble"),
         ("PutManifest", Fault::Unauthorized, "answered 401", "docker login"),
     ] {
-        bench.world.faults.always(operation, fault.clone());
-        let ran = bench.sign(&[&image]);
-        assert!(!ran.good, "{operation} {fault:?}: {ran:?}");
+        bench.aws.faults.always(operation, fault.clone());
+        let ran = bench.sign(&[&image]).exits(1, format!("{operation} {fault:?}"));
         assert!(ran.stderr.contains(cause), "{operation} {fault:?}: {}", ran.stderr);
         assert!(ran.stderr.contains(hint), "{operation} {fault:?}: {}", ran.stderr);
         assert!(!ran.stdout.contains("signed"), "{operation} {fault:?}: nothing half done is called signed");
         assert!(!ran.stderr.contains(PLAIN_PASSWORD), "{operation} {fault:?}: no secret in a message");
-        bench.world.faults.clear();
+        bench.aws.faults.clear();
     }
-    assert!(bench.sign(&[&image]).good);
-    let listed = bench.run(&["signatures", "list", &image, "--output", "json"]).json();
+    bench.sign(&[&image]).exits(0, "the second run");
+    let listed = bench.run(&["signatures", "list", &image, "--output", "json"]).exits(0, "list").json();
     assert_eq!(listed["signatures"].as_array().map(Vec::len), Some(1), "broken runs left no signature");
 }
 
@@ -75,17 +73,16 @@ fn a_manifest_over_the_cap_is_refused() {
         "annotations": { "long": "x".repeat(4 * 1024 * 1024) },
     });
     bench.push_manifest("app", "big", MANIFEST, &manifest);
-    let ran = bench.sign(&[&format!("{}/app:big", bench.host())]);
-    assert!(!ran.good && ran.stderr.contains("longer than 4194304 bytes"), "{ran:?}");
+    let ran = bench.sign(&[&format!("{}/app:big", bench.host())]).exits(1, "too long");
+    assert!(ran.stderr.contains("longer than 4194304 bytes"), "{ran:?}");
 }
 
 #[test]
 fn a_registry_without_login_says_what_to_do() {
-    let mut bench = Bench::new();
+    let bench = Bench::without_login();
     bench.push("app", "v1");
-    bench.logged_in = false;
-    let ran = bench.sign(&[&format!("{}/app:v1", bench.host())]);
-    assert!(!ran.good && ran.stderr.contains("answered 401"), "{ran:?}");
+    let ran = bench.sign(&[&format!("{}/app:v1", bench.host())]).exits(1, "no login");
+    assert!(ran.stderr.contains("answered 401"), "{ran:?}");
     assert!(ran.stderr.contains("hint: run: docker login 127.0.0.1"), "{ran:?}");
 }
 
@@ -101,13 +98,12 @@ fn aws_is_quoted_whole() {
         (Fault::Internal, "InternalFailure", ""),
         (Fault::SessionExpired, "ExpiredTokenException", "doctor"),
     ] {
-        bench.world.faults.always("SignPayload", fault.clone());
-        let ran = bench.sign(&[&image]);
-        assert!(!ran.good, "{fault:?}");
+        bench.aws.faults.always("SignPayload", fault.clone());
+        let ran = bench.sign(&[&image]).exits(1, format!("{fault:?}"));
         for part in [code, hint, REQUEST_ID, &bench.profile, REGION] {
             assert!(ran.stderr.contains(part), "{fault:?} lacks {part:?}: {}", ran.stderr);
         }
-        bench.world.faults.clear();
+        bench.aws.faults.clear();
     }
     for (fault, why) in [
         (Fault::Cut, "cut"),
@@ -116,16 +112,28 @@ fn aws_is_quoted_whole() {
         (Fault::Garbage, "no text"),
         (Fault::WrongContent, "JSON about something else"),
         (Fault::Without("signature"), "no signature"),
-        (Fault::Silent, "no answer"),
     ] {
-        bench.world.faults.always("SignPayload", fault);
-        let ran = bench.sign(&[&image]);
-        assert!(!ran.good && ran.stderr.contains("AWS Signer"), "{why}: {}", ran.stderr);
-        bench.world.faults.clear();
+        bench.aws.faults.always("SignPayload", fault);
+        let ran = bench.sign(&[&image]).exits(1, why);
+        assert!(ran.stderr.contains("AWS Signer"), "{why}: {}", ran.stderr);
+        bench.aws.faults.clear();
     }
     assert_eq!(bench.pushes(), before, "nothing was pushed");
-    bench.world.faults.times("SignPayload", Fault::Throttled, 1);
-    assert!(bench.sign(&[&image]).good, "one throttled call is retried");
+    bench.aws.faults.times("SignPayload", Fault::Throttled, 1);
+    bench.sign(&[&image]).exits(0, "one throttled call is retried");
+}
+
+#[test]
+fn an_answer_that_never_comes_is_waited_for_so_long_and_no_longer() {
+    let bench = Bench::new();
+    bench.push("app", "v1");
+    let before = bench.pushes();
+    bench.aws.faults.always("SignPayload", Fault::Silent);
+    let (image, root) = (format!("{}/app:v1", bench.host()), bench.root());
+    let sign = ["sign", &image, "--signing-profile", &bench.profile, "--signer-root", &root];
+    let ran = bench.program().with("AWS_MAX_ATTEMPTS", "1").run(&sign, "").exits(1, "no answer");
+    assert!(ran.stderr.contains("AWS Signer"), "{ran:?}");
+    assert_eq!(bench.pushes(), before, "nothing was pushed");
 }
 
 #[test]
@@ -135,7 +143,7 @@ fn profiles_that_cannot_sign_are_explained() {
     let image = format!("{}/app:v1", bench.host());
     let lambda = bench.signer.add_profile_for(ACCOUNT, REGION, "lambda", "AWSLambda-SHA384-ECDSA");
     let others = bench.signer.add_profile(OTHER_ACCOUNT, REGION, "theirs");
-    let root = bench.folder.path().join("root.pem").display().to_string();
+    let root = bench.root();
     let sign = |profile: &str| bench.run(&["sign", &image, "--signing-profile", profile, "--signer-root", &root]);
     for (profile, expected) in [
         (lambda.as_str(), "is for the platform `AWSLambda-SHA384-ECDSA`, not for container images"),
@@ -144,8 +152,8 @@ fn profiles_that_cannot_sign_are_explained() {
         (&format!("{}/0000000000", bench.profile), "AWS Signer signs with a profile's newest version"),
         ("arn:aws:kms:x", "fewer than six parts"),
     ] {
-        let ran = sign(profile);
-        assert!(!ran.good && ran.stderr.contains(expected), "{profile}: {}", ran.stderr);
+        let ran = sign(profile).exits(1, profile);
+        assert!(ran.stderr.contains(expected), "{profile}: {}", ran.stderr);
     }
     assert!(sign("absent").stderr.contains("profile create absent"), "the hint can be followed");
     bench.signer.share(OTHER_ACCOUNT, ACCOUNT);
@@ -155,7 +163,6 @@ fn profiles_that_cannot_sign_are_explained() {
         &bench.profile.replace("profiles", "profile"),
         &bench.signer.version_arn(ACCOUNT, REGION, "app").unwrap(),
     ] {
-        let ran = sign(profile);
-        assert!(ran.good, "{profile}: {}", ran.stderr);
+        sign(profile).exits(0, profile);
     }
 }

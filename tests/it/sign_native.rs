@@ -14,8 +14,7 @@ fn a_tag_becomes_a_signature_beside_the_image() {
     let bench = Bench::new();
     let digest = bench.push("team/app", "v1");
     let image = format!("{}/team/app", bench.host());
-    let ran = bench.sign(&[&format!("{image}:v1"), "-m", "build=42", "--output", "json"]);
-    assert!(ran.good, "{ran:?}");
+    let ran = bench.sign(&[&format!("{image}:v1"), "-m", "build=42", "--output", "json"]).exits(0, "signed");
     let told = &ran.json()[0];
     assert_eq!(told["status"], "signed");
     assert_eq!(told["image"], format!("{image}@{digest}"));
@@ -35,7 +34,8 @@ fn a_tag_becomes_a_signature_beside_the_image() {
     assert_eq!(serde_json::from_str::<Vec<String>>(thumbprints).unwrap().len(), 4);
     assert_eq!(manifest["annotations"]["org.opencontainers.image.created"], told["signingTime"]);
 
-    let inspected = bench.run(&["signatures", "inspect", &format!("{image}:v1"), "--output", "json"]).json();
+    let inspected =
+        bench.run(&["signatures", "inspect", &format!("{image}:v1"), "--output", "json"]).exits(0, "inspect").json();
     let signature = &inspected["signatures"][0];
     assert_eq!(signature["digest"], told["signature"]);
     assert_eq!(signature["userMetadata"], json!({ "build": "42" }));
@@ -56,15 +56,13 @@ fn every_personality_of_a_registry_gets_its_signature() {
     for (change, listed_by, form, why) in cases {
         let bench = Bench::new();
         let digest = bench.push("app", "v1");
-        bench.world.registry.behave(change);
+        bench.aws.registry.behave(change);
         let image = format!("{}/app@{digest}", bench.host());
-        let first = bench.sign(&[&image, "--output", "json"]);
-        assert!(first.good, "{why}: {first:?}");
+        let first = bench.sign(&[&image, "--output", "json"]).exits(0, why);
         let told = &first.json()[0];
         assert_eq!((&told["listedBy"], &told["manifestFormat"]), (&json!(listed_by), &json!(form)), "{why}");
-        let second = bench.sign(&[&image, "--output", "json"]);
-        assert!(second.good, "{why}: {second:?}");
-        let listed = bench.run(&["signatures", "list", &image, "--output", "json"]).json();
+        let second = bench.sign(&[&image, "--output", "json"]).exits(0, why);
+        let listed = bench.run(&["signatures", "list", &image, "--output", "json"]).exits(0, "list").json();
         let digests: Vec<&Value> = listed["signatures"].as_array().unwrap().iter().map(|s| &s["digest"]).collect();
         assert_eq!(digests.len(), 2, "{why}");
         assert!(digests.contains(&&told["signature"]) && digests.contains(&&second.json()[0]["signature"]), "{why}");
@@ -75,10 +73,9 @@ fn every_personality_of_a_registry_gets_its_signature() {
 fn a_login_never_follows_a_redirect_to_another_host() {
     let bench = Bench::new();
     let digest = bench.push("app", "v1");
-    bench.world.registry.behave(|p| p.redirects_blobs = true);
-    let ran = bench.sign(&[&format!("{}/app@{digest}", bench.host())]);
-    assert!(ran.good, "{ran:?}");
-    for call in bench.world.calls() {
+    bench.aws.registry.behave(|p| p.redirects_blobs = true);
+    bench.sign(&[&format!("{}/app@{digest}", bench.host())]).exits(0, "signed");
+    for call in bench.aws.calls() {
         assert!(call.operation != "DownloadLayer" || !call.authorization, "{call:?}");
     }
 }
@@ -87,11 +84,10 @@ fn a_login_never_follows_a_redirect_to_another_host() {
 fn immutable_tags_without_a_referrers_api_are_explained() {
     let bench = Bench::new();
     let digest = bench.push("app", "v1");
-    bench.world.registry.behave(|p| (p.referrers, p.mutable_tags) = (false, false));
+    bench.aws.registry.behave(|p| (p.referrers, p.mutable_tags) = (false, false));
     let image = format!("{}/app@{digest}", bench.host());
-    assert!(bench.sign(&[&image]).good, "the first signature makes the tag");
-    let ran = bench.sign(&[&image]);
-    assert!(!ran.good);
+    bench.sign(&[&image]).exits(0, "the first signature makes the tag");
+    let ran = bench.sign(&[&image]).exits(1, "the second cannot change it");
     assert!(ran.stderr.contains("tags are immutable") && ran.stderr.contains("sha256-"), "{ran:?}");
 }
 
@@ -134,14 +130,13 @@ fn a_bad_envelope_is_never_pushed() {
         (Knob::Garbage, "the JWS envelope cannot be accepted"),
     ] {
         bench.signer.spoil(knob);
-        let ran = bench.sign(&[&image, "-m", "build=42"]);
-        assert!(!ran.good, "{knob:?}: {ran:?}");
+        let ran = bench.sign(&[&image, "-m", "build=42"]).exits(1, format!("{knob:?}"));
         assert!(ran.stderr.contains(cause), "{knob:?}: {}", ran.stderr);
         assert!(ran.stderr.contains("nothing was pushed"), "{knob:?}: {}", ran.stderr);
         assert_eq!(bench.pushes(), before, "{knob:?}");
     }
     bench.signer.spoil(None);
-    assert!(bench.sign(&[&image, "-m", "build=42"]).good, "without a knob the same image is signed");
+    bench.sign(&[&image, "-m", "build=42"]).exits(0, "without a knob the same image is signed");
 }
 
 #[test]
@@ -149,8 +144,9 @@ fn the_root_is_aws_unless_another_is_given() {
     let bench = Bench::new();
     let digest = bench.push("app", "v1");
     let before = bench.pushes();
-    let ran = bench.run(&["sign", "--signing-profile", &bench.profile, &format!("{}/app@{digest}", bench.host())]);
-    assert!(!ran.good && ran.stderr.contains("is not a root of AWS Signer"), "{ran:?}");
+    let sign = ["sign", "--signing-profile", &bench.profile, &format!("{}/app@{digest}", bench.host())];
+    let ran = bench.run(&sign).exits(1, "the loopback's root is not AWS's");
+    assert!(ran.stderr.contains("is not a root of AWS Signer"), "{ran:?}");
     assert!(ran.stderr.contains("hint: give the root that you trust with --signer-root FILE"), "{ran:?}");
     assert_eq!(bench.pushes(), before);
 }
@@ -159,7 +155,8 @@ fn the_root_is_aws_unless_another_is_given() {
 fn the_payload_cap_is_checked_before_any_call() {
     let bench = Bench::new();
     bench.push("app", "v1");
-    let ran = bench.sign(&[&format!("{}/app:v1", bench.host()), "-m", &format!("k={}", "v".repeat(4096))]);
-    assert!(!ran.good && ran.stderr.contains("AWS Signer takes at most 4096"), "{ran:?}");
-    assert_eq!(bench.world.count("SignPayload"), 0);
+    let long = format!("k={}", "v".repeat(4096));
+    let ran = bench.sign(&[&format!("{}/app:v1", bench.host()), "-m", &long]).exits(1, "too long");
+    assert!(ran.stderr.contains("AWS Signer takes at most 4096"), "{ran:?}");
+    assert_eq!(bench.aws.count("SignPayload"), 0);
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::finding::Finding;
-use crate::{environment::Environment, error::PROGRAM, process};
+use crate::{environment::Environment, names::PROGRAM, process};
 
 const CHECK: &str = "program";
 
