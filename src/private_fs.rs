@@ -12,6 +12,10 @@ use std::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+/// The most bytes of a file that a person or another tool wrote for us: a configuration, certificates,
+/// a list of digests. They have a few KiB; the certificates of a whole system have half a MiB.
+pub const LARGEST: u64 = 16 << 20;
+
 /// Reads a regular file whole, links followed. The null device reads as an empty file: naming it is
 /// how people switch a file of the AWS CLI off.
 ///
@@ -41,6 +45,15 @@ pub fn read_to_string(path: &Path, most: u64) -> io::Result<String> {
 /// As of [`read`].
 pub fn open(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path, Links::Follow, is_null)
+}
+
+/// Refuses a file that a library is about to read without a bound of its own, where that could wait
+/// for ever: a pipe, socket or device. Whatever else is wrong with it the library will find.
+pub fn check_no_wait(path: &Path) -> io::Result<()> {
+    match open(path) {
+        Err(err) if err.kind() == ErrorKind::InvalidInput => Err(err),
+        _ => Ok(()),
+    }
 }
 
 /// Opens a regular file for reading, and no link to one.
@@ -477,6 +490,8 @@ mod tests {
             ("file/x", Err("Not a directory"), "a file where a folder should be"),
         ] {
             let found = read_to_string(&zoo.path().join(name), 100).map_err(|err| err.to_string());
+            let waits = check_no_wait(&zoo.path().join(name)).is_err();
+            assert_eq!(waits, ["pipe", "link-to-pipe", "socket", "/dev/zero"].contains(&name), "{why}: {name}");
             match (&found, expected) {
                 (Ok(text), Ok(expected)) => assert_eq!(text, expected, "{why}: {name}"),
                 (Err(err), Err(expected)) => assert!(err.contains(expected), "{why}: {name}: {err}"),

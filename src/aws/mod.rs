@@ -24,7 +24,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::{
     environment::Environment,
-    identity::Identity,
+    identity::{self, Identity},
     oci,
     registry::Registry,
     report::Report,
@@ -48,6 +48,8 @@ pub struct Settings {
     pub proxy: Option<String>,
     /// The longest that a mint may take.
     pub bounds: Bounds,
+    /// The AWS files, [`identity::shared_files`]: the SDK reads settings in them, whoever the identity is.
+    pub shared_files: [PathBuf; 2],
 }
 
 impl Settings {
@@ -63,6 +65,7 @@ impl Settings {
             max_attempts: attempts.filter(|attempts| *attempts > 0).unwrap_or(3),
             proxy: proxy.map(|url| error_chain::without_user(&url)),
             bounds: Bounds::default(),
+            shared_files: identity::shared_files(environment),
         }
     }
 }

@@ -49,6 +49,7 @@ impl Home {
             selects: "p".into(),
             login: None,
             mfa_serial: None,
+            token_file: None,
             files: [path, PathBuf::new()],
         };
         let source = Source::Profile(profile);
@@ -86,6 +87,7 @@ fn settings() -> Settings {
         proxy: None,
         // Roomy: a busy machine must not turn an answer into a timeout.
         bounds: Bounds { read: Duration::from_secs(60), operation: Duration::from_secs(60), ..Bounds::default() },
+        shared_files: Default::default(),
     }
 }
 
