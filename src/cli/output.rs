@@ -8,7 +8,7 @@ use crate::environment::Environment;
 
 /// `--output`, as in the AWS CLI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub(super) enum Format {
+pub(super) enum OutputFormat {
     /// For people.
     #[default]
     Text,
@@ -23,6 +23,14 @@ pub(super) struct Style {
     pub(super) terminal: bool,
     /// Colour is fine too.
     pub(super) colour: bool,
+}
+
+/// Reads `KEY=VALUE`.
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
+        _ => Err("write KEY=VALUE".into()),
+    }
 }
 
 /// The colours in use (ECMA-48, "select graphic rendition").

@@ -8,9 +8,13 @@ mod read;
 
 use std::{fmt, fs, io, path::PathBuf, time::Duration};
 
-use crate::{environment::Environment, keychain::Session, registry::Custom, token};
+use crate::{environment::Environment, keychain::Session, registry::Custom, report::Report};
 
 pub use glob::Glob;
+
+/// The part of its life that a token must still have to be handed out without a new one: a push
+/// that starts now can finish. A quarter of ECR's 12 hours.
+pub const REFRESH_BEFORE: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// The configuration, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,12 +116,18 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+impl From<ConfigError> for Report {
+    fn from(err: ConfigError) -> Report {
+        Report::of(&err).hint(err.hint)
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
             path: None,
             cache: None,
-            refresh_before: token::REFRESH_BEFORE,
+            refresh_before: REFRESH_BEFORE,
             session: Session::Plain,
             logins: LoginStore::Keychain,
             default_profile: None,

@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Identity, Profile, Role, Source, chain, profiles::Profiles};
+use super::{Identity, Profile, Role, Source, Target, chain, profiles::Profiles};
 use crate::{
     config::{Config, ProfileChoice, Rule},
     environment::Environment,
-    registry::Registry,
+    report::Report,
 };
 
 /// Why no identity could be chosen. Absence of credentials is no error but [`Source::None`].
@@ -95,28 +95,49 @@ impl IdentityError {
     }
 }
 
+impl From<IdentityError> for Report {
+    fn from(err: IdentityError) -> Report {
+        Report::of(&err).hint(err.hint())
+    }
+}
+
 /// Whether this machine may have an EC2 instance's role.
 pub type Instance = fn() -> bool;
 
-/// Finds the identity that serves `registry`. Reads the AWS files, and `instance` only when nothing
-/// else has credentials; never the network.
-pub fn find(
-    environment: &Environment,
-    config: &Config,
-    instance: Instance,
-    registry: &Registry,
-) -> Result<Identity, IdentityError> {
-    let rule = config.rule_for(&registry.host);
-    let mut search = Search { environment, files: Files::default(), registry };
-    let (source, why) = search.source(config, rule, instance)?;
-    let role = rule.and_then(|rule| rule.role.clone()).map(|role| Role {
-        arn: role.arn,
-        external_id: role.external_id,
-        session_name: role.session_name,
-    });
-    let region = search.region(&source);
-    let ca_bundle = search.setting(&source, "ca_bundle").map(PathBuf::from);
-    Ok(Identity { source, role, region, ca_bundle, why })
+/// What chose a profile on the command line.
+const OPTION: &str = "--profile";
+
+/// Finds identities on one machine, under one configuration.
+#[derive(Clone, Copy)]
+pub struct Finder<'a> {
+    /// Variables and folders.
+    pub environment: &'a Environment,
+    /// The rules.
+    pub config: &'a Config,
+    /// The profile that a person chose on the command line, over the rules and the environment.
+    pub profile: Option<&'a str>,
+    /// Whether this is an EC2 instance; asked only when nothing else has credentials.
+    pub instance: Instance,
+}
+
+impl Finder<'_> {
+    /// Finds the identity that serves `target`. Reads the AWS files, never the network.
+    pub fn find(&self, target: &Target) -> Result<Identity, IdentityError> {
+        let rule = self.config.rule_for(&target.host);
+        let mut search = Search { environment: self.environment, files: Files::default(), target };
+        let (source, why) = match self.profile {
+            Some(name) => (search.named(name, OPTION)?, OPTION.into()),
+            None => search.source(self.config, rule, self.instance)?,
+        };
+        let role = rule.and_then(|rule| rule.role.clone()).map(|role| Role {
+            arn: role.arn,
+            external_id: role.external_id,
+            session_name: role.session_name,
+        });
+        let region = search.region(&source);
+        let ca_bundle = search.setting(&source, "ca_bundle").map(PathBuf::from);
+        Ok(Identity { source, role, region, ca_bundle, why })
+    }
 }
 
 /// The profiles that the user's AWS files hold, for commands that show or choose them.
@@ -159,7 +180,7 @@ fn text(path: &Path) -> Result<String, IdentityError> {
 struct Search<'a> {
     environment: &'a Environment,
     files: Files,
-    registry: &'a Registry,
+    target: &'a Target,
 }
 
 impl Search<'_> {
@@ -224,7 +245,7 @@ impl Search<'_> {
             Source::Profile(Profile {
                 name: name.into(),
                 selects: chain.selects,
-                login: chain.login,
+                renewal: chain.renewal,
                 mfa_serial: chain.mfa_serial,
                 files,
             })
@@ -233,7 +254,7 @@ impl Search<'_> {
 
     /// The one profile of the registry's account.
     fn auto(&mut self) -> Result<Option<(Source, String)>, IdentityError> {
-        let account = self.registry.account();
+        let account = self.target.account.as_str();
         let profiles = self.files.read(self.environment)?;
         let of_account =
             |name: &&str| chain::follow(profiles, name).is_some_and(|chain| chain.account.as_deref() == Some(account));
@@ -275,7 +296,7 @@ impl Search<'_> {
 
     fn region(&self, source: &Source) -> String {
         let stated = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| self.environment.text(name));
-        stated.or_else(|| self.setting(source, "region")).unwrap_or_else(|| self.registry.region.clone())
+        stated.or_else(|| self.setting(source, "region")).unwrap_or_else(|| self.target.region.clone())
     }
 
     /// A setting of the profile that credentials come from.

@@ -6,13 +6,30 @@ mod find;
 mod instance;
 mod profiles;
 
-pub use find::{IdentityError, Instance, find, profiles as profiles_of};
+pub use find::{Finder, IdentityError, Instance, profiles as profiles_of};
 pub use instance::is_ec2;
 pub use profiles::Profiles;
 
 use std::path::PathBuf;
 
-use crate::hex;
+use crate::{digest::sha256, registry::Registry};
+
+/// What an identity is looked for: a registry, or AWS Signer in a region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The host that rules of `config.toml` are matched with.
+    pub host: String,
+    /// The 12-digit AWS account that `profile = "auto"` looks for; empty where none is known.
+    pub account: String,
+    /// The AWS region, where neither environment nor profile names one.
+    pub region: String,
+}
+
+impl From<&Registry> for Target {
+    fn from(registry: &Registry) -> Target {
+        Target { host: registry.host.clone(), account: registry.account().into(), region: registry.region.clone() }
+    }
+}
 
 /// The AWS identity that serves a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +43,7 @@ pub struct Identity {
     pub region: String,
     /// The profile's `ca_bundle`: the PEM file that it trusts in place of the system's.
     pub ca_bundle: Option<PathBuf>,
-    /// Which rule won, in words: "AWS_PROFILE", "rule 2 of config.toml", "default profile".
+    /// Which rule won, in words: "AWS_PROFILE", `the rule for "…"`, "the default profile".
     pub why: String,
 }
 
@@ -65,7 +82,7 @@ pub struct Profile {
     /// URL with account and role, `credential_process`. Never a secret.
     pub selects: String,
     /// The profile whose `aws sso login` or `aws login` renews the session, if it hangs on one.
-    pub login: Option<Login>,
+    pub renewal: Option<SessionRenewal>,
     /// The `mfa_serial` that the chain asks for, which no `get` can answer.
     pub mfa_serial: Option<String>,
     /// The files in which profiles were read: config, then credentials.
@@ -74,7 +91,7 @@ pub struct Profile {
 
 /// How a person renews the session behind a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Login {
+pub enum SessionRenewal {
     /// `aws sso login --profile NAME`.
     Sso {
         /// The profile to name.
@@ -115,6 +132,6 @@ impl Identity {
         if let Some(role) = &self.role {
             text.push_str(&format!("\0role\0{}\0{}", role.arn, role.external_id.as_deref().unwrap_or_default()));
         }
-        hex::sha256(text.as_bytes())[..32].to_owned()
+        sha256(text.as_bytes())[..32].to_owned()
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Error, Target};
-use crate::{config::Config, environment::Environment, error::PROGRAM};
+use crate::{config::Config, environment::Environment, names::PROGRAM};
 
 /// Docker's file: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json` (docker/cli `config.Dir`).
 pub fn docker(environment: &Environment) -> Result<PathBuf, Error> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::finding::Finding;
 use crate::{
     environment::Environment,
-    error::PROGRAM,
+    names::PROGRAM,
     registry::{Registry, Server},
     setup::{self, HELPER, docker_path, notation_path, reading, reading::Logins},
 };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::finding::Finding;
-use crate::{environment::Environment, error::PROGRAM, setup::reading};
+use crate::{environment::Environment, names::PROGRAM, setup::reading};
 
 const CHECK: &str = "program";
 
