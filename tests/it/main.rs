@@ -25,6 +25,7 @@ mod verbs;
 // AWS: from a credential source to a token.
 #[cfg(target_os = "linux")] // the same
 mod aws_sources;
+#[cfg(target_os = "linux")] // the same
 mod aws_tokens;
 #[cfg(target_os = "linux")] // the same
 mod roles;
