@@ -8,7 +8,6 @@ use std::{
 
 use crate::{
     aws::Failure,
-    config::ConfigError,
     docker::NOT_FOUND,
     identity::IdentityError,
     keychain::{Fault, FaultKind},
@@ -53,7 +52,7 @@ pub enum Error {
         failure: Failure,
     },
     /// `config.toml` cannot be used.
-    Config(ConfigError),
+    Config(crate::report::Report),
     /// The arguments were none that we know; the text is what Docker's own helpers print.
     Usage(String),
     /// The answer could not be written.
@@ -100,7 +99,7 @@ impl Error {
             Error::Keychain { fault, .. } => Some(fault.hint().into()),
             Error::Identity { cause, .. } => Some(cause.hint()),
             Error::Aws { failure, .. } => failure.hint.clone(),
-            Error::Config(err) => Some(err.hint.clone()),
+            Error::Config(err) => err.advice().map(Into::into),
             Error::NotFound | Error::MissingServerUrl | Error::MissingUsername | Error::Usage(_) | Error::Output(_) => {
                 None
             }

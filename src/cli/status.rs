@@ -117,7 +117,7 @@ fn bar(remaining: Duration, style: Style) -> String {
     let full = (remaining.as_secs() * BAR).div_ceil(LIFE.as_secs()).min(BAR);
     let colour = match full {
         0 => Colour::Red,
-        few if few <= BAR / 4 => Colour::Yellow, // a `get` renews it: token::REFRESH_BEFORE
+        few if few <= BAR / 4 => Colour::Yellow, // a `get` renews it: config::REFRESH_BEFORE
         _ => Colour::Green,
     };
     let (full, empty) = (full as usize, (BAR - full) as usize);

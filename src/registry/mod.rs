@@ -3,6 +3,8 @@
 
 mod partition;
 
+use std::time::Duration;
+
 pub use partition::{PARTITIONS, Partition};
 
 /// What a client asks about.
@@ -49,6 +51,9 @@ pub struct Custom {
     /// The registry's region.
     pub region: String,
 }
+
+/// How long a login token of ECR lives (AWS documentation, ECR `GetAuthorizationToken`): 12 hours.
+pub const TOKEN_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// The one region of ECR Public's API (AWS documentation, ecr-public GetAuthorizationToken).
 pub const PUBLIC_REGION: &str = "us-east-1";

@@ -12,7 +12,7 @@ use super::{
     write::{self, Watch},
 };
 use crate::{
-    config::{Config, ConfigError, LoginStore},
+    config::{Config, LoginStore},
     environment::Environment,
     registry::Server,
 };
@@ -250,8 +250,8 @@ fn config(environment: &Environment) -> Result<Config, Error> {
     }
 }
 
-fn unusable(err: ConfigError) -> Error {
-    Error::new(err.to_string(), err.hint)
+fn unusable(err: crate::report::Report) -> Error {
+    Error::new(err.to_string(), err.advice().unwrap_or_default())
 }
 
 /// The name under which a client asks for a registry that the user typed.

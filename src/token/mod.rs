@@ -22,10 +22,6 @@ pub struct Token {
     pub expires_at: SystemTime,
 }
 
-/// The part of its life that a token must still have to be handed out without a new one: a push
-/// that starts now can finish. A quarter of ECR's 12 hours.
-pub const REFRESH_BEFORE: Duration = Duration::from_secs(3 * 60 * 60);
-
 impl Token {
     /// How long it still lives; zero when it has ended.
     pub fn remaining(&self, now: SystemTime) -> Duration {
