@@ -22,6 +22,8 @@ pub mod error;
 pub mod hex;
 pub mod journal;
 pub mod names;
+pub mod private_fs;
+pub mod process;
 pub mod report;
 pub mod secret;
 pub mod world;

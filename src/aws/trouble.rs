@@ -1,7 +1,7 @@
 //! The sort of trouble behind an error of the SDK, from AWS's code and the words of the causes.
 //!
-//! The SDK's credential errors are opaque boxes, so their words decide; `tests/aws_tokens.rs` and
-//! `tests/aws_sources.rs` hold them against the linked SDK.
+//! The SDK's credential errors are opaque boxes, so their words decide; `tests/it/aws_tokens.rs` and
+//! `tests/it/aws_sources.rs` hold them against the linked SDK.
 
 use super::{FailureKind, chain::Chain, explain::Step};
 use crate::identity::{Login, Source};

@@ -1,5 +1,5 @@
-//! What the whole-program tests share. Each test file uses a part of it.
-#![allow(dead_code, unreachable_pub, clippy::disallowed_methods)]
+//! What tests and examples share: the loopback AWS and registries, the session bus, the program.
+#![allow(dead_code, unreachable_pub)] // `keychain_contract` and the examples use a part of it
 
 pub mod aws;
 pub mod bench;
