@@ -1,10 +1,10 @@
 //! Why a command failed, as a person reads it.
 
-use std::{error::Error as _, io, io::Write};
+use std::{io, io::Write};
 
 use crate::{
     error::{Error, PROGRAM, one_line},
-    setup,
+    report::Report,
 };
 
 /// A command that failed: what, why, and one thing to do.
@@ -43,10 +43,10 @@ impl From<Error> for Problem {
     }
 }
 
-impl From<setup::Error> for Problem {
-    fn from(err: setup::Error) -> Problem {
-        let causes = err.source().map(ToString::to_string).into_iter().collect();
-        Problem { what: err.to_string(), causes, hint: Some(err.hint().into()) }
+impl From<Report> for Problem {
+    fn from(report: Report) -> Problem {
+        let (causes, hint) = (report.causes().to_vec(), report.advice().map(Into::into));
+        Problem { what: report.to_string(), causes, hint }
     }
 }
 

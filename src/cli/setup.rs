@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use crate::{
     environment::Environment,
-    setup::{Error, Plan, Request, Target},
+    report::{Level, Report, fold},
+    setup::{Plan, Request, Target},
 };
 
 /// Make docker, notation and podman ask this helper.
@@ -33,27 +34,26 @@ pub fn run(
     environment: &Environment,
     stdout: &mut dyn Write,
     stderr: &mut dyn Write,
-) -> Result<(), Error> {
+) -> Result<(), Report> {
     let request = Request { targets: setup.clients.clone(), registries: setup.registry.clone() };
     let plan = match setup.undo {
         true => Plan::undo(&request, environment)?,
         false => Plan::setup(&request, environment)?,
     };
+    let changes = plan.changed_keys()?;
     if !setup.dry_run {
         plan.apply(&mut |_, _| Ok(()))?;
     }
+    let lines = if setup.dry_run && !changes.is_empty() { &changes } else { &plan.notes };
     // A closed pipe is no failure: the work is done, and nobody is left to read of it.
-    report(setup, &plan, stdout, stderr).ok();
+    print(lines, stdout).ok();
+    plan.warnings.iter().for_each(|warning| warning.print(Level::Warning, stderr));
     Ok(())
 }
 
-fn report(setup: &Setup, plan: &Plan, stdout: &mut dyn Write, stderr: &mut dyn Write) -> io::Result<()> {
-    match plan.diff() {
-        diff if setup.dry_run && !diff.is_empty() => write!(stdout, "{diff}")?,
-        _ => plan.notes.iter().try_for_each(|note| writeln!(stdout, "{note}"))?,
-    }
-    for warning in &plan.warnings {
-        writeln!(stderr, "warning: {warning}\n  hint: {}", warning.hint)?;
-    }
-    Ok(())
+fn print(lines: &[String], stdout: &mut dyn Write) -> io::Result<()> {
+    lines.iter().try_for_each(|line| match line.strip_prefix("  ") {
+        Some(key) => writeln!(stdout, "  {}", fold(key)),
+        None => writeln!(stdout, "{}", fold(line)),
+    })
 }

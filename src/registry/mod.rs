@@ -7,6 +7,8 @@ use std::time::Duration;
 
 pub use partition::{PARTITIONS, Partition};
 
+use crate::names::DOCKER_HUB;
+
 /// What a client asks about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Server {
@@ -64,10 +66,7 @@ pub const PUBLIC_HOST: &str = "public.ecr.aws";
 /// ECR Public's hosts: IPv4 and dual-stack.
 const PUBLIC_HOSTS: [(&str, bool); 2] = [(PUBLIC_HOST, false), ("ecr-public.aws.com", true)];
 
-/// The one key under which Docker keeps the Hub's login (docker/cli, `registry.IndexServer`).
-const HUB: &str = "https://index.docker.io/v1/";
-
-/// Names that clients use for the Hub when they do not send [`HUB`] (oras-py sends `docker.io`).
+/// Names that clients use for the Hub when they do not send [`DOCKER_HUB`] (oras-py sends `docker.io`).
 const HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 
 impl Server {
@@ -207,7 +206,7 @@ impl<'a> Address<'a> {
     fn canonical(&self) -> String {
         let root = matches!(self.path.trim_end_matches('/'), "" | "/v1" | "/v2");
         match (HUB_HOSTS.contains(&self.host.as_str()), root) {
-            (true, true) => HUB.into(),
+            (true, true) => DOCKER_HUB.into(),
             (true, false) => format!("https://index.docker.io{}", self.path.trim_end_matches('/')),
             (false, true) => self.authority.clone(),
             (false, false) => format!("{}{}", self.authority, self.path.trim_end_matches('/')),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{finding::Finding, process};
-use crate::{environment::Environment, setup::reading};
+use crate::{environment::Environment, setup::program};
 
 const CHECK: &str = "notation";
 
@@ -14,7 +14,7 @@ const PLUGIN: &str = "com.amazonaws.signer.notation.plugin";
 
 /// Notation, if it is here. `sign` needs neither of them.
 pub(super) fn installed(environment: &Environment) -> Vec<Finding> {
-    let Some(notation) = reading::program(environment, "notation") else { return Vec::new() };
+    let Some(notation) = program(environment, "notation") else { return Vec::new() };
     let mut findings = vec![match process::output(&notation, &["version"], b"") {
         Ok(text) => Finding::ok(CHECK, format!("{} {}", notation.display(), version(&text))),
         Err(why) => Finding::warning(

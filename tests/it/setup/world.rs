@@ -11,7 +11,7 @@ use clap::Parser;
 use ecr_rs::{
     cli::setup::{Setup, run},
     environment::Environment,
-    setup::Error,
+    report::Report,
 };
 use tempfile::TempDir;
 
@@ -109,7 +109,7 @@ impl World {
     }
 
     /// Runs `setup` with these arguments.
-    pub(crate) fn setup(&self, arguments: &str) -> Result<Printed, Error> {
+    pub(crate) fn setup(&self, arguments: &str) -> Result<Printed, Report> {
         let line = Line::try_parse_from(std::iter::once("setup").chain(arguments.split_whitespace())).unwrap();
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         run(&line.setup, &self.environment(), &mut stdout, &mut stderr)?;
