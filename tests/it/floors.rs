@@ -291,15 +291,15 @@ fn use_statements(text: &str) -> Vec<(usize, Vec<String>, bool)> {
             && let Some((line, public, text)) = statement.take()
         {
             let mut paths = Vec::new();
-            spread(text.trim_end_matches(';'), &mut Vec::new(), &mut paths);
+            spread(text.trim_end_matches(';'), public, &mut Vec::new(), &mut paths);
             found.extend(paths.into_iter().map(|path| (line, path, public)));
         }
     }
     found
 }
 
-/// `a::{b, c::D}` to `a::b` and `a::c::D`; an `as` keeps the new name, by which others know it.
-fn spread(text: &str, before: &mut Vec<String>, paths: &mut Vec<Vec<String>>) {
+/// `a::{b, c::D}` to `a::b` and `a::c::D`. Where it is handed on, `as` gives the name that others know.
+fn spread(text: &str, public: bool, before: &mut Vec<String>, paths: &mut Vec<Vec<String>>) {
     let text = text.trim();
     match text.split_once('{') {
         Some((start, rest)) if !start.contains(',') => {
@@ -312,7 +312,7 @@ fn spread(text: &str, before: &mut Vec<String>, paths: &mut Vec<Vec<String>>) {
                     '{' => depth += 1,
                     '}' => depth -= 1,
                     ',' if depth == 0 => {
-                        spread(&inner[from..place], before, paths);
+                        spread(&inner[from..place], public, before, paths);
                         from = place + 1;
                     }
                     _ => {}
@@ -328,7 +328,7 @@ fn spread(text: &str, before: &mut Vec<String>, paths: &mut Vec<Vec<String>>) {
             if path.last().is_some_and(|part| part == "self" || part == "*") {
                 path.pop();
             }
-            if !name.is_empty() && name != "_" {
+            if public && !name.is_empty() {
                 path.pop();
                 path.push(name.to_owned());
             }

@@ -40,6 +40,7 @@ mod stores;
 mod cli;
 #[cfg(target_os = "linux")] // the same
 mod doctor;
+#[cfg(target_os = "linux")] // elsewhere the clients' folders are the user's own
 mod setup;
 
 // Signing.

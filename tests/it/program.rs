@@ -41,7 +41,7 @@ fn other_words_are_answered_with_what_was_meant() {
     let home = tempfile::tempdir().unwrap();
     for (arguments, expected, why) in [
         (&["login"][..], "unrecognized subcommand 'login'", "nothing like it"),
-        (&["sing", "image"], "a similar subcommand exists: 'sign'", "a misspelt command"),
+        (&["sing", "image"], "similar subcommands exist: 'signatures', 'sign'", "a misspelt command"),
         (&["GET"], "unrecognized subcommand 'GET'", "verbs have a case"),
         (&["--nonsense"], "unexpected argument '--nonsense'", "an unknown option"),
         (&["status", "--outptu", "json"], "a similar argument exists: '--output'", "a misspelt option"),
