@@ -6,11 +6,15 @@
 mod glob;
 mod read;
 
-use std::{fmt, fs, io, path::PathBuf, time::Duration};
+use std::{fmt, io, path::PathBuf, time::Duration};
 
-use crate::{environment::Environment, keychain::Session, registry::Custom, token};
+use crate::{environment::Environment, keychain::Session, private_fs, registry::Custom, report::Report};
 
 pub use glob::Glob;
+
+/// The part of its life that a token must still have to be handed out without a new one: a push
+/// that starts now can finish. A quarter of ECR's 12 hours.
+pub const REFRESH_BEFORE: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// The configuration, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,12 +116,18 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+impl From<ConfigError> for Report {
+    fn from(err: ConfigError) -> Report {
+        Report::of(&err).hint(err.hint)
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
             path: None,
             cache: None,
-            refresh_before: token::REFRESH_BEFORE,
+            refresh_before: REFRESH_BEFORE,
             session: Session::Plain,
             logins: LoginStore::Keychain,
             default_profile: None,
@@ -140,7 +150,7 @@ impl Config {
         let Some(path) = Config::location(environment) else { return Ok(Config::default()) };
         let named = environment.path("ECR_RS_CONFIG").is_some();
         let absent = |err: &io::Error| matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-        match fs::read_to_string(&path) {
+        match private_fs::read_to_string(&path, private_fs::LARGEST) {
             Ok(text) => Config::parse(&text, path),
             // Without access to the home folder there is no configuration of this user's either.
             Err(err) if !named && (absent(&err) || err.kind() == io::ErrorKind::PermissionDenied) => {

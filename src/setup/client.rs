@@ -244,7 +244,7 @@ mod tests {
     fn damaged_files_are_edited_and_taken_back_or_refused() {
         let (path, host) = (Path::new("config.json"), Edit::Host("public.ecr.aws".into()));
         let (mut edited, mut refused) = (0, 0);
-        for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/setup/shapes"))
+        for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/setup/shapes"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
         {

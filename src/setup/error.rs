@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use crate::report::Report;
+
 /// A setup that could not be done. The file it is about is as it was.
 #[derive(Debug)]
 pub struct Error {
@@ -34,5 +36,11 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.cause.as_ref().map(|cause| cause as _)
+    }
+}
+
+impl From<Error> for Report {
+    fn from(err: Error) -> Report {
+        Report::of(&err).hint(err.hint)
     }
 }

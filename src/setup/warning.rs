@@ -7,7 +7,7 @@
 use std::{fmt, path::Path};
 
 use super::{HELPER, Target, client::Client, file, places};
-use crate::{environment::Environment, error::PROGRAM, registry::Server};
+use crate::{environment::Environment, names::PROGRAM, registry::Server};
 
 /// Something to know, with one thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

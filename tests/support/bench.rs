@@ -1,37 +1,18 @@
-//! A machine that signs: the loopback world with AWS Signer, images in its registry, and the
-//! commands run in process.
+//! A machine that signs: the loopback AWS with AWS Signer, images in its registry, the registry's login in a
+//! keychain, and the built program.
 
-use std::{
-    io::{BufReader, Cursor},
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{ops::Deref, sync::Arc};
 
-use clap::Parser;
-use ecr_rs::{
-    aws::{Aws, Settings},
-    cli::{
-        profile::{self, Profile},
-        sign::{self, ForNotation, Sign},
-        signatures::{self, Signatures},
-        signing::{Tools, tell},
-    },
-    config::Config,
-    environment::Environment,
-    journal::Journal,
-    keychain::{Entry, Keychain, Label, LoginLabel, memory::MemoryKeychain},
-    secret::Secret,
-    sign::{Error, Reference, notation::Places},
-    world::World,
-};
 use serde_json::{Value, json};
 
 use super::{
     client,
+    machine::Machine,
+    program::{Outcome, Program},
     registry::{PLAIN_PASSWORD, PLAIN_USER, digest},
     signer::Signer,
-    world::{ACCESS_KEY_ID, ACCOUNT, Loopback, REGION, SECRET_ACCESS_KEY},
+    terminal,
+    world::{ACCESS_KEY_ID, ACCOUNT, REGION, SECRET_ACCESS_KEY},
 };
 
 /// Types of images.
@@ -41,85 +22,63 @@ pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// The machine.
 pub struct Bench {
-    /// AWS and the registry.
-    pub world: Loopback,
-    /// AWS Signer in it.
+    /// The home folder, the keychain, and AWS with the registry.
+    machine: Machine,
+    /// AWS Signer.
     pub signer: Arc<Signer>,
     /// The profile `app` of our own account.
     pub profile: String,
-    /// A folder of its own.
-    pub folder: tempfile::TempDir,
-    /// `$PATH` of the engine notation.
-    pub path: PathBuf,
-    /// Whether questions can be asked.
-    pub terminal: bool,
-    /// What is typed.
-    pub stdin: String,
-    /// Whether the keychain has the registry's login.
-    pub logged_in: bool,
 }
 
-/// What a command left.
-#[derive(Debug)]
-pub struct Ran {
-    /// Whether everything went well.
-    pub good: bool,
-    /// Standard output.
-    pub stdout: String,
-    /// Standard error.
-    pub stderr: String,
-}
+impl Deref for Bench {
+    type Target = Machine;
 
-impl Ran {
-    /// Standard output as JSON.
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|err| panic!("{err}: {self:?}"))
+    fn deref(&self) -> &Machine {
+        &self.machine
     }
 }
 
-#[derive(Debug, clap::Parser)]
-enum Command {
-    Sign(Sign),
-    #[command(subcommand)]
-    Signatures(Signatures),
-    #[command(subcommand)]
-    Profile(Profile),
-}
-
 impl Bench {
-    /// A machine with one profile.
+    /// A machine with one profile, whose keychain has the registry's login.
     pub fn new() -> Bench {
+        let bench = Bench::without_login();
+        let login = json!({ "ServerURL": bench.host(), "Username": PLAIN_USER, "Secret": PLAIN_PASSWORD });
+        bench.program().run(&["store"], login.to_string()).exits(0, "docker login");
+        bench
+    }
+
+    /// A machine with one profile and an empty keychain.
+    pub fn without_login() -> Bench {
         let signer = Signer::new();
-        let world = Loopback::with(vec![signer.clone()]);
+        let machine = Machine::with(vec![signer.clone()]);
         let profile = signer.add_profile(ACCOUNT, REGION, "app");
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let write =
-            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file can be written");
-        write("root.pem", &signer.chain.root_pem);
-        write(
+        machine.write("root.pem", &signer.chain.root_pem);
+        machine.write(
             "aws",
             &format!(
                 "[default]\naws_access_key_id = {ACCESS_KEY_ID}\naws_secret_access_key = {SECRET_ACCESS_KEY}\nregion = \
                  {REGION}\nendpoint_url = {}\n",
-                world.endpoint()
+                machine.aws.endpoint()
             ),
         );
-        Bench {
-            world,
-            signer,
-            profile,
-            path: folder.path().join("bin"),
-            folder,
-            terminal: false,
-            stdin: String::new(),
-            logged_in: true,
-        }
+        Bench { machine, signer, profile }
+    }
+
+    /// The program: its identity is in a file, and its PATH is the folder `bin` of the home folder.
+    pub fn program(&self) -> Program {
+        let home = self.home.path();
+        self.program_with(Vec::new())
+            .with("AWS_CONFIG_FILE", home.join("aws"))
+            .with("AWS_SHARED_CREDENTIALS_FILE", home.join("absent"))
+            .with("AWS_EC2_METADATA_DISABLED", "true")
+            .with("AWS_MAX_ATTEMPTS", "2")
+            .with("NOTATION_LIBEXEC", home.join("libexec"))
+            .with("PATH", home.join("bin"))
     }
 
     /// `127.0.0.1:PORT`.
     pub fn host(&self) -> String {
-        self.world.address().to_string()
+        self.aws.address().to_string()
     }
 
     /// Pushes an image and gives its digest.
@@ -176,7 +135,7 @@ impl Bench {
         use base64::{Engine, engine::general_purpose::STANDARD};
         let login = format!("Basic {}", STANDARD.encode(format!("{PLAIN_USER}:{PLAIN_PASSWORD}")));
         let headers = [headers, &[("Authorization", login.as_str())]].concat();
-        let answer = client::ask(&self.world, "127.0.0.1", line, &headers, body).expect("the world answers");
+        let answer = client::ask(&self.aws, "127.0.0.1", line, &headers, body).expect("the world answers");
         assert_eq!(answer.status, expected, "{line}: {}", answer.text());
         answer
     }
@@ -184,7 +143,7 @@ impl Bench {
     /// A manifest as it is stored.
     #[track_caller]
     pub fn stored(&self, repository: &str, reference: &str) -> Vec<u8> {
-        let found = self.world.registry.manifest("127.0.0.1", repository, reference);
+        let found = self.aws.registry.manifest("127.0.0.1", repository, reference);
         found.unwrap_or_else(|| panic!("{repository} has no {reference}"))
     }
 
@@ -192,95 +151,30 @@ impl Bench {
     pub fn pushes(&self) -> usize {
         let taken = |status| matches!(status, Some(201));
         let wrote = |operation: &str| matches!(operation, "PutManifest" | "PutUpload" | "PostUpload");
-        self.world.calls().iter().filter(|call| wrote(&call.operation) && taken(call.status)).count()
+        self.aws.calls().iter().filter(|call| wrote(&call.operation) && taken(call.status)).count()
     }
 
     /// Signs with the profile and the loopback's root.
-    pub fn sign(&self, arguments: &[&str]) -> Ran {
-        let root = self.folder.path().join("root.pem").display().to_string();
+    #[track_caller]
+    pub fn sign(&self, arguments: &[&str]) -> Outcome {
+        let root = self.root();
         self.run(&[&["sign", "--signing-profile", &self.profile, "--signer-root", &root], arguments].concat())
     }
 
     /// Runs a command line.
-    pub fn run(&self, arguments: &[&str]) -> Ran {
-        let command = match Command::try_parse_from([&["test"], arguments].concat()) {
-            Ok(command) => command,
-            Err(err) => return Ran { good: false, stdout: String::new(), stderr: err.to_string() },
-        };
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let outcome = self.outcome(&command, &mut stdout, &mut stderr);
-        let good = outcome.unwrap_or_else(|err| {
-            tell(&err, &mut stderr).expect("memory can be written");
-            false
-        });
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("commands write text");
-        Ran { good, stdout: text(stdout), stderr: text(stderr) }
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> Outcome {
+        self.program().run(arguments, "")
     }
 
-    fn outcome(&self, command: &Command, stdout: &mut Vec<u8>, stderr: &mut Vec<u8>) -> Result<bool, Error> {
-        let folder = self.folder.path().to_path_buf();
-        let variables = [
-            ("AWS_CONFIG_FILE", folder.join("aws")),
-            ("AWS_SHARED_CREDENTIALS_FILE", folder.join("absent")),
-            ("AWS_EC2_METADATA_DISABLED", "true".into()),
-        ];
-        let environment = Environment {
-            variable: Box::new(move |name| {
-                variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone().into())
-            }),
-            home: Some(folder.clone()),
-            config_folder: None,
-            cache_folder: None,
-            temporary_folder: folder.clone(),
-            interactive: self.terminal,
-        };
-        let logins = MemoryKeychain::default();
-        if self.logged_in {
-            let label = LoginLabel { server: self.host(), spelled: self.host(), username: PLAIN_USER.into() };
-            let secret = Secret::from(PLAIN_PASSWORD.to_owned());
-            logins.put(&Entry { label: Label::Login(label), secret }).expect("memory takes it");
-        }
-        let now = SystemTime::now();
-        let mut settings = Settings::read(&environment, now);
-        settings.max_attempts = Some(2);
-        settings.bounds.read = Duration::from_millis(1500); // for answers that never come
-        let aws = Aws::new(settings);
-        let mut warnings = Vec::new();
-        let journal = Journal::new(&mut warnings, false);
-        let world = World {
-            environment: &environment,
-            config: &Config::default(),
-            instance: || false,
-            now,
-            cache: &MemoryKeychain::default(),
-            logins: &logins,
-            tokens: &aws,
-            journal: &journal,
-        };
-        let stdin = &mut BufReader::new(Cursor::new(self.stdin.as_bytes()));
-        let tools = |images: &[Reference], profile: Option<&ecr_rs::sign::Profile>| {
-            Tools::of(&world, &aws, images, profile, None)
-        };
-        match command {
-            Command::Sign(command) => {
-                let notation = ForNotation {
-                    places: Places {
-                        path: self.path.clone().into(),
-                        libexec: Some(folder.join("libexec")),
-                        helper: folder.join("docker-credential-ecr-rs"),
-                        temporary: folder.clone(),
-                    },
-                    aws_profile: None,
-                };
-                let tools = tools(&command.images()?, Some(&command.profile()?))?;
-                sign::run(command, &tools, &notation, stdout, stderr)
-            }
-            Command::Signatures(command) => {
-                signatures::run(command, &tools(&[command.image()?], None)?, stdin, stdout, stderr)
-            }
-            Command::Profile(command) => {
-                profile::run(command, &tools(&[], command.name()?.as_ref())?, stdin, stdout, stderr).map(|()| true)
-            }
-        }
+    /// Runs a command line at a terminal, where `typed` is typed: the exit status, and what was on the screen.
+    #[track_caller]
+    pub fn run_at_terminal(&self, arguments: &[&str], typed: &str) -> (i32, String) {
+        terminal::run_typing(&self.program(), arguments, typed)
+    }
+
+    /// The file of the root certificate of the loopback's AWS Signer.
+    pub fn root(&self) -> String {
+        self.home.path().join("root.pem").display().to_string()
     }
 }

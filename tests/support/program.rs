@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    fmt,
     io::{Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -10,6 +11,8 @@ use std::{
     thread,
     time::Duration,
 };
+
+use serde_json::Value;
 
 /// A run that takes longer than this hangs: the longest bound of the program is 20 s, twice over.
 const HANG: Duration = Duration::from_secs(90);
@@ -30,6 +33,21 @@ pub struct Outcome {
     pub stdout: String,
     /// Standard error as text.
     pub stderr: String,
+}
+
+impl Outcome {
+    /// This outcome, which must have the exit status that it is said to have.
+    #[track_caller]
+    pub fn exits(self, status: i32, why: impl fmt::Display) -> Outcome {
+        assert_eq!(self.status, Some(status), "{why}: {self:?}");
+        self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|err| panic!("{err}: {self:?}"))
+    }
 }
 
 impl Program {

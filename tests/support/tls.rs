@@ -65,11 +65,6 @@ impl Tls {
         self.folder.join("ca.pem")
     }
 
-    /// A folder that holds the bundle alone, for `SSL_CERT_DIR` and docker's `certs.d`.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// Changes what new connections are shown.
     pub fn show(&self, certificates: Certificates) {
         *self.resolver.shown.lock().expect("no holder panics") = certificates;

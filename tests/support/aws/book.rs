@@ -78,23 +78,6 @@ impl Book {
         self.credentials.lock().expect("no holder panics").insert(credential.access_key_id.clone(), credential);
     }
 
-    /// Enters a user with a new key and gives the key.
-    pub fn add_user(&self, account: &str, name: &str, denied: &[&str]) -> Credential {
-        let credential = Credential {
-            access_key_id: format!("AKIA{}", random_id(16)),
-            secret_access_key: random_text(40),
-            session_token: None,
-            principal: Principal {
-                account: account.into(),
-                arn: format!("arn:aws:iam::{account}:user/{name}"),
-                denied: denied.iter().map(|action| (*action).to_owned()).collect(),
-            },
-            expires_at: None,
-        };
-        self.add(credential.clone());
-        credential
-    }
-
     /// Takes a key away: requests that it signs are refused from now on.
     pub fn remove(&self, access_key_id: &str) {
         self.credentials.lock().expect("no holder panics").remove(access_key_id);

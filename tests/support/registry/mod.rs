@@ -76,11 +76,6 @@ impl Registry {
         self.doors.lock().expect("no holder panics").shares.push((owner.into(), guest.into()));
     }
 
-    /// Adds a login to the plain registry.
-    pub fn add_login(&self, user: &str, password: &str) {
-        self.doors.lock().expect("no holder panics").logins.insert(user.into(), password.into());
-    }
-
     /// The bytes of a manifest as they were pushed, by `host`, repository and tag or digest.
     pub fn manifest(&self, host: &str, repository: &str, reference: &str) -> Option<Vec<u8>> {
         let mut repositories = self.repositories.lock().expect("no holder panics");

@@ -29,7 +29,6 @@ pub mod envelope;
 mod knobs;
 
 use chain::Chain;
-use envelope::Draft;
 pub use knobs::Knob;
 
 /// The platform of container images.
@@ -109,12 +108,6 @@ impl Signer {
         let key = (account.to_owned(), region.to_owned(), name.to_owned());
         let profiles = self.profiles.lock().expect("no holder panics");
         profiles.get(&key).map(|profile| format!("{}/{}", arn(account, region, name), profile.version))
-    }
-
-    /// A good envelope over a payload, as SignPayload returns it.
-    pub fn mint(&self, payload: &[u8], profile_version: &str) -> Vec<u8> {
-        Draft::aws(&self.chain, payload, profile_version, &job("eu-west-1", "111122223333"), SystemTime::now())
-            .jws(&self.chain)
     }
 
     fn sign(&self, asked: &Asked<'_>) -> Result<Reply, Refusal> {
