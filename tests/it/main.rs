@@ -6,6 +6,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+// The order of the rooms.
+mod floors;
+
 // The library against tables.
 mod identity;
 mod partitions;

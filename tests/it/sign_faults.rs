@@ -94,9 +94,9 @@ fn aws_is_quoted_whole() {
     let before = bench.pushes();
     for (fault, code, hint) in [
         (Fault::AccessDenied, "AccessDeniedException", "allow signer:SignPayload on arn:aws:signer"),
-        (Fault::Throttled, "ThrottlingException: Rate exceeded", "throttling"),
+        (Fault::Throttled, "ThrottlingException: Rate exceeded", "wait a little"),
         (Fault::Internal, "InternalFailure", ""),
-        (Fault::SessionExpired, "ExpiredTokenException", "doctor"),
+        (Fault::SessionExpired, "ExpiredTokenException", "get new credentials"),
     ] {
         bench.aws.faults.always("SignPayload", fault.clone());
         let ran = bench.sign(&[&image]).exits(1, format!("{fault:?}"));
