@@ -95,12 +95,10 @@ fn cache(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
 fn logins(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
     match &config.logins {
         LoginStore::Keychain => native(environment, config),
-        LoginStore::Helper(suffix) => {
-            match HelperStore::find(suffix, &(environment.variable)("PATH").unwrap_or_default()) {
-                Ok(helper) => Box::new(helper),
-                Err(fault) => Box::new(Unusable(fault)),
-            }
-        }
+        LoginStore::Helper(suffix) => match HelperStore::find(suffix, &environment.search_path()) {
+            Ok(helper) => Box::new(helper),
+            Err(fault) => Box::new(Unusable(fault)),
+        },
     }
 }
 

@@ -8,6 +8,8 @@ pub mod door;
 pub mod environment;
 pub mod log;
 pub mod names;
+pub mod private_fs;
+pub mod process;
 pub mod report;
 pub mod secret;
 

@@ -251,7 +251,7 @@ impl CallContext<'_> {
         match &self.identity.source {
             Source::Environment { access_key_id } => format!("access key {access_key_id}"),
             Source::Profile(profile) => format!("profile {}", profile.name),
-            Source::WebIdentity { role_arn } => format!("web identity {role_arn}"),
+            Source::WebIdentity { role_arn, .. } => format!("web identity {role_arn}"),
             Source::Container { .. } => "the container".into(),
             Source::InstanceMetadata => "the instance".into(),
             Source::None => "nobody".into(),

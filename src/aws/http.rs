@@ -1,7 +1,7 @@
 //! The one HTTP client of every call to AWS: rustls with ring, the proxies of the environment, bounded times.
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     net::IpAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -27,7 +27,7 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-use crate::report::Report;
+use crate::{private_fs, report::Report};
 
 /// The longest that a mint may take, part by part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,7 +191,7 @@ fn connector(trust: TrustStore, proxy: ProxyConfig, settings: HttpConnectorSetti
 /// rustls itself does for the system's.
 fn bundle(path: &Path) -> Result<Vec<u8>, BadBundle> {
     let bad = |why| BadBundle { path: path.into(), why };
-    let bytes = fs::read(path).map_err(|err| bad(Why::Unreadable(err)))?;
+    let bytes = private_fs::read(path, private_fs::LARGEST).map_err(|err| bad(Why::Unreadable(err)))?;
     let mut usable = String::new();
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
         let certificate = certificate.map_err(|_| bad(Why::NotPem))?;
@@ -240,6 +240,8 @@ impl fmt::Display for BadBundle {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

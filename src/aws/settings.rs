@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::SystemTime};
 
 use super::{error_chain::without_user, http::Bounds};
-use crate::environment::Environment;
+use crate::{environment::Environment, identity};
 
 /// What `main.rs` knows that a call to AWS needs. The SDK itself reads the rest of the
 /// environment: credentials, endpoints and proxies.
@@ -19,6 +19,8 @@ pub struct Settings {
     pub proxy: Option<String>,
     /// The longest that a mint may take.
     pub bounds: Bounds,
+    /// The AWS files, [`identity::shared_files`]: the SDK reads settings in them, whoever the identity is.
+    pub shared_files: [PathBuf; 2],
 }
 
 impl Settings {
@@ -34,6 +36,7 @@ impl Settings {
             max_attempts: attempts.filter(|attempts| *attempts > 0).unwrap_or(3),
             proxy: proxy.map(|url| without_user(&url)),
             bounds: Bounds::default(),
+            shared_files: identity::shared_files(environment),
         }
     }
 }

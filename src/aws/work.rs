@@ -1,7 +1,7 @@
 //! The work for one call: credentials, a role, the call itself, each with its words when it fails, all
 //! of it within one bound.
 
-use std::cell::Cell;
+use std::{cell::Cell, io, path::PathBuf};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_types::SdkConfig;
@@ -9,7 +9,7 @@ use aws_types::SdkConfig;
 use super::{
     credentials::Setup, error_class::Stage, explain::CallContext, http::Client, settings::Settings, subject::Subject,
 };
-use crate::{identity::Identity, token::MintError};
+use crate::{identity::Identity, private_fs, token::MintError};
 
 /// One call in the making.
 pub(super) struct Work<'a> {
@@ -48,6 +48,11 @@ impl<'a> Work<'a> {
     /// The identity's credentials, its role assumed.
     pub(super) async fn credentials(&self) -> Result<Ready<'a>, MintError> {
         let identity = self.context.identity;
+        // The SDK reads these files in one go, and no timeout ends that at a pipe.
+        for path in self.settings.shared_files.iter().map(PathBuf::as_path).chain(identity.source.token_file()) {
+            let refused = |err| io::Error::other(format!("cannot read {}: {err}", path.display()));
+            private_fs::check_no_wait(path).map_err(|err| self.failed(&refused(err)))?;
+        }
         let setup = Setup::read(identity, &self.client, self.settings.bounds, self.settings.max_attempts).await;
         let mut credentials = setup.base().await.map_err(|err| self.failed(&err))?;
         if let Some(role) = &identity.role {

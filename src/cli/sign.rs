@@ -1,6 +1,6 @@
 //! `sign`: images in, signatures beside them, one report.
 
-use std::{collections::BTreeMap, fs, io::Write, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, io::Write, path::PathBuf, process::ExitCode};
 
 use serde_json::Value;
 
@@ -17,6 +17,7 @@ use crate::{
     log::Log,
     notary::certificate::Certificate,
     oci::{ManifestFormat, Purpose, Reference},
+    private_fs,
     report::{Level, Report},
     sign::{
         batch::{self, Options, Outcome, Repositories},
@@ -178,8 +179,8 @@ impl Sign {
         let images = self.images.iter().map(|image| Reference::parse(image)).collect::<Result<Vec<_>, _>>()?;
         let Some(path) = &self.digest_file else { return Ok(images) };
         let shown = path.display().to_string();
-        let contents =
-            fs::read_to_string(path).map_err(|err| Report::new(format!("cannot read {shown}")).cause(err))?;
+        let contents = private_fs::read_to_string(path, private_fs::LARGEST);
+        let contents = contents.map_err(|err| Report::new(format!("cannot read {shown}")).cause(err))?;
         digest_file::apply(&shown, &contents, &images)
     }
 
@@ -187,7 +188,7 @@ impl Sign {
     fn roots(&self) -> Result<Roots, Report> {
         let Some(path) = &self.signer_root else { return Ok(Roots::Aws) };
         let bad = || Report::new(format!("{} is no root certificate", path.display()));
-        let bytes = fs::read(path).map_err(|err| bad().cause(err))?;
+        let bytes = private_fs::read(path, private_fs::LARGEST).map_err(|err| bad().cause(err))?;
         Certificate::read_file(&bytes).map(Roots::Given).map_err(|err| bad().cause(err))
     }
 
@@ -239,7 +240,7 @@ impl Sign {
 /// Where the engine `notation` finds its programs. `executable` is this program's file.
 fn notation_paths(environment: &Environment, executable: Option<PathBuf>) -> NotationPaths {
     NotationPaths {
-        path: (environment.variable)("PATH").unwrap_or_default(),
+        path: environment.search_path(),
         // notation-go, `dir/path.go`: plugins live below the configuration unless they have a folder of their own.
         libexec: environment
             .path("NOTATION_LIBEXEC")

@@ -6,9 +6,9 @@
 mod glob;
 mod read;
 
-use std::{fmt, fs, io, path::PathBuf, time::Duration};
+use std::{fmt, io, path::PathBuf, time::Duration};
 
-use crate::{environment::Environment, keychain::Session, registry::Custom, report::Report};
+use crate::{environment::Environment, keychain::Session, private_fs, registry::Custom, report::Report};
 
 pub use glob::Glob;
 
@@ -150,7 +150,7 @@ impl Config {
         let Some(path) = Config::location(environment) else { return Ok(Config::default()) };
         let named = environment.path("ECR_RS_CONFIG").is_some();
         let absent = |err: &io::Error| matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-        match fs::read_to_string(&path) {
+        match private_fs::read_to_string(&path, private_fs::LARGEST) {
             Ok(text) => Config::parse(&text, path),
             // Without access to the home folder there is no configuration of this user's either.
             Err(err) if !named && (absent(&err) || err.kind() == io::ErrorKind::PermissionDenied) => {

@@ -20,6 +20,8 @@ pub(super) struct ProfileChain {
     pub(super) mfa_serial: Option<String>,
     /// The account of the identity: of the role, the SSO account or the stated one.
     pub(super) account: Option<String>,
+    /// The `web_identity_token_file` at the chain's end.
+    pub(super) token_file: Option<String>,
 }
 
 /// Follows a profile; `None` when there is no such profile or it has no credentials of any sort, so
@@ -28,7 +30,8 @@ pub(super) struct ProfileChain {
 /// A broken chain (a loop, a missing source) still has a text: the SDK names the fault when it is
 /// asked for credentials, and no token can be under that text.
 pub(super) fn follow(profiles: &Profiles, name: &str) -> Option<ProfileChain> {
-    let mut chain = ProfileChain { selects: String::new(), renewal: None, mfa_serial: None, account: None };
+    let mut chain =
+        ProfileChain { selects: String::new(), renewal: None, mfa_serial: None, account: None, token_file: None };
     let mut visited: Vec<&str> = Vec::new();
     let mut name = name;
     loop {
@@ -74,6 +77,7 @@ impl ProfileChain {
         } else if let Some(token_file) = text("web_identity_token_file") {
             self.add("web identity role", text("role_arn").unwrap_or_default());
             self.add("web identity token", token_file);
+            self.token_file = Some(token_file.into());
             self.account = self.account.or_else(|| text("role_arn")?.split(':').nth(4).map(String::from));
         } else if profile.keys().any(|key| key.starts_with("sso_")) {
             let session = text("sso_session").and_then(|session| profiles.sso_session(session));

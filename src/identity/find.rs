@@ -1,7 +1,7 @@
 //! Which identity serves a registry: our rules first, then what the AWS SDKs would take.
 
 use std::{
-    fmt, fs,
+    fmt,
     io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
@@ -10,6 +10,7 @@ use super::{Identity, Profile, Role, Source, Target, chain, profiles::Profiles};
 use crate::{
     config::{Config, ProfileChoice, Rule},
     environment::Environment,
+    private_fs,
     report::Report,
 };
 
@@ -90,7 +91,7 @@ impl IdentityError {
                 format!("run `aws configure --profile {profile}`, or name another profile")
             }
             IdentityError::Ambiguous { .. } => "add a `[[registry]]` rule that names one of them".into(),
-            IdentityError::Unreadable { .. } => "make the file readable for this user".into(),
+            IdentityError::Unreadable { .. } => "make it a regular file that this user can read".into(),
         }
     }
 }
@@ -152,7 +153,7 @@ struct Files(Option<Profiles>);
 impl Files {
     fn read(&mut self, environment: &Environment) -> Result<&Profiles, IdentityError> {
         if self.0.is_none() {
-            let [config, credentials] = paths(environment);
+            let [config, credentials] = shared_files(environment);
             self.0 = Some(Profiles::parse(&text(&config)?, &text(&credentials)?));
         }
         Ok(self.0.as_ref().expect("read above"))
@@ -161,7 +162,7 @@ impl Files {
 
 /// Where the AWS files are: config, then credentials (AWS SDK reference guide, "Location of the
 /// shared files"). An empty path, where there is no home folder, names no file.
-fn paths(environment: &Environment) -> [PathBuf; 2] {
+pub fn shared_files(environment: &Environment) -> [PathBuf; 2] {
     [("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials")].map(|(variable, name)| {
         let default = || Some(environment.home.as_ref()?.join(".aws").join(name));
         environment.path(variable).or_else(default).unwrap_or_default()
@@ -169,7 +170,7 @@ fn paths(environment: &Environment) -> [PathBuf; 2] {
 }
 
 fn text(path: &Path) -> Result<String, IdentityError> {
-    match fs::read(path) {
+    match private_fs::read(path, private_fs::LARGEST) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         // The SDK, too, takes a file that is not there for an empty one.
         Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(String::new()),
@@ -239,7 +240,7 @@ impl Search<'_> {
     }
 
     fn profile(&mut self, name: &str) -> Result<Option<Source>, IdentityError> {
-        let files = paths(self.environment);
+        let files = shared_files(self.environment);
         let chain = chain::follow(self.files.read(self.environment)?, name);
         Ok(chain.map(|chain| {
             Source::Profile(Profile {
@@ -247,6 +248,7 @@ impl Search<'_> {
                 selects: chain.selects,
                 renewal: chain.renewal,
                 mfa_serial: chain.mfa_serial,
+                token_file: chain.token_file.map(PathBuf::from),
                 files,
             })
         }))
@@ -273,12 +275,15 @@ impl Search<'_> {
     /// What the machine offers when no profile does.
     fn surroundings(&self, instance: Instance) -> (Source, String) {
         let variable = |name: &str| self.environment.text(name);
-        if let (Some(_), Some(role_arn)) = (variable("AWS_WEB_IDENTITY_TOKEN_FILE"), variable("AWS_ROLE_ARN")) {
-            return (Source::WebIdentity { role_arn }, "AWS_WEB_IDENTITY_TOKEN_FILE".into());
+        if let (Some(token_file), Some(role_arn)) = (variable("AWS_WEB_IDENTITY_TOKEN_FILE"), variable("AWS_ROLE_ARN"))
+        {
+            let source = Source::WebIdentity { role_arn, token_file: token_file.into() };
+            return (source, "AWS_WEB_IDENTITY_TOKEN_FILE".into());
         }
         for name in ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"] {
             if let Some(uri) = variable(name) {
-                return (Source::Container { uri }, name.into());
+                let token_file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(PathBuf::from);
+                return (Source::Container { uri, token_file }, name.into());
             }
         }
         let metadata = if self.environment.is_true("AWS_EC2_METADATA_DISABLED") {

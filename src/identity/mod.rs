@@ -6,11 +6,11 @@ mod find;
 mod instance;
 mod profiles;
 
-pub use find::{Finder, IdentityError, Instance, profiles as profiles_of};
+pub use find::{Finder, IdentityError, Instance, profiles as profiles_of, shared_files};
 pub use instance::is_ec2;
 pub use profiles::Profiles;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{digest::sha256, registry::Registry};
 
@@ -61,11 +61,15 @@ pub enum Source {
     WebIdentity {
         /// The role that the token is exchanged for.
         role_arn: String,
+        /// The file that holds the token.
+        token_file: PathBuf,
     },
     /// `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `…_FULL_URI` (ECS, EKS Pod Identity).
     Container {
         /// The path or URI.
         uri: String,
+        /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`: the file that holds the token for it.
+        token_file: Option<PathBuf>,
     },
     /// The EC2 instance's role.
     InstanceMetadata,
@@ -85,6 +89,8 @@ pub struct Profile {
     pub renewal: Option<SessionRenewal>,
     /// The `mfa_serial` that the chain asks for, which no `get` can answer.
     pub mfa_serial: Option<String>,
+    /// The `web_identity_token_file` that the chain ends at.
+    pub token_file: Option<PathBuf>,
     /// The files in which profiles were read: config, then credentials.
     pub files: [PathBuf; 2],
 }
@@ -115,6 +121,18 @@ pub struct Role {
     pub session_name: Option<String>,
 }
 
+impl Source {
+    /// The file with the token that is exchanged for credentials, where there is one. The SDK reads it.
+    pub fn token_file(&self) -> Option<&Path> {
+        match self {
+            Source::Profile(profile) => profile.token_file.as_deref(),
+            Source::WebIdentity { token_file, .. } => Some(token_file),
+            Source::Container { token_file, .. } => token_file.as_deref(),
+            Source::Environment { .. } | Source::InstanceMetadata | Source::None => None,
+        }
+    }
+}
+
 impl Identity {
     /// The name of this identity in cache keys: a SHA-256 over what selects it, 32 hex digits.
     ///
@@ -124,8 +142,8 @@ impl Identity {
         let mut text = match &self.source {
             Source::Environment { access_key_id } => format!("environment\0{access_key_id}"),
             Source::Profile(profile) => format!("profile\0{}", profile.selects),
-            Source::WebIdentity { role_arn } => format!("web identity\0{role_arn}"),
-            Source::Container { uri } => format!("container\0{uri}"),
+            Source::WebIdentity { role_arn, .. } => format!("web identity\0{role_arn}"),
+            Source::Container { uri, .. } => format!("container\0{uri}"),
             Source::InstanceMetadata => "instance metadata".into(),
             Source::None => "none".into(),
         };

@@ -1,9 +1,6 @@
 //! Where each client keeps its configuration, and which clients are here. Paths only.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{Error, Target};
 use crate::{config::Config, environment::Environment, names::PROGRAM};
@@ -76,20 +73,7 @@ pub(super) fn present(environment: &Environment) -> Vec<Target> {
 
 /// The program that a client would start by this name: the first on PATH that may be run.
 pub(super) fn program(environment: &Environment, name: &str) -> Option<PathBuf> {
-    let name = format!("{name}{}", env::consts::EXE_SUFFIX);
-    let path = (environment.variable)("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(&name)).find(|file| is_program(file))
-}
-
-#[cfg(unix)]
-fn is_program(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_program(file: &Path) -> bool {
-    fs::metadata(file).is_ok_and(|metadata| metadata.is_file())
+    environment.program(name)
 }
 
 fn no_home(client: &str, hint: &str) -> Error {

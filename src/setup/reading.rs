@@ -67,11 +67,6 @@ pub(crate) fn podman_logins(environment: &Environment) -> Vec<PathBuf> {
     places::podman_runtime_logins(environment).into_iter().chain(places::podman_logins(environment).ok()).collect()
 }
 
-/// The program that a client would start by this name: the first on PATH that may be run.
-pub(crate) fn program(environment: &Environment, name: &str) -> Option<PathBuf> {
-    places::program(environment, name)
-}
-
 fn text(path: &Path) -> Result<Option<String>, Error> {
     match fs::metadata(path) {
         // Opening a named pipe would wait for ever.

@@ -5,20 +5,22 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs,
-    io::{self, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    process::Command,
+    time::Duration,
 };
 
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::{
     aws::signing_profile::{Home, SigningProfile},
     digest::{Digest, hex},
     names::{HELPER, NOTATION_PLUGIN},
     oci::{Reference, reference::is_loopback},
+    private_fs,
+    process::{self, Limits, Stderr},
     report::Report,
 };
 
@@ -31,8 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Time for `notation version`.
 const SOON: Duration = Duration::from_secs(10);
 
-/// How often a running program is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+/// The most bytes that it may say on either stream. A signature takes a few lines.
+const LONGEST: usize = 1 << 20;
 
 /// What the machine has of Notation.
 #[derive(Debug, Clone)]
@@ -79,10 +81,7 @@ impl Notation {
     /// What is missing, too old or not executable, each with what to do about it.
     pub fn find(paths: &NotationPaths) -> Result<Notation, Report> {
         let native = "or sign without it: --engine native";
-        let name = if cfg!(windows) { "notation.exe" } else { "notation" };
-        let program =
-            std::env::split_paths(&paths.path).map(|folder| folder.join(name)).find(|file| is_executable(file));
-        let program = program.ok_or_else(|| {
+        let program = process::find("notation", &paths.path).ok_or_else(|| {
             Report::new("the Notation CLI is not on PATH")
                 .hint(format!("install it from https://notaryproject.dev/docs/user-guides/installation/cli/, {native}"))
         })?;
@@ -100,7 +99,7 @@ impl Notation {
                      container-workflow.html says, {native}"
                 )));
         }
-        if !is_executable(&plugin) {
+        if !process::is_executable(&plugin) {
             return Err(Report::new(format!("the AWS Signer plugin {} is not executable", plugin.display()))
                 .hint(format!("run: chmod +x {}", plugin.display())));
         }
@@ -169,7 +168,9 @@ impl Notation {
         let arguments = Notation::arguments(request)?;
         let config = PrivateConfig::write(&self.temporary)
             .map_err(|err| Report::new("cannot write Notation's configuration").cause(err))?;
+        // What we do not search, notation shall not either: the folder of the moment.
         let folders = std::iter::once(self.helper.clone()).chain(std::env::split_paths(&self.path));
+        let folders = folders.filter(|folder| folder.is_absolute());
         let path = std::env::join_paths(folders)
             .map_err(|err| Report::new("this program's folder cannot be put on PATH").cause(err))?;
         let mut command = Command::new(&self.program);
@@ -196,10 +197,11 @@ impl PrivateConfig {
         ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random)
             .map_err(|_| io::Error::other("the system has no random numbers"))?;
         let folder = temporary.join(format!("ecr-rs-notation-{}", hex(&random)));
-        // `create_dir` fails where something is there already, so nobody else's folder is used.
-        fs::create_dir(&folder)?;
+        // It fails where something is there already, so nobody else's folder is used.
+        private_fs::create_new_folder(&folder)?;
         let config = PrivateConfig { folder };
-        fs::write(config.folder.join("config.json"), json!({ "credsStore": HELPER }).to_string())?;
+        let mut file = private_fs::create_new(&config.folder.join("config.json"))?;
+        file.write_all(json!({ "credsStore": HELPER }).to_string().as_bytes())?;
         Ok(config)
     }
 }
@@ -219,49 +221,14 @@ fn run(
     stderr: &mut dyn Write,
 ) -> Result<i32, Report> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let failed = |err: io::Error| Report::new(format!("cannot run {program}")).cause(err);
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
-    let (out, err) = (drain(child.stdout.take()), drain(child.stderr.take()));
-    let status = wait(&mut child, patience).map_err(failed)?;
-    let Some(status) = status else {
-        child.kill().and_then(|()| child.wait()).map_err(failed)?;
-        return Err(Report::new(format!("{program} did not end within {} s", patience.as_secs()))
-            .hint("check the network; or sign without it: --engine native"));
-    };
+    let limits = Limits { time: patience, output: LONGEST };
+    let output = process::run(command, Zeroizing::default(), limits, Stderr::Capture).map_err(|err| match err {
+        process::Error::Timeout(time) => Report::new(format!("{program} did not end within {} s", time.as_secs()))
+            .hint("check the network; or sign without it: --engine native"),
+        err => Report::of(&err).under(format!("cannot run {program}")),
+    })?;
     // A closed pipe is no failure of the signature.
-    stdout.write_all(&out.join().unwrap_or_default()).ok();
-    stderr.write_all(&err.join().unwrap_or_default()).ok();
-    status.code().ok_or_else(|| Report::new(format!("{program} was ended by a signal")))
-}
-
-fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<std::process::ExitStatus>> {
-    let deadline = Instant::now() + patience;
-    loop {
-        match child.try_wait()? {
-            Some(status) => return Ok(Some(status)),
-            None if Instant::now() >= deadline => return Ok(None),
-            None => thread::sleep(LOOK),
-        }
-    }
-}
-
-fn drain(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What came before a broken pipe is still worth telling.
-        stream.map(|mut stream| stream.read_to_end(&mut bytes).ok());
-        bytes
-    })
-}
-
-#[cfg(unix)]
-fn is_executable(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_executable(file: &Path) -> bool {
-    file.is_file()
+    stdout.write_all(&output.stdout).ok();
+    stderr.write_all(&output.stderr).ok();
+    output.status.code().ok_or_else(|| Report::new(format!("{program} was ended by a signal")))
 }

@@ -1,14 +1,14 @@
 //! Single flight across processes: many cold `get`s at once make one call to AWS.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{digest::sha256, environment::Environment};
+use crate::{digest::sha256, environment::Environment, private_fs};
 
 /// How long a `get` waits for another process's call to AWS before it makes its own.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,7 +31,7 @@ pub struct Flight {
 /// fails over a stranger's hung process.
 pub fn join(folder: &Path, host: &str, identity: &str, patience: Duration) -> io::Result<Option<Flight>> {
     let path = folder.join(format!("{}.lock", sha256(format!("{host}\0{identity}").as_bytes())));
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    let file = private_fs::open_lock(&path)?;
     let deadline = Instant::now() + patience;
     loop {
         match file.try_lock() {
@@ -44,63 +44,20 @@ pub fn join(folder: &Path, host: &str, identity: &str, patience: Duration) -> io
 }
 
 /// The folder of the lock files, made when it is missing: in the user's cache folder, else, where
-/// that cannot be written, one of the user's own in the temporary folder.
+/// that is not the user's alone or cannot be written, one in the temporary folder.
 pub fn folder(environment: &Environment) -> io::Result<PathBuf> {
     let usual = environment.cache_folder.as_ref().map(|cache| cache.join("docker-credential-ecr-rs").join("locks"));
+    // Anyone may have made a folder of that name, to make us wait or to see us write.
     if let Some(folder) = usual
-        && create_private(&folder).is_ok()
-        && is_writable(&folder)
+        && private_fs::own_folder(&folder).is_ok()
     {
         return Ok(folder);
     }
-    let folder = environment.temporary_folder.join(format!("docker-credential-ecr-rs-{}", user()));
-    create_private(&folder)?;
-    // Anyone may have made a folder of that name there, to make us wait or to see us write.
-    if !is_own(&folder)? {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{} is not ours", folder.display())));
-    }
+    // Windows gives each user a temporary folder of their own.
+    let user = private_fs::user().map_or("locks".into(), |user| user.to_string());
+    let folder = environment.temporary_folder.join(format!("docker-credential-ecr-rs-{user}"));
+    private_fs::own_folder(&folder)?;
     Ok(folder)
-}
-
-fn create_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-#[cfg(unix)]
-fn is_writable(folder: &Path) -> bool {
-    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
-}
-
-#[cfg(unix)]
-fn user() -> u32 {
-    rustix::process::getuid().as_raw()
-}
-
-#[cfg(unix)]
-fn is_own(folder: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = fs::symlink_metadata(folder)?;
-    Ok(metadata.is_dir() && metadata.uid() == user() && metadata.mode() & 0o022 == 0)
-}
-
-#[cfg(not(unix))]
-fn is_writable(_: &Path) -> bool {
-    true
-}
-
-/// Windows gives each user a temporary folder of their own.
-#[cfg(not(unix))]
-fn user() -> &'static str {
-    "locks"
-}
-
-#[cfg(not(unix))]
-fn is_own(_: &Path) -> io::Result<bool> {
-    Ok(true)
 }
 
 #[cfg(test)]
@@ -121,7 +78,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_folder_that_others_can_write_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
+        use std::{fs, os::unix::fs::PermissionsExt};
         let temporary = tempfile::tempdir().unwrap();
         let environment = |cache: Option<PathBuf>| Environment {
             variable: Box::new(|_| None),
@@ -132,7 +89,11 @@ mod tests {
             interactive: false,
         };
         let cache = temporary.path().join("cache");
-        assert!(folder(&environment(Some(cache.clone()))).unwrap().starts_with(&cache), "the user's cache folder");
+        let usual = folder(&environment(Some(cache.clone()))).unwrap();
+        assert!(usual.starts_with(&cache), "the user's cache folder");
+        fs::set_permissions(&usual, fs::Permissions::from_mode(0o770)).unwrap();
+        let own = folder(&environment(Some(cache.clone()))).unwrap();
+        assert!(!own.starts_with(&cache), "a cache folder that is shared with others");
         let own = folder(&environment(Some("/dev/null/x".into()))).unwrap();
         assert!(own.starts_with(temporary.path()), "a cache folder that cannot be");
         fs::set_permissions(&own, fs::Permissions::from_mode(0o777)).unwrap();

@@ -66,8 +66,8 @@ fn whose(environment: &Environment, registry: &Registry, identity: &Identity, li
         }
         Source::Environment { access_key_id } => format!("access key {access_key_id}"),
         Source::Profile(profile) => format!("profile {}", profile.name),
-        Source::WebIdentity { role_arn } => format!("web identity for {role_arn}"),
-        Source::Container { uri } => format!("the container's credentials at {uri}"),
+        Source::WebIdentity { role_arn, .. } => format!("web identity for {role_arn}"),
+        Source::Container { uri, .. } => format!("the container's credentials at {uri}"),
         Source::InstanceMetadata => "the instance's role".into(),
         Source::None => {
             let hint =

@@ -55,7 +55,7 @@ fn auth_config(environment: &Environment, host: &str) -> Option<Finding> {
 /// Notation reads one file: its own, if that says anything of logins, else docker's.
 fn notation(environment: &Environment, host: Option<&str>) -> Option<Finding> {
     let path = notation_path(environment).ok()?;
-    let installed = reading::program(environment, "notation").is_some();
+    let installed = environment.program("notation").is_some();
     match Logins::read(&path) {
         Err(err) => Some(broken(NOTATION, &err)),
         Ok(Some(logins)) if logins.has_any => Some(named(NOTATION, &logins, &path, host)),
@@ -114,7 +114,7 @@ fn named(client: &'static str, logins: &Logins, path: &Path, host: Option<&str>)
 
 /// podman, skopeo and buildah read no `credsStore`: registries.conf or `credHelpers` must name us.
 fn podman(environment: &Environment, host: Option<&str>) -> Option<Finding> {
-    let installed = ["podman", "skopeo", "buildah"].iter().any(|name| reading::program(environment, name).is_some());
+    let installed = ["podman", "skopeo", "buildah"].iter().any(|name| environment.program(name).is_some());
     let helpers = match reading::podman_helpers(environment) {
         Err(err) => return Some(broken(PODMAN, &err)),
         Ok(helpers) => helpers,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::finding::Finding;
-use crate::{environment::Environment, setup::reading};
+use crate::environment::Environment;
 
 const CHECK: &str = "home";
 
@@ -53,7 +53,7 @@ fn sudo(environment: &Environment) -> Option<Finding> {
 
 /// Docker from the snap store runs confined: it reads another home and starts no helper outside of it.
 fn snap(environment: &Environment) -> Option<Finding> {
-    let docker = reading::program(environment, "docker")?;
+    let docker = environment.program("docker")?;
     docker.to_string_lossy().contains("/snap/").then(|| {
         Finding::warning(
             CHECK,

@@ -9,7 +9,6 @@ mod clients;
 mod finding;
 mod home;
 mod notation;
-mod process;
 mod program;
 mod settings;
 

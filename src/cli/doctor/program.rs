@@ -1,25 +1,27 @@
 //! Can clients start this program, and is it this one that they start?
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
 use super::finding::Finding;
-use crate::{environment::Environment, names::PROGRAM, setup::reading};
+use crate::{environment::Environment, names::PROGRAM, process};
 
 const CHECK: &str = "program";
 
 /// Which file a client starts for `ecr-rs`. `running` is the file of this very program.
 pub(super) fn on_path(environment: &Environment, running: Option<&Path>) -> Finding {
-    let Some(first) = reading::program(environment, PROGRAM) else {
+    let path = environment.search_path();
+    let Some(first) = process::find(PROGRAM, &path) else {
+        let not_executable = process::files(PROGRAM, &path).next();
         return Finding::failed(
             CHECK,
-            match not_executable(environment) {
+            match &not_executable {
                 Some(file) => format!("{} may not be run", file.display()),
                 None => format!("{PROGRAM} is not on PATH, so no client can start it"),
             },
-            match (not_executable(environment), running.and_then(Path::parent)) {
+            match (&not_executable, running.and_then(Path::parent)) {
                 (Some(file), _) => format!("chmod +x {}", file.display()),
                 (None, Some(folder)) => {
                     format!("add {} to PATH, or move the program into /usr/local/bin", folder.display())
@@ -37,8 +39,7 @@ pub(super) fn on_path(environment: &Environment, running: Option<&Path>) -> Find
             format!("remove the one that is not wanted, or put its folder later on PATH: {}", first.display()),
         );
     }
-    let others = copies(environment).into_iter().find(|other| real(other) != real(&first));
-    match others {
+    match process::files(PROGRAM, &path).find(|other| real(other) != real(&first)) {
         Some(other) => Finding::warning(
             CHECK,
             format!("clients start {}; another copy is {}", first.display(), other.display()),
@@ -46,18 +47,6 @@ pub(super) fn on_path(environment: &Environment, running: Option<&Path>) -> Find
         ),
         None => Finding::ok(CHECK, format!("clients start {}", first.display())),
     }
-}
-
-/// Every file of that name on PATH.
-fn copies(environment: &Environment) -> Vec<PathBuf> {
-    let path = (environment.variable)("PATH").unwrap_or_default();
-    let name = format!("{PROGRAM}{}", env::consts::EXE_SUFFIX);
-    env::split_paths(&path).map(|folder| folder.join(&name)).filter(|file| file.is_file()).collect()
-}
-
-/// A file of that name on PATH, of which [`reading::program`] has said that none may be run.
-fn not_executable(environment: &Environment) -> Option<PathBuf> {
-    copies(environment).into_iter().next()
 }
 
 /// Links followed: one file under two names is one program.
