@@ -21,10 +21,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use support::{
     client::{Response, ask},
+    loopback::{ACCOUNT, Loopback, REGION},
     program::{Outcome, Program},
     registry::digest,
     signer::Signer,
-    world::{ACCOUNT, Loopback, REGION},
 };
 
 const PROGRAM: &str = env!("CARGO_PKG_NAME"); // what docker starts for `"credsStore": "ecr-rs"`
@@ -64,9 +64,9 @@ fn demo() -> Result<(usize, usize), String> {
     let home = tempfile::tempdir().map_err(|err| format!("no temporary folder: {err}"))?;
     let binary = install(home.path())?;
     let signer = Signer::new();
-    let world = Loopback::with(vec![signer.clone()]);
+    let loopback = Loopback::with(vec![signer.clone()]);
     let keychain = Keychain::start(home.path())?;
-    let program = world
+    let program = loopback
         .proxy_variables()
         .into_iter()
         .fold(Program::at(&binary, home.path()), |program, (name, value)| program.with(name, value));
@@ -74,7 +74,7 @@ fn demo() -> Result<(usize, usize), String> {
     let host = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com");
     println!("registry  {host}\nkeychain  {}\n", keychain.name());
 
-    let mut demo = Demo { world: &world, steps: 0 };
+    let mut demo = Demo { loopback: &loopback, steps: 0 };
     let first = demo.step("get", "the first time", || {
         let password = password(&program.run(&["get"], &host))?;
         Ok((format!("a new token from AWS, {} characters, valid for 12 hours", password.len()), password))
@@ -89,7 +89,7 @@ fn demo() -> Result<(usize, usize), String> {
         let expected = json!({ host.clone(): "AWS" });
         if listed == expected { Ok((listed.to_string(), ())) } else { Err(format!("listed {listed}, not {expected}")) }
     })?;
-    let registry = Registry { world: &world, host: &host, password: &first };
+    let registry = Registry { loopback: &loopback, host: &host, password: &first };
     let image = demo.step("push", "hello:v1", || registry.push())?;
     demo.step("pull", "hello:v1", || registry.pull(&image))?;
     let signing = Signing::new(&program, home.path(), &signer.chain.root_pem, format!("{host}/hello:v1"))?;
@@ -115,7 +115,7 @@ fn demo() -> Result<(usize, usize), String> {
 
 /// Prints the steps.
 struct Demo<'a> {
-    world: &'a Loopback,
+    loopback: &'a Loopback,
     steps: usize,
 }
 
@@ -142,12 +142,12 @@ impl Demo<'_> {
     }
 
     fn aws_calls(&self) -> usize {
-        self.world.calls().iter().filter(|call| call.service != "registry").count()
+        self.loopback.calls().iter().filter(|call| call.service != "registry").count()
     }
 
     /// Checks how many tokens AWS has minted so far.
     fn costs(&self, what: &str, tokens: usize) -> Result<(), String> {
-        let minted = self.world.count("GetAuthorizationToken");
+        let minted = self.loopback.count("GetAuthorizationToken");
         if minted == tokens { Ok(()) } else { Err(format!("{what}: AWS minted {minted} tokens so far, not {tokens}")) }
     }
 }
@@ -185,7 +185,7 @@ struct Image {
 
 /// The registry, with a login.
 struct Registry<'a> {
-    world: &'a Loopback,
+    loopback: &'a Loopback,
     host: &'a str,
     password: &'a str,
 }
@@ -227,7 +227,7 @@ impl Registry<'_> {
     fn ask(&self, line: &str, content_type: &str, body: &[u8]) -> Result<Response, String> {
         let login = format!("Basic {}", STANDARD.encode(format!("AWS:{}", self.password)));
         let headers = [("Authorization", login.as_str()), ("Content-Type", content_type)];
-        match ask(self.world, self.host, line, &headers, body) {
+        match ask(self.loopback, self.host, line, &headers, body) {
             Ok(answer) if answer.status < 300 => Ok(answer),
             Ok(answer) => {
                 let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();

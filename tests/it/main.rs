@@ -53,6 +53,6 @@ mod sign_native;
 #[cfg(target_os = "linux")] // the same
 mod sign_program;
 
-// The loopback AWS and registries that all of them use.
+// The loopback AWS and registries that they use.
+mod loopback;
 mod registries;
-mod world;

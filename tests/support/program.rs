@@ -15,7 +15,7 @@ use std::{
 use serde_json::Value;
 
 /// A run that takes longer than this hangs: the longest bound of the program is 20 s, twice over.
-const HANG: Duration = Duration::from_secs(90);
+const RUN_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The program with the environment it will see. Nothing of the test's own environment reaches it.
 #[derive(Clone)]
@@ -103,7 +103,7 @@ pub fn finish(mut child: Child, stdin: &[u8]) -> Outcome {
     thread::spawn(move || input.write_all(&bytes).is_ok());
     let stdout = drain(child.stdout.take().expect("stdout is piped"));
     let stderr = drain(child.stderr.take().expect("stderr is piped"));
-    let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(HANG), stderr.recv_timeout(HANG)) else {
+    let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(RUN_TIMEOUT), stderr.recv_timeout(RUN_TIMEOUT)) else {
         child.kill().expect("the hung program can be ended");
         panic!("the program hung");
     };
