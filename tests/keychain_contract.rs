@@ -126,23 +126,17 @@ fn memory() {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use ecr_rs::keychain::{
-        FaultKind, Keychain,
-        keyutils::Keyutils,
-        linux::{SecretService, Session},
-    };
+    use ecr_rs::keychain::{FaultKind, Keychain, keyutils::Keyutils, linux::SecretService};
 
     use super::{LONGEST, keeps_the_contract, keeps_the_contract_up_to, support::bus::FakeBus};
 
     #[test]
     fn secret_service() {
-        for session in [Session::Plain, Session::Dh] {
-            let bus = FakeBus::start();
-            let foreign = bus.add("not ours", &[("service", "other"), ("server", "ghcr.io")], b"x");
-            keeps_the_contract(&SecretService::new(Some(&bus.address()), None, session, false));
-            let left: Vec<String> = bus.items().into_iter().map(|item| item.path).collect();
-            assert_eq!(left, [foreign], "another program's item is as it was");
-        }
+        let bus = FakeBus::start();
+        let foreign = bus.add("not ours", &[("service", "other"), ("server", "ghcr.io")], b"x");
+        keeps_the_contract(&SecretService::new(Some(&bus.address()), None, false));
+        let left: Vec<String> = bus.items().into_iter().map(|item| item.path).collect();
+        assert_eq!(left, [foreign], "another program's item is as it was");
     }
 
     /// A real service, with a keyring made for the test: `.ci/run` starts one and names its bus.
@@ -152,9 +146,7 @@ mod linux {
             println!("ECR_RS_TEST_BUS is not set: no real Secret Service here");
             return;
         };
-        for session in [Session::Plain, Session::Dh] {
-            keeps_the_contract(&SecretService::new(Some(&bus), None, session, true));
-        }
+        keeps_the_contract(&SecretService::new(Some(&bus), None, true));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use ecr_rs::{
         Entry, Fault,
         FaultKind::{self, Absent, Garbled, Locked, Refused, Silent},
         Key, Keychain, Label, LoginLabel, SERVICE, TokenLabel,
-        linux::{SecretService, Session},
+        linux::SecretService,
     },
     secret::Secret,
 };
@@ -33,7 +33,7 @@ fn key() -> Key {
 }
 
 fn client(bus: &FakeBus) -> SecretService {
-    SecretService::new(Some(&bus.address()), None, Session::Plain, false)
+    SecretService::new(Some(&bus.address()), None, false)
 }
 
 /// The calls of the trait, each with how it fails.
@@ -120,7 +120,7 @@ fn no_bus_at_all() {
         (Some("unix:abstract=ecr-rs-test-nobody".into()), None, Absent, "ecr-rs-test-nobody", "an abstract name"),
         (Some(in_folder("full")), None, Silent, "connecting", "a bus that does not accept"),
     ] {
-        let keychain = SecretService::new(address.as_deref(), runtime, Session::Plain, false);
+        let keychain = SecretService::new(address.as_deref(), runtime, false);
         check(keychain.get(&key()).err().as_ref(), Some(expected), words, why);
     }
 }
@@ -133,7 +133,7 @@ fn addresses_are_tried_in_order() {
         (None, Some(bus.runtime_folder()), "the runtime folder's bus"),
         (Some(format!("tcp:host=h,port=1;unix:path=/nonexistent;{}", bus.address())), None, "the third one works"),
     ] {
-        let keychain = SecretService::new(address.as_deref(), runtime.as_deref(), Session::Plain, false);
+        let keychain = SecretService::new(address.as_deref(), runtime.as_deref(), false);
         assert_eq!(keychain.get(&key()).unwrap().unwrap().secret.expose(), CANARY, "{why}");
     }
 }
@@ -188,7 +188,7 @@ fn a_daemon_is_started_for_a_person_only() {
     for (interactive, expected, why) in
         [(false, Absent, "the bus may not start it"), (true, Silent, "the bus starts it, within bounds")]
     {
-        let keychain = SecretService::new(Some(&bus.address()), None, Session::Plain, interactive);
+        let keychain = SecretService::new(Some(&bus.address()), None, interactive);
         check(keychain.list().err().as_ref(), Some(expected), "", why);
     }
 }

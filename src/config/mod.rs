@@ -8,7 +8,7 @@ mod read;
 
 use std::{fmt, fs, io, path::PathBuf, time::Duration};
 
-use crate::{environment::Environment, keychain::Session, registry::Custom, token};
+use crate::{environment::Environment, registry::Custom, token};
 
 pub use glob::Glob;
 
@@ -21,8 +21,6 @@ pub struct Config {
     pub cache: Option<CacheStore>,
     /// `[cache] refresh-before`: the life a cached token must still have.
     pub refresh_before: Duration,
-    /// `[keychain] session`: how secrets travel on the session bus.
-    pub session: Session,
     /// `[other-registries] store`: where other registries' logins are kept.
     pub logins: LoginStore,
     /// `[defaults] profile`: for registries without a rule.
@@ -118,7 +116,6 @@ impl Default for Config {
             path: None,
             cache: None,
             refresh_before: token::REFRESH_BEFORE,
-            session: Session::Plain,
             logins: LoginStore::Keychain,
             default_profile: None,
             rules: Vec::new(),

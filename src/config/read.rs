@@ -5,10 +5,7 @@ use std::{ops::Range, path::Path, time::Duration};
 use toml_edit::{Document, Item, TableLike};
 
 use super::{AssumedRole, CacheStore, Config, ConfigError, Glob, LoginStore, ProfileChoice, Rule};
-use crate::{
-    keychain::Session,
-    registry::{Custom, is_account, is_region},
-};
+use crate::registry::{Custom, is_account, is_region};
 
 /// Where in the text something stands, in bytes.
 type Span = Option<Range<usize>>;
@@ -23,7 +20,7 @@ pub(super) fn config(text: &str, path: &Path) -> Result<Config, ConfigError> {
         file.error(err.span(), format!("not TOML: {}", err.message().replace('\n', " ")), "correct the line")
     })?;
     let root = Section { file: &file, table: document.as_table(), name: "the file" };
-    root.only(&["cache", "keychain", "other-registries", "defaults", "registry"])?;
+    root.only(&["cache", "other-registries", "defaults", "registry"])?;
     let mut config = Config { path: Some(path.into()), ..Config::default() };
     if let Some(cache) = root.section("cache", "[cache]")? {
         cache.only(&["store", "refresh-before"])?;
@@ -34,10 +31,6 @@ pub(super) fn config(text: &str, path: &Path) -> Result<Config, ConfigError> {
                 file.error(span, what, "write a number with h, m or s, such as \"3h\" or \"90m\"")
             })?;
         }
-    }
-    if let Some(keychain) = root.section("keychain", "[keychain]")? {
-        keychain.only(&["session"])?;
-        config.session = keychain.choice("session", &SESSIONS)?.unwrap_or(Session::Plain);
     }
     if let Some(others) = root.section("other-registries", "[other-registries]")? {
         others.only(&["store"])?;
@@ -57,8 +50,6 @@ const CACHE_STORES: [(&str, CacheStore); 4] = [
     ("file", CacheStore::File),
     ("none", CacheStore::None),
 ];
-
-const SESSIONS: [(&str, Session); 2] = [("plain", Session::Plain), ("dh", Session::Dh)];
 
 const RULE_KEYS: [&str; 7] = ["match", "profile", "role-arn", "external-id", "session-name", "account", "region"];
 
@@ -317,8 +308,6 @@ mod tests {
 [cache]
 store = "file"
 refresh-before = "90m"
-[keychain]
-session = "dh"
 [other-registries]
 store = "desktop"
 [defaults]
@@ -336,11 +325,10 @@ external-id = "x"
         let config = config(text, Path::new("config.toml")).unwrap();
         assert_eq!(config.cache, Some(CacheStore::File));
         assert_eq!(config.refresh_before, Duration::from_secs(5400));
-        assert_eq!(config.session, Session::Dh);
         assert_eq!(config.logins, LoginStore::Helper("desktop".into()));
         assert_eq!(config.default_profile, Some(ProfileChoice::Auto));
         let rule = config.rule_for("111122223333.dkr.ecr.eu-west-1.amazonaws.com").unwrap();
-        assert_eq!((rule.profile.clone(), rule.line), (Some(ProfileChoice::Named("prod".into())), 11));
+        assert_eq!((rule.profile.clone(), rule.line), (Some(ProfileChoice::Named("prod".into())), 9));
         assert_eq!(config.custom("docker.example.com").unwrap().region, "eu-west-1");
         assert_eq!(config.custom("ghcr.io"), None);
         assert_eq!(config.rules[1].role.as_ref().unwrap().external_id.as_deref(), Some("x"));
@@ -350,6 +338,7 @@ external-id = "x"
     fn what_is_wrong_is_named_with_its_line() {
         for (text, line, what, hint) in [
             ("a = ", 1, "not TOML", "correct"),
+            ("[keychain]\nsession = \"plain\"", 1, "no key \"keychain\"", "cache"),
             ("[cahce]\n", 1, "no key \"cahce\"", "did you mean \"cache\"?"),
             ("[cache]\n\nstor = \"file\"", 3, "[cache] has no key \"stor\"", "\"store\""),
             ("[cache]\nstore = \"keychian\"", 2, "none of keychain, keyutils, file, none", "\"keychain\""),

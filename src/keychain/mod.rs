@@ -34,17 +34,6 @@ pub const SERVICE: &str = "docker-credential-ecr-rs";
 /// How long any keychain call may take, all its round trips together.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How secrets cross the session bus of a Linux desktop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Session {
-    /// As they are, through the user's own socket. Any program of the same user may ask the
-    /// service for them anyway.
-    Plain,
-    /// Encrypted, so that a record of the bus's traffic shows none. A read takes three times as
-    /// long.
-    Dh,
-}
-
 /// A label with its secret.
 #[derive(Debug)]
 pub struct Entry {

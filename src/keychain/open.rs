@@ -18,7 +18,7 @@ pub fn cache(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
     let folder = environment.path("AWS_ECR_CACHE_DIR");
     let store = config.cache.unwrap_or(if folder.is_some() { CacheStore::File } else { CacheStore::Keychain });
     match store {
-        CacheStore::Keychain => native(environment, config),
+        CacheStore::Keychain => native(environment),
         CacheStore::Keyutils => keyutils(),
         CacheStore::None => Box::new(NoStore),
         CacheStore::File => {
@@ -34,7 +34,7 @@ pub fn cache(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
 /// Where other registries' logins are kept.
 pub fn logins(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
     match &config.logins {
-        LoginStore::Keychain => native(environment, config),
+        LoginStore::Keychain => native(environment),
         LoginStore::Helper(suffix) => {
             match HelperStore::find(suffix, &(environment.variable)("PATH").unwrap_or_default()) {
                 Ok(helper) => Box::new(helper),
@@ -45,24 +45,19 @@ pub fn logins(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
 }
 
 #[cfg(target_os = "linux")]
-fn native(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
+fn native(environment: &Environment) -> Box<dyn Keychain> {
     let address = environment.text("DBUS_SESSION_BUS_ADDRESS");
     let runtime_folder = environment.path("XDG_RUNTIME_DIR");
-    Box::new(super::linux::SecretService::new(
-        address.as_deref(),
-        runtime_folder.as_deref(),
-        config.session,
-        environment.interactive,
-    ))
+    Box::new(super::linux::SecretService::new(address.as_deref(), runtime_folder.as_deref(), environment.interactive))
 }
 
 #[cfg(target_os = "macos")]
-fn native(_: &Environment, _: &Config) -> Box<dyn Keychain> {
+fn native(_: &Environment) -> Box<dyn Keychain> {
     super::macos::open()
 }
 
 #[cfg(windows)]
-fn native(_: &Environment, _: &Config) -> Box<dyn Keychain> {
+fn native(_: &Environment) -> Box<dyn Keychain> {
     super::windows::open()
 }
 

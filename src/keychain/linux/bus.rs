@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{
     address::Address,
-    fault,
+    answer::fault,
     message::{self, Call, PREFIX, Reply},
     wire::Malformed,
 };
@@ -275,11 +275,5 @@ fn lost(doing: &str, err: &std::io::Error) -> Fault {
     match err.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => fault(FaultKind::Silent, doing),
         _ => fault(FaultKind::Absent, format!("{doing}: {err}")),
-    }
-}
-
-impl From<Malformed> for Fault {
-    fn from(Malformed(rule): Malformed) -> Fault {
-        fault(FaultKind::Garbled, rule)
     }
 }

@@ -1,13 +1,13 @@
 //! What we ask of the service, one method a step of the trait's calls.
 
 use super::{
+    answer::{accepted, fault, is_no_object},
     bus::{Bus, Deadline},
-    fault,
     message::{Call, Reply},
-    session::{Offer, Open},
-    wire::{Malformed, Reader, Writer},
+    session::{Session, read_secret},
+    wire::{Malformed, Writer},
 };
-use crate::keychain::{Entry, Fault, FaultKind, Key, Label, SERVICE, Session};
+use crate::keychain::{Entry, Fault, FaultKind, Key, Label, SERVICE};
 
 const DESTINATION: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
@@ -26,11 +26,11 @@ const SCHEMA: (&str, &str) = ("xdg:schema", "docker-credential-ecr-rs.Entry");
 const NO_PATH: &str = "/";
 
 /// A connection with what has been agreed on it.
-pub(super) struct Link {
+pub(super) struct Connection {
     bus: Bus,
     /// The end of the trait's call that is running.
     pub(super) deadline: Deadline,
-    session: Option<Open>,
+    session: Option<Session>,
 }
 
 /// Our items that have the attributes asked for.
@@ -49,22 +49,17 @@ pub(super) struct Properties {
     pub(super) modified: u64,
 }
 
-impl Link {
+impl Connection {
     /// A new connection, on which nothing is sent yet.
-    pub(super) fn new(bus: Bus, deadline: Deadline) -> Link {
-        Link { bus, deadline, session: None }
+    pub(super) fn new(bus: Bus, deadline: Deadline) -> Connection {
+        Connection { bus, deadline, session: None }
     }
 
     /// Finds our items. In the same round trip a session is opened, where one is wanted, and the
     /// default collection asked whether it is locked: of one that is, KWallet finds nothing.
-    pub(super) fn search(&mut self, attributes: &[(&str, &str)], session: Option<Session>) -> Result<Found, Fault> {
+    pub(super) fn search(&mut self, attributes: &[(&str, &str)], with_session: bool) -> Result<Found, Fault> {
         check_texts(attributes.iter().map(|(_, value)| *value))?;
-        let offer = match session {
-            Some(session) if self.session.is_none() => Some(Offer::new(session)?),
-            _ => None,
-        };
-        let open =
-            offer.as_ref().map(|offer| self.queue(ROOT, SERVICE_INTERFACE, "OpenSession", "sv", offer.to_body()));
+        let open = (with_session && self.session.is_none()).then(|| self.queue_open());
         let mut body = Writer::with_capacity(512);
         body.strings([("service", SERVICE)].into_iter().chain(attributes.iter().copied()));
         let search = self.queue(ROOT, SERVICE_INTERFACE, "SearchItems", "a{ss}", body);
@@ -75,22 +70,24 @@ impl Link {
         let serials: Vec<u32> = open.into_iter().chain([search]).collect();
         let mut replies = self.bus.answers(&serials, self.deadline)?;
         let search = replies.pop().expect("an answer for each serial");
-        if let (Some(offer), Some(open)) = (offer, replies.pop()) {
-            self.session = Some(offer.accept(&open)?);
+        if let Some(open) = replies.pop() {
+            self.session = Some(Session::accept(&open)?);
         }
         let mut arguments = accepted(&search, "SearchItems", "aoao")?;
         Ok(Found { unlocked: arguments.paths()?, locked: arguments.paths()?, locked_call })
     }
 
     /// Opens the session where `search` did not.
-    pub(super) fn open(&mut self, session: Session) -> Result<(), Fault> {
+    pub(super) fn open(&mut self) -> Result<(), Fault> {
         if self.session.is_none() {
-            let offer = Offer::new(session)?;
-            let call = self.queue(ROOT, SERVICE_INTERFACE, "OpenSession", "sv", offer.to_body());
-            let reply = self.answer(call)?;
-            self.session = Some(offer.accept(&reply)?);
+            let call = self.queue_open();
+            self.session = Some(Session::accept(&self.answer(call)?)?);
         }
         Ok(())
+    }
+
+    fn queue_open(&mut self) -> u32 {
+        self.queue(ROOT, SERVICE_INTERFACE, "OpenSession", "sv", Session::request())
     }
 
     /// Tells "there is none" from "it cannot be seen".
@@ -102,7 +99,7 @@ impl Link {
             ));
         }
         let collection = self.answer(found.locked_call)?;
-        if collection.error.as_deref().is_some_and(is_no_object) {
+        if is_no_object(&collection) {
             return Ok(()); // no collection, no entry
         }
         let mut arguments = accepted(&collection, "Get Locked", "v")?;
@@ -116,7 +113,7 @@ impl Link {
     /// The newest of these items, for two processes may have stored one at the same time. `None`
     /// when another process has deleted them all meanwhile.
     pub(super) fn newest(&mut self, items: &[String], key: &Key) -> Result<Option<Entry>, Fault> {
-        let session = self.session().path.clone();
+        let session = self.session().path().to_owned();
         let mut serials = Vec::new();
         for item in items {
             let mut body = Writer::with_capacity(128);
@@ -129,7 +126,7 @@ impl Link {
         let mut newest: Option<(u64, Label, &Reply)> = None;
         let mut senseless = false;
         for (secret, properties) in secrets.iter().zip(properties) {
-            if secret.error.as_deref().is_some_and(is_no_object) {
+            if is_no_object(secret) {
                 continue;
             }
             let Some(properties) = read_properties(properties)? else { continue };
@@ -142,7 +139,7 @@ impl Link {
             }
         }
         match newest {
-            Some((_, label, secret)) => Ok(Some(Entry { label, secret: self.session().read(secret)? })),
+            Some((_, label, secret)) => Ok(Some(Entry { label, secret: read_secret(secret)? })),
             None if senseless => Err(Fault::from(Malformed("the entry's attributes make no sense"))),
             None => Ok(None),
         }
@@ -171,11 +168,11 @@ impl Link {
             let texts: usize = attributes.iter().map(|(_, value)| value.len()).sum();
             let mut body = Writer::with_capacity(entry.secret.expose().len() + 2 * texts + 2048);
             write_properties(&mut body, entry, attributes);
-            self.session().write(&mut body, &entry.secret)?;
+            self.session().write(&mut body, &entry.secret);
             body.u32(0); // replace: no
             let call = self.queue(collection, COLLECTION_INTERFACE, "CreateItem", "a{sv}(oayays)b", body);
             let reply = self.answer(call)?;
-            if reply.error.as_deref().is_some_and(is_no_object) {
+            if is_no_object(&reply) {
                 continue;
             }
             let mut arguments = accepted(&reply, "CreateItem", "oo")?;
@@ -195,7 +192,7 @@ impl Link {
             items.iter().map(|item| self.queue(item, ITEM_INTERFACE, "Delete", "", Writer::with_capacity(0))).collect();
         let mut prompts = false;
         for reply in self.bus.answers(&serials, self.deadline)? {
-            if reply.error.as_deref().is_some_and(is_no_object) {
+            if is_no_object(&reply) {
                 continue; // another process was faster
             }
             prompts |= accepted(&reply, "Delete", "o")?.string()? != NO_PATH;
@@ -203,7 +200,7 @@ impl Link {
         Ok(prompts)
     }
 
-    fn session(&self) -> &Open {
+    fn session(&self) -> &Session {
         self.session.as_ref().expect("whoever reads or writes a secret has searched with a session")
     }
 
@@ -245,7 +242,7 @@ fn write_properties(body: &mut Writer, entry: &Entry, attributes: &[(&'static st
 
 /// The answer of GetAll; `None` when the item is gone by now.
 fn read_properties(reply: &Reply) -> Result<Option<Properties>, Fault> {
-    if reply.error.as_deref().is_some_and(is_no_object) {
+    if is_no_object(&reply) {
         return Ok(None);
     }
     let read = || {
@@ -269,32 +266,4 @@ fn read_properties(reply: &Reply) -> Result<Option<Properties>, Fault> {
         Ok(properties)
     };
     read().map(Some)
-}
-
-/// The answer's arguments; an error answer becomes a fault with the service's own words.
-pub(super) fn accepted<'r>(reply: &'r Reply, member: &str, signature: &str) -> Result<Reader<'r>, Fault> {
-    let Some(name) = reply.error.as_deref() else {
-        return Ok(reply.arguments(signature)?);
-    };
-    let kind = match name {
-        "org.freedesktop.DBus.Error.ServiceUnknown" | "org.freedesktop.DBus.Error.NameHasNoOwner" => FaultKind::Absent,
-        "org.freedesktop.Secret.Error.IsLocked" => FaultKind::Locked,
-        "org.freedesktop.DBus.Error.NoReply"
-        | "org.freedesktop.DBus.Error.Timeout"
-        | "org.freedesktop.DBus.Error.TimedOut" => FaultKind::Silent,
-        name if name.starts_with("org.freedesktop.DBus.Error.Spawn.") => FaultKind::Absent,
-        _ => FaultKind::Refused,
-    };
-    Err(fault(kind, format!("{member}: {name}: {}", reply.error_text())))
-}
-
-/// Whether the object that was called does not exist. Services differ in how they say so.
-fn is_no_object(error: &str) -> bool {
-    matches!(
-        error,
-        "org.freedesktop.Secret.Error.NoSuchObject"
-            | "org.freedesktop.DBus.Error.UnknownObject"
-            | "org.freedesktop.DBus.Error.UnknownMethod"
-            | "org.freedesktop.DBus.Error.UnknownInterface"
-    )
 }
