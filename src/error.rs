@@ -11,7 +11,7 @@ use crate::{
     config::ConfigError,
     docker::NOT_FOUND,
     identity::IdentityError,
-    keychain::{Fault, FaultKind},
+    keychain::{self, ErrorKind},
 };
 
 /// The name that messages begin with.
@@ -36,7 +36,7 @@ pub enum Error {
         /// What was tried: "read the login for ghcr.io".
         doing: String,
         /// The keychain's trouble.
-        fault: Fault,
+        fault: keychain::Error,
     },
     /// No AWS identity could be chosen for a registry.
     Identity {
@@ -96,7 +96,7 @@ impl Error {
                 Some("Docker writes this input itself: run `docker login` rather than this helper".into())
             }
             // A delegate helper's refusal is its own, and speaks for itself.
-            Error::Keychain { fault: Fault { kind: FaultKind::Refused, .. }, .. } => None,
+            Error::Keychain { fault: keychain::Error { kind: ErrorKind::Refused, .. }, .. } => None,
             Error::Keychain { fault, .. } => Some(fault.hint().into()),
             Error::Identity { cause, .. } => Some(cause.hint()),
             Error::Aws { failure, .. } => failure.hint.clone(),

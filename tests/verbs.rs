@@ -1,6 +1,10 @@
 //! The verbs over fakes: what the caller gets when the keychain or AWS is well, slow to give, or down.
 #![allow(clippy::disallowed_methods)]
 
+#[allow(unreachable_pub)]
+#[path = "support/memory.rs"]
+mod memory;
+
 use std::{
     cell::{Cell, RefCell},
     path::PathBuf,
@@ -11,17 +15,21 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use ecr_rs::{
     aws::{Failure, FailureKind, TokenSource},
     config::Config,
-    docker::{self, Verb},
+    docker::{
+        self, Login, Verb,
+        logins::{self, LOGIN},
+    },
     environment::Environment,
     error::{self, Error},
     identity::{Identity, Source},
     journal::Journal,
-    keychain::{Entry, FaultKind, Keychain, Label, LoginLabel, memory::MemoryKeychain},
+    keychain::{Entry, ErrorKind, Key, Label},
     registry::Registry,
     secret::Secret,
-    token::Token,
+    token::{Token, cache},
     world::World,
 };
+use memory::MemoryStore;
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const HOUR: u64 = 60 * 60;
@@ -54,8 +62,8 @@ struct Machine {
     variables: Vec<(&'static str, String)>,
     config: Config,
     home: tempfile::TempDir,
-    cache: MemoryKeychain,
-    logins: MemoryKeychain,
+    cache: MemoryStore,
+    logins: MemoryStore,
     mint: Mint,
     stderr: RefCell<String>,
 }
@@ -67,8 +75,8 @@ impl Machine {
             variables: vec![("AWS_ACCESS_KEY_ID", "AKIA1".into()), ("AWS_SECRET_ACCESS_KEY", "canary".into())],
             config: Config::default(),
             home: tempfile::tempdir().unwrap(),
-            cache: MemoryKeychain::default(),
-            logins: MemoryKeychain::default(),
+            cache: MemoryStore::default(),
+            logins: MemoryStore::default(),
             mint: Mint {
                 minted: Cell::new(0),
                 failure: Cell::new(None),
@@ -199,7 +207,9 @@ fn when_aws_is_down_a_token_that_lives_is_handed_out_and_one_that_ended_never() 
 
 #[test]
 fn a_keychain_fault_costs_an_ecr_get_one_line_and_another_registry_its_answer() {
-    for kind in [FaultKind::Absent, FaultKind::Locked, FaultKind::Silent, FaultKind::Refused, FaultKind::Garbled] {
+    for kind in
+        [ErrorKind::Unavailable, ErrorKind::Locked, ErrorKind::Timeout, ErrorKind::Refused, ErrorKind::Malformed]
+    {
         let machine = Machine::new();
         machine.cache.fault.set(Some(kind));
         machine.logins.fault.set(Some(kind));
@@ -288,17 +298,17 @@ fn docker_login_on_ecr_is_accepted_and_erase_forgets_every_identity() {
     let machine = Machine::new();
     let minted = machine.password(ECR);
     machine.store(ECR, "AWS", &minted).unwrap();
-    assert_eq!(machine.cache.list().unwrap().len(), 1, "what equals our token is not kept twice");
+    assert_eq!(cache::tokens(&machine.cache).unwrap().len(), 1, "what equals our token is not kept twice");
     machine.store(&format!("https://{ECR}"), "AWS", &ecr_password(1_800_000_000 + HOUR)).unwrap();
-    assert_eq!(machine.cache.list().unwrap().len(), 2, "what was brought is");
+    assert_eq!(cache::tokens(&machine.cache).unwrap().len(), 2, "what was brought is");
     let machine = machine.with("AWS_ACCESS_KEY_ID", "AKIA2");
     machine.password(ECR);
     for spelling in [ECR.to_owned(), format!("http://{ECR}"), format!("https://{ECR}"), format!("https://{ECR}/v2/")] {
         machine.run(Verb::Erase, &spelling).unwrap();
-        assert_eq!(machine.cache.list().unwrap(), [], "{spelling}");
+        assert_eq!(cache::tokens(&machine.cache).unwrap(), [], "{spelling}");
     }
     machine.store(ECR, "someone", "pw").unwrap();
-    assert_eq!(machine.cache.list().unwrap(), [], "another user name is accepted and not kept");
+    assert_eq!(cache::tokens(&machine.cache).unwrap(), [], "another user name is accepted and not kept");
 }
 
 #[test]
@@ -308,7 +318,7 @@ fn tokens_that_ended_leave_the_keychain() {
     machine.later(13);
     assert_eq!(machine.run(Verb::List, "").unwrap(), "{}\n", "not listed");
     machine.password("123456789012.dkr.ecr.us-east-1.amazonaws.com");
-    assert_eq!(machine.cache.list().unwrap().len(), 1, "another registry's mint sweeps it away");
+    assert_eq!(cache::tokens(&machine.cache).unwrap().len(), 1, "another registry's mint sweeps it away");
 }
 
 #[test]
@@ -345,9 +355,9 @@ fn storage_can_be_ignored_as_with_the_helper_that_we_replace() {
     machine.password(ECR);
     machine.store("ghcr.io", "me", "pw").unwrap();
     assert!(machine.stderr.borrow().contains("not kept"), "a login that vanishes is told");
-    assert_eq!(machine.logins.list().unwrap(), []);
+    assert_eq!(logins::list(&machine.logins).unwrap(), []);
     machine.run(Verb::Erase, ECR).unwrap();
-    assert_eq!(machine.cache.list().unwrap().len(), 1, "erase does nothing either");
+    assert_eq!(cache::tokens(&machine.cache).unwrap().len(), 1, "erase does nothing either");
 }
 
 #[test]
@@ -363,19 +373,18 @@ fn a_second_login_replaces_the_first_whatever_its_spelling() {
 fn nothing_prints_a_secret() {
     const CANARY: &str = "canary";
     let machine = Machine::new();
-    let entry = Entry {
-        label: Label::Login(LoginLabel { server: "h".into(), spelled: "h".into(), username: "u".into() }),
-        secret: Secret::from(String::from(CANARY)),
-    };
+    let label = Label::new(Key::new(&LOGIN, &["h"]), &["h", "u"]);
+    let entry = Entry { label, secret: Secret::from(String::from(CANARY)) };
+    let login = Login { username: "u".into(), secret: Secret::from(String::from(CANARY)) };
     let token = Token { password: Secret::from(String::from(CANARY)), expires_at: UNIX_EPOCH };
-    let mut printed = vec![format!("{entry:?}"), format!("{token:#?}")];
+    let mut printed = vec![format!("{entry:?}"), format!("{login:?}"), format!("{token:#?}")];
     for stdin in
         ["{\"ServerURL\":\"h\",\"Username\":\"u\",\"Secret\":\"canary\"", "\"canary\"", "{\"Secret\":\"canary\"}"]
     {
         printed.push(machine.run(Verb::Store, stdin).unwrap_err().to_string());
     }
-    machine.cache.fault.set(Some(FaultKind::Locked));
-    machine.logins.fault.set(Some(FaultKind::Locked));
+    machine.cache.fault.set(Some(ErrorKind::Locked));
+    machine.logins.fault.set(Some(ErrorKind::Locked));
     machine.mint.failure.set(Some(FailureKind::Denied));
     for server in [ECR, "ghcr.io"] {
         let err = machine.run(Verb::Get, server).unwrap_err();

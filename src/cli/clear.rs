@@ -2,16 +2,8 @@
 
 use std::io::Write;
 
-use super::{
-    Machine, Problem,
-    machine::{AwsArguments, Opened},
-    token::registry,
-};
-use crate::{
-    error::Error,
-    keychain::{Fault, Label, TokenLabel},
-    token::cache,
-};
+use super::{Machine, Problem, machine::AwsArguments, token::registry};
+use crate::{error::Error, token::cache};
 
 /// Forget cached tokens of one registry, or of all
 ///
@@ -42,7 +34,7 @@ impl Clear {
             self.whose.host.as_ref().map(|host| registry(&opened, host)).transpose()?.map(|registry| registry.host);
         let whose = host.as_ref().map_or("of any registry".into(), |host| format!("of {host}"));
         let failed = |fault| Error::Keychain { doing: format!("forget the tokens {whose}"), fault };
-        let removed = forget(&opened, host.as_deref()).map_err(failed)?;
+        let removed = cache::forget(&*opened.cache, host.as_deref()).map_err(failed)?;
         if self.quiet {
             return Ok(());
         }
@@ -55,14 +47,4 @@ impl Clear {
         }
         Ok(())
     }
-}
-
-/// Removes the tokens of a host, or all of them, and gives back their labels.
-fn forget(opened: &Opened, host: Option<&str>) -> Result<Vec<TokenLabel>, Fault> {
-    let mut labels = cache::tokens(&*opened.cache)?;
-    labels.retain(|label| host.is_none_or(|host| label.host == host));
-    for label in &labels {
-        opened.cache.remove(&Label::Token(label.clone()).key())?;
-    }
-    Ok(labels)
 }

@@ -15,9 +15,8 @@ use super::{
 use crate::{
     error::{Error, PROGRAM},
     identity,
-    keychain::TokenLabel,
     registry::Server,
-    token::cache,
+    token::cache::{self, TokenLabel},
 };
 
 /// Show the cached tokens and how long they live
@@ -86,7 +85,7 @@ impl Row {
 
 /// An identity as people see it: the head of its fingerprint.
 pub(super) fn identity_name(label: &TokenLabel) -> &str {
-    if label.identity == cache::BROUGHT {
+    if label.identity == cache::USER_SUPPLIED {
         return "docker login";
     }
     label.identity.get(..8).unwrap_or(&label.identity)

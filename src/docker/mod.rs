@@ -3,6 +3,7 @@
 //! Source of the contract: docker-credential-helpers, `credentials/credentials.go`, and what the
 //! clients make of it.
 
+pub mod logins;
 mod verbs;
 mod wire;
 

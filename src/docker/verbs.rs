@@ -1,11 +1,13 @@
 //! `get`, `store`, `erase`, `list`: one match on the server each.
 
-use super::wire::{Login, StoreRequest};
+use super::{
+    logins,
+    wire::{Login, StoreRequest},
+};
 use crate::{
     error::Error,
-    keychain::{Entry, Fault, Key, Label, LoginLabel},
+    keychain,
     registry::Server,
-    secret::Secret,
     token::{self, USERNAME, cache},
     world::World,
 };
@@ -17,13 +19,7 @@ pub(super) fn get(world: &World<'_>, server: &Server) -> Result<Option<Login>, E
             let token = token::obtain(world, registry)?;
             Ok(token.map(|token| Login { username: USERNAME.into(), secret: token.password }))
         }
-        Server::Other(server) => {
-            let entry = world.logins.get(&login_key(server)).map_err(failed("read", server))?;
-            Ok(entry.and_then(|entry| match entry.label {
-                Label::Login(label) => Some(Login { username: label.username, secret: entry.secret }),
-                Label::Token(_) => None,
-            }))
-        }
+        Server::Other(server) => logins::get(world.logins, server).map_err(failed("read", server)),
     }
 }
 
@@ -48,14 +44,7 @@ pub(super) fn store(world: &World<'_>, server: &Server, request: &StoreRequest) 
             Ok(())
         }
         Server::Other(server) => {
-            let label = LoginLabel {
-                server: server.clone(),
-                spelled: request.server.clone(),
-                username: request.login.username.clone(),
-            };
-            let secret = Secret::from(request.login.secret.expose().to_owned());
-            let entry = Entry { label: Label::Login(label), secret };
-            world.logins.put(&entry).map_err(failed("keep", server))
+            logins::put(world.logins, server, &request.server, &request.login).map_err(failed("keep", server))
         }
     }
 }
@@ -66,9 +55,10 @@ pub(super) fn erase(world: &World<'_>, server: &Server) -> Result<(), Error> {
         return Ok(());
     }
     match server {
-        Server::Ecr(registry) => cache::forget(world.cache, registry)
+        Server::Ecr(registry) => cache::forget(world.cache, Some(&registry.host))
+            .map(drop)
             .map_err(|fault| Error::Keychain { doing: format!("forget the tokens for {}", registry.host), fault }),
-        Server::Other(server) => world.logins.remove(&login_key(server)).map_err(failed("forget", server)),
+        Server::Other(server) => logins::remove(world.logins, server).map_err(failed("forget", server)),
     }
 }
 
@@ -78,11 +68,8 @@ pub(super) fn erase(world: &World<'_>, server: &Server) -> Result<(), Error> {
 /// give up all their logins on an error, ECR's too, which need no keychain.
 pub(super) fn list(world: &World<'_>) -> Vec<(String, String)> {
     let mut servers = Vec::new();
-    match world.logins.list() {
-        Ok(labels) => servers.extend(labels.into_iter().filter_map(|label| match label {
-            Label::Login(login) => Some((login.spelled, login.username)),
-            Label::Token(_) => None,
-        })),
+    match logins::list(world.logins) {
+        Ok(labels) => servers.extend(labels.into_iter().map(|label| (label.spelled, label.username))),
         Err(fault) => world.journal.warn_once(format_args!("nothing is listed: {fault}")),
     }
     match cache::tokens(world.cache) {
@@ -105,11 +92,7 @@ fn ignores_storage(world: &World<'_>) -> bool {
     world.environment.is_true(IGNORE)
 }
 
-fn login_key(server: &str) -> Key {
-    Key::Login { server: server.into() }
-}
-
-fn failed(verb: &str, server: &str) -> impl FnOnce(Fault) -> Error {
+fn failed(verb: &str, server: &str) -> impl FnOnce(keychain::Error) -> Error {
     let doing = format!("{verb} the login for {server}");
     move |fault| Error::Keychain { doing, fault }
 }

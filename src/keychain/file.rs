@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Read, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU32, Ordering},
@@ -13,10 +13,10 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{Entry, Fault, FaultKind, Key, Keychain, Label, record};
+use super::{Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label, record};
 
 /// More than any entry takes: secrets end at 16 KiB. Whatever is longer was not written by us.
-const LONGEST: u64 = 1 << 20;
+const MAX_FILE: u64 = 1 << 20;
 
 /// Names tried for the file that is written before it is renamed.
 const ATTEMPTS: u32 = 64;
@@ -43,22 +43,22 @@ impl FileStore {
     }
 
     /// Whether the folder is there. One that cannot be trusted is a fault.
-    fn folder_exists(&self) -> Result<bool, Fault> {
+    fn folder_exists(&self) -> Result<bool, Error> {
         match fs::metadata(&self.folder) {
             Ok(metadata) if !metadata.is_dir() => {
                 Err(self.refused(&self.folder, "it is not a folder; remove it or name another one"))
             }
             Ok(metadata) => trust(&metadata).map(|()| true).map_err(|why| self.refused(&self.folder, &why)),
-            Err(err) if err.kind() == ErrorKind::NotFound => Ok(false),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(err) => Err(self.failed(&self.folder, &err)),
         }
     }
 
     /// The bytes of an entry's file; `None` when there is no such file.
-    fn read(&self, path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+    fn read(&self, path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let file = match open(path) {
             Ok(file) => file,
-            Err(err) if err.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(err) if is_symlink(path) => return Err(self.refused(path, &format!("it is a symbolic link ({err})"))),
             Err(err) => return Err(self.failed(path, &err)),
         };
@@ -68,13 +68,13 @@ impl FileStore {
         }
         trust(&metadata).map_err(|why| self.refused(path, &why))?;
         // Room for all of it: a buffer that grows leaves copies of the secret behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(metadata.len().min(LONGEST) as usize + 1));
-        file.take(LONGEST).read_to_end(&mut bytes).map_err(|err| self.failed(path, &err))?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(metadata.len().min(MAX_FILE) as usize + 1));
+        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(|err| self.failed(path, &err))?;
         Ok(Some(bytes))
     }
 
     /// Creates the file that will be renamed, with a name nobody else uses.
-    fn create(&self, name: &str) -> Result<(File, PathBuf), Fault> {
+    fn create(&self, name: &str) -> Result<(File, PathBuf), Error> {
         let mut last = None;
         for _ in 0..ATTEMPTS {
             let count = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -82,7 +82,7 @@ impl FileStore {
             match private_file().write(true).create_new(true).open(&path) {
                 Ok(file) => return Ok((file, path)),
                 // Of a killed process with our number, or of one in a container that shares the folder.
-                Err(err) if err.kind() == ErrorKind::AlreadyExists => last = Some((path, err)),
+                Err(err) if err.kind() == io::ErrorKind::AlreadyExists => last = Some((path, err)),
                 Err(err) => return Err(self.failed(&path, &err)),
             }
         }
@@ -90,16 +90,16 @@ impl FileStore {
         Err(self.failed(&path, &err))
     }
 
-    fn refused(&self, path: &Path, why: &str) -> Fault {
-        self.fault(FaultKind::Refused, format!("{} is not safe to use: {why}", path.display()))
+    fn refused(&self, path: &Path, why: &str) -> Error {
+        self.fault(ErrorKind::Refused, format!("{} is not safe to use: {why}", path.display()))
     }
 
-    fn failed(&self, path: &Path, err: &io::Error) -> Fault {
-        self.fault(FaultKind::Refused, format!("{}: {err}", path.display()))
+    fn failed(&self, path: &Path, err: &io::Error) -> Error {
+        self.fault(ErrorKind::Refused, format!("{}: {err}", path.display()))
     }
 
-    fn fault(&self, kind: FaultKind, detail: String) -> Fault {
-        Fault { store: self.name(), kind, detail }
+    fn fault(&self, kind: ErrorKind, detail: String) -> Error {
+        Error { store: self.name(), kind, detail }
     }
 }
 
@@ -108,41 +108,42 @@ impl Keychain for FileStore {
         "file cache"
     }
 
-    fn get(&self, key: &Key) -> Result<Option<Entry>, Fault> {
+    fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
         if !self.folder_exists()? {
             return Ok(None);
         }
         let path = self.path(key);
         let Some(bytes) = self.read(&path)? else { return Ok(None) };
-        match record::decode(&bytes) {
-            Some(entry) if entry.label.key() == *key => Ok(Some(entry)),
+        match record::decode(key.kind(), &bytes) {
+            Some(entry) if entry.label.key() == key => Ok(Some(entry)),
             _ => {
-                Err(self.fault(FaultKind::Garbled, format!("{} is not an entry of ours, or cut short", path.display())))
+                Err(self
+                    .fault(ErrorKind::Malformed, format!("{} is not an entry of ours, or cut short", path.display())))
             }
         }
     }
 
-    fn put(&self, entry: &Entry) -> Result<(), Fault> {
+    fn put(&self, entry: &Entry) -> Result<(), Error> {
         if !self.folder_exists()? {
             private_folder().create(&self.folder).map_err(|err| self.failed(&self.folder, &err))?;
         }
         let key = entry.label.key();
-        let (mut file, temporary) = self.create(&record::name(&key))?;
-        // Not synchronised to the disk: what a power failure cuts short is Garbled and minted anew.
+        let (mut file, temporary) = self.create(&record::name(key))?;
+        // Not synchronised to the disk: what a power failure cuts short is Malformed and minted anew.
         let outcome = file.write_all(&record::encode(entry));
         drop(file); // Windows renames no open file.
-        match outcome.and_then(|()| fs::rename(&temporary, self.path(&key))) {
+        match outcome.and_then(|()| fs::rename(&temporary, self.path(key))) {
             Ok(()) => Ok(()),
             // A `remove` of the same key took it away: the same as if it had come after us.
-            Err(err) if err.kind() == ErrorKind::NotFound => Ok(()),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(err) => {
                 drop(fs::remove_file(&temporary)); // The first error is the one to tell.
-                Err(self.failed(&self.path(&key), &err))
+                Err(self.failed(&self.path(key), &err))
             }
         }
     }
 
-    fn remove(&self, key: &Key) -> Result<(), Fault> {
+    fn remove(&self, key: &Key) -> Result<(), Error> {
         if !self.folder_exists()? {
             return Ok(());
         }
@@ -154,23 +155,23 @@ impl Keychain for FileStore {
                 continue;
             }
             match fs::remove_file(&path) {
-                Err(err) if err.kind() != ErrorKind::NotFound => return Err(self.failed(&path, &err)),
+                Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(self.failed(&path, &err)),
                 _ => {}
             }
         }
         Ok(())
     }
 
-    fn list(&self) -> Result<Vec<Label>, Fault> {
+    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
         if !self.folder_exists()? {
             return Ok(Vec::new());
         }
         let mut labels = Vec::new();
         for found in fs::read_dir(&self.folder).map_err(|err| self.failed(&self.folder, &err))? {
             let path = found.map_err(|err| self.failed(&self.folder, &err))?.path();
-            // What is malformed, a link, or of another program is no entry of ours.
+            // What is malformed, a link, of another kind or of another program is passed over.
             let Ok(Some(bytes)) = self.read(&path) else { continue };
-            labels.extend(record::decode_label(&bytes).filter(|label| path == self.path(&label.key())));
+            labels.extend(record::decode_label(kind, &bytes).filter(|label| path == self.path(label.key())));
         }
         Ok(labels)
     }

@@ -1,6 +1,6 @@
 //! Which store holds what: the one place that turns configuration into keychains.
 
-use super::{Keychain, file::FileStore, helper::HelperStore, none::NoStore, unusable::Unusable};
+use super::{Keychain, file::FileStore, helper::HelperStore, none::NoStore, unavailable::UnavailableStore};
 use crate::{
     config::{CacheStore, Config, LoginStore},
     environment::Environment,
@@ -38,7 +38,7 @@ pub fn logins(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
         LoginStore::Helper(suffix) => {
             match HelperStore::find(suffix, &(environment.variable)("PATH").unwrap_or_default()) {
                 Ok(helper) => Box::new(helper),
-                Err(fault) => Box::new(Unusable(fault)),
+                Err(err) => Box::new(UnavailableStore(err)),
             }
         }
     }
@@ -48,7 +48,11 @@ pub fn logins(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
 fn native(environment: &Environment) -> Box<dyn Keychain> {
     let address = environment.text("DBUS_SESSION_BUS_ADDRESS");
     let runtime_folder = environment.path("XDG_RUNTIME_DIR");
-    Box::new(super::linux::SecretService::new(address.as_deref(), runtime_folder.as_deref(), environment.interactive))
+    Box::new(super::linux::SecretServiceStore::new(
+        address.as_deref(),
+        runtime_folder.as_deref(),
+        environment.interactive,
+    ))
 }
 
 #[cfg(target_os = "macos")]
@@ -63,7 +67,7 @@ fn native(_: &Environment) -> Box<dyn Keychain> {
 
 #[cfg(target_os = "linux")]
 fn keyutils() -> Box<dyn Keychain> {
-    Box::new(super::keyutils::Keyutils::new())
+    Box::new(super::keyutils::KeyutilsStore::new())
 }
 
 /// The kernel's key store is Linux's alone: elsewhere its choice keeps nothing.

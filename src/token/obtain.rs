@@ -10,7 +10,7 @@ use crate::{
     aws::{Failure, FailureKind},
     error::Error,
     identity::{self, Identity, Source},
-    keychain::Fault,
+    keychain,
     registry::{Kind, Partition, Registry},
     secret::Secret,
     world::World,
@@ -36,7 +36,7 @@ pub fn obtain(world: &World<'_>, registry: &Registry) -> Result<Option<Token>, E
         return Ok(Some(token));
     }
     if let Some(why) = hopeless(registry, &identity) {
-        return match world.cached(registry, cache::BROUGHT).token.filter(|token| lives(token, world.now)) {
+        return match world.cached(registry, cache::USER_SUPPLIED).token.filter(|token| lives(token, world.now)) {
             Some(token) => Ok(Some(token)),
             None if registry.kind == Kind::Public => Ok(anonymous(world, why)),
             None => world.tokens.mint(registry, &identity).map(Some).map_err(|failure| no_token(registry, failure)),
@@ -77,7 +77,7 @@ fn fall_back(
         world.journal.warn(format_args!("using the token that is still valid for {}: {failure}", registry.host));
         return Ok(Some(token));
     }
-    if let Some(token) = world.cached(registry, cache::BROUGHT).token.filter(living) {
+    if let Some(token) = world.cached(registry, cache::USER_SUPPLIED).token.filter(living) {
         world.journal.note(format_args!("{}: using the token of `docker login`: {failure}", registry.host));
         return Ok(Some(token));
     }
@@ -119,7 +119,7 @@ fn lives(token: &Token, now: SystemTime) -> bool {
 /// What the cache said: a fault costs one AWS call and one line, never the answer.
 struct Cached {
     token: Option<Token>,
-    fault: Option<Fault>,
+    fault: Option<keychain::Error>,
 }
 
 impl World<'_> {
@@ -154,7 +154,7 @@ impl World<'_> {
         }
     }
 
-    fn warn_of_cache(&self, fault: &Fault) {
+    fn warn_of_cache(&self, fault: &keychain::Error) {
         self.journal.warn_once(format_args!("the ECR token is not cached: {fault}"));
     }
 }
@@ -172,11 +172,11 @@ pub fn bring(world: &World<'_>, registry: &Registry, secret: &Secret) {
     }
     let token = Token { password: Secret::from(secret.expose().to_owned()), expires_at: end_of(secret, world.now) };
     if lives(&token, world.now) {
-        world.keep(registry, cache::BROUGHT, &token);
+        world.keep(registry, cache::USER_SUPPLIED, &token);
     }
 }
 
-/// When a brought token ends: an ECR password is base64 of JSON with the `expiration` in seconds
+/// When a supplied token ends: an ECR password is base64 of JSON with the `expiration` in seconds
 /// since 1970. Where that cannot be read, 12 hours, the life of every ECR token.
 fn end_of(secret: &Secret, now: SystemTime) -> SystemTime {
     let expiration = || {

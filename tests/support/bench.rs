@@ -18,9 +18,9 @@ use ecr_rs::{
         signing::{Tools, tell},
     },
     config::Config,
+    docker::{Login, logins},
     environment::Environment,
     journal::Journal,
-    keychain::{Entry, Keychain, Label, LoginLabel, memory::MemoryKeychain},
     secret::Secret,
     sign::{Error, Reference, notation::Places},
     world::World,
@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 
 use super::{
     client,
+    memory::MemoryStore,
     registry::{PLAIN_PASSWORD, PLAIN_USER, digest},
     signer::Signer,
     world::{ACCESS_KEY_ID, ACCOUNT, Loopback, REGION, SECRET_ACCESS_KEY},
@@ -234,11 +235,10 @@ impl Bench {
             temporary_folder: folder.clone(),
             interactive: self.terminal,
         };
-        let logins = MemoryKeychain::default();
+        let store = MemoryStore::default();
         if self.logged_in {
-            let label = LoginLabel { server: self.host(), spelled: self.host(), username: PLAIN_USER.into() };
-            let secret = Secret::from(PLAIN_PASSWORD.to_owned());
-            logins.put(&Entry { label: Label::Login(label), secret }).expect("memory takes it");
+            let login = Login { username: PLAIN_USER.into(), secret: Secret::from(PLAIN_PASSWORD.to_owned()) };
+            logins::put(&store, &self.host(), &self.host(), &login).expect("memory takes it");
         }
         let now = SystemTime::now();
         let mut settings = Settings::read(&environment, now);
@@ -252,8 +252,8 @@ impl Bench {
             config: &Config::default(),
             instance: || false,
             now,
-            cache: &MemoryKeychain::default(),
-            logins: &logins,
+            cache: &MemoryStore::default(),
+            logins: &store,
             tokens: &aws,
             journal: &journal,
         };

@@ -8,6 +8,7 @@ pub mod bus;
 pub mod client;
 #[cfg(all(test, target_os = "linux"))] // it names the built binary, which examples cannot
 pub mod machine;
+pub mod memory;
 pub mod program;
 pub mod proxy;
 pub mod registry;

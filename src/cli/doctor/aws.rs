@@ -13,11 +13,12 @@ use crate::{
         machine::{AwsArguments, Opened},
         output,
     },
+    docker::logins,
     environment::Environment,
     error::Error,
     identity::{self, Identity, Source},
-    keychain::{Label, TokenLabel},
     registry::{Kind, Registry},
+    token::cache::TokenLabel,
     world::World,
 };
 
@@ -141,25 +142,17 @@ fn unusable(
 /// A registry that is not ECR: is there a login? No secret is read.
 pub(super) fn other(world: &World<'_>, server: &str) -> Finding {
     const CHECK: &str = "login";
-    match world.logins.list() {
-        Ok(labels) => {
-            let login = labels.into_iter().find_map(|label| match label {
-                Label::Login(login) if login.server == server => Some(login),
-                _ => None,
-            });
-            match login {
-                Some(login) => {
-                    Finding::ok(CHECK, format!("{} keeps the login of {}", world.logins.name(), login.username))
-                }
-                None => Finding::warning(
-                    CHECK,
-                    format!("{server} is no registry of Amazon ECR, and {} has no login for it", world.logins.name()),
-                    format!(
-                        "docker login {server}; if it is a custom domain of ECR, give it a [[registry]] rule with account and region"
-                    ),
+    match logins::list(world.logins) {
+        Ok(labels) => match labels.into_iter().find(|login| login.server == server) {
+            Some(login) => Finding::ok(CHECK, format!("{} keeps the login of {}", world.logins.name(), login.username)),
+            None => Finding::warning(
+                CHECK,
+                format!("{server} is no registry of Amazon ECR, and {} has no login for it", world.logins.name()),
+                format!(
+                    "docker login {server}; if it is a custom domain of ECR, give it a [[registry]] rule with account and region"
                 ),
-            }
-        }
+            ),
+        },
         Err(fault) => Finding::failed(CHECK, format!("cannot look for the login of {server}: {fault}"), fault.hint()),
     }
 }

@@ -15,37 +15,37 @@ use std::{cell::Cell, collections::BTreeMap, path::Path};
 
 use self::{
     address::Address,
-    answer::{NAME, fault},
+    answer::{NAME, error},
     bus::{Bus, Deadline},
     message::NO_AUTO_START,
     service::Connection,
 };
-use super::{Entry, Fault, FaultKind, Key, Keychain, Label, PATIENCE};
+use super::{CALL_TIMEOUT, Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label};
 
 /// The user's Secret Service. It connects on the first call and stays connected for later ones.
-pub struct SecretService {
+pub struct SecretServiceStore {
     addresses: Vec<Address>,
     flags: u8,
     connection: Cell<Option<Connection>>,
 }
 
-impl SecretService {
+impl SecretServiceStore {
     /// A store behind the session bus at `address` (the text of `DBUS_SESSION_BUS_ADDRESS`), else
     /// at `bus` in `runtime_folder` (`XDG_RUNTIME_DIR`).
     ///
     /// Only when `interactive` may the bus start the service: a daemon that is started without a
     /// person is locked, and one that cannot start holds the call for half a minute.
-    pub fn new(address: Option<&str>, runtime_folder: Option<&Path>, interactive: bool) -> SecretService {
-        SecretService {
+    pub fn new(address: Option<&str>, runtime_folder: Option<&Path>, interactive: bool) -> SecretServiceStore {
+        SecretServiceStore {
             addresses: address::parse(address, runtime_folder),
             flags: if interactive { 0 } else { NO_AUTO_START },
             connection: Cell::new(None),
         }
     }
 
-    /// Runs one call of the trait. A connection that met a fault is not used again.
-    fn connected<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-        let deadline = Deadline::after(PATIENCE);
+    /// Runs one call of the trait. A connection that met an error is not used again.
+    fn connected<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let deadline = Deadline::after(CALL_TIMEOUT);
         let mut connection = match self.connection.take() {
             Some(mut connection) => {
                 connection.deadline = deadline;
@@ -59,15 +59,15 @@ impl SecretService {
     }
 }
 
-impl Keychain for SecretService {
+impl Keychain for SecretServiceStore {
     fn name(&self) -> &'static str {
         NAME
     }
 
-    fn get(&self, key: &Key) -> Result<Option<Entry>, Fault> {
-        // A token is there more often than not, a login is not: clients ask for one with every image
-        // that anybody may pull. A session that nothing is read through costs gnome-keyring 0.3 ms.
-        let expected = matches!(key, Key::Token { .. });
+    fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
+        // What is cached is there more often than not; a login is not: clients ask for one with every
+        // image that anybody may pull. A session that nothing is read through costs gnome-keyring 0.3 ms.
+        let expected = key.kind().is_cache();
         self.connected(|connection| {
             loop {
                 let found = connection.search(&key.attributes(), expected)?;
@@ -83,38 +83,37 @@ impl Keychain for SecretService {
         })
     }
 
-    fn put(&self, entry: &Entry) -> Result<(), Fault> {
-        let attributes = entry.label.attributes();
+    fn put(&self, entry: &Entry) -> Result<(), Error> {
         self.connected(|connection| {
             let older = connection.search(&entry.label.key().attributes(), true)?;
-            connection.create(entry, &attributes)?;
+            connection.create(entry)?;
             // Only what was there before: an entry that another process creates meanwhile stays.
             connection.delete(&older.unlocked)?;
             Ok(())
         })
     }
 
-    fn remove(&self, key: &Key) -> Result<(), Fault> {
+    fn remove(&self, key: &Key) -> Result<(), Error> {
         self.connected(|connection| {
             let found = connection.search(&key.attributes(), false)?;
             if connection.delete(&found.unlocked)? {
-                return Err(fault(FaultKind::Locked, "deleting an entry would ask a person"));
+                return Err(error(ErrorKind::Locked, "deleting an entry would ask a person"));
             }
             if found.unlocked.is_empty() || !found.locked.is_empty() { connection.nothing(&found) } else { Ok(()) }
         })
     }
 
-    fn list(&self) -> Result<Vec<Label>, Fault> {
+    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
         self.connected(|connection| {
-            let found = connection.search(&[], false)?;
+            let found = connection.search(&[("kind", kind.name)], false)?;
             if found.unlocked.is_empty() {
                 connection.nothing(&found)?;
             }
-            let mut items = connection.properties(&found.unlocked)?;
+            let mut items = connection.properties(kind, &found.unlocked)?;
             items.sort_by_key(|item| item.modified); // the newest of a key counts, as in `get`
             // An entry that a later version wrote may make no sense to this one: it is passed over.
             let labels = items.into_iter().filter_map(|item| item.label);
-            let newest: BTreeMap<Key, Label> = labels.map(|label| (label.key(), label)).collect();
+            let newest: BTreeMap<Key, Label> = labels.map(|label| (label.key().clone(), label)).collect();
             Ok(newest.into_values().collect())
         })
     }

@@ -1,13 +1,13 @@
 //! What we ask of the service, one method a step of the trait's calls.
 
 use super::{
-    answer::{accepted, fault, is_no_object},
+    answer::{accepted, error, is_no_object},
     bus::{Bus, Deadline},
     message::{Call, Reply},
     session::{Session, read_secret},
     wire::{Malformed, Writer},
 };
-use crate::keychain::{Entry, Fault, FaultKind, Key, Label, SERVICE};
+use crate::keychain::{Entry, EntryKind, Error, ErrorKind, Key, Label, SERVICE};
 
 const DESTINATION: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
@@ -57,8 +57,8 @@ impl Connection {
 
     /// Finds our items. In the same round trip a session is opened, where one is wanted, and the
     /// default collection asked whether it is locked: of one that is, KWallet finds nothing.
-    pub(super) fn search(&mut self, attributes: &[(&str, &str)], with_session: bool) -> Result<Found, Fault> {
-        check_texts(attributes.iter().map(|(_, value)| *value))?;
+    pub(super) fn search(&mut self, attributes: &[(&str, &str)], with_session: bool) -> Result<Found, Error> {
+        check_texts(attributes)?;
         let open = (with_session && self.session.is_none()).then(|| self.queue_open());
         let mut body = Writer::with_capacity(512);
         body.strings([("service", SERVICE)].into_iter().chain(attributes.iter().copied()));
@@ -78,7 +78,7 @@ impl Connection {
     }
 
     /// Opens the session where `search` did not.
-    pub(super) fn open(&mut self) -> Result<(), Fault> {
+    pub(super) fn open(&mut self) -> Result<(), Error> {
         if self.session.is_none() {
             let call = self.queue_open();
             self.session = Some(Session::accept(&self.answer(call)?)?);
@@ -91,10 +91,10 @@ impl Connection {
     }
 
     /// Tells "there is none" from "it cannot be seen".
-    pub(super) fn nothing(&mut self, found: &Found) -> Result<(), Fault> {
+    pub(super) fn nothing(&mut self, found: &Found) -> Result<(), Error> {
         if !found.locked.is_empty() {
-            return Err(fault(
-                FaultKind::Locked,
+            return Err(error(
+                ErrorKind::Locked,
                 "the entry is in a locked collection, and opening that would ask a person",
             ));
         }
@@ -105,14 +105,14 @@ impl Connection {
         let mut arguments = accepted(&collection, "Get Locked", "v")?;
         match (arguments.signature(), arguments.u32()) {
             (Ok("b"), Ok(0)) => Ok(()),
-            (Ok("b"), Ok(1)) => Err(fault(FaultKind::Locked, "its default collection cannot be searched")),
-            _ => Err(Fault::from(Malformed("a property of another type"))),
+            (Ok("b"), Ok(1)) => Err(error(ErrorKind::Locked, "its default collection cannot be searched")),
+            _ => Err(Error::from(Malformed("a property of another type"))),
         }
     }
 
     /// The newest of these items, for two processes may have stored one at the same time. `None`
     /// when another process has deleted them all meanwhile.
-    pub(super) fn newest(&mut self, items: &[String], key: &Key) -> Result<Option<Entry>, Fault> {
+    pub(super) fn newest(&mut self, items: &[String], key: &Key) -> Result<Option<Entry>, Error> {
         let session = self.session().path().to_owned();
         let mut serials = Vec::new();
         for item in items {
@@ -124,14 +124,14 @@ impl Connection {
         let replies = self.bus.answers(&serials, self.deadline)?;
         let (secrets, properties) = replies.split_at(items.len());
         let mut newest: Option<(u64, Label, &Reply)> = None;
-        let mut senseless = false;
+        let mut malformed = false;
         for (secret, properties) in secrets.iter().zip(properties) {
             if is_no_object(secret) {
                 continue;
             }
-            let Some(properties) = read_properties(properties)? else { continue };
-            match properties.label.filter(|label| label.key() == *key) {
-                None => senseless = true,
+            let Some(properties) = read_properties(key.kind(), properties)? else { continue };
+            match properties.label.filter(|label| label.key() == key) {
+                None => malformed = true,
                 Some(label) if newest.as_ref().is_none_or(|(best, ..)| properties.modified >= *best) => {
                     newest = Some((properties.modified, label, secret));
                 }
@@ -140,15 +140,15 @@ impl Connection {
         }
         match newest {
             Some((_, label, secret)) => Ok(Some(Entry { label, secret: read_secret(secret)? })),
-            None if senseless => Err(Fault::from(Malformed("the entry's attributes make no sense"))),
+            None if malformed => Err(Error::from(Malformed("an entry without the attributes that ours have"))),
             None => Ok(None),
         }
     }
 
-    pub(super) fn properties(&mut self, items: &[String]) -> Result<Vec<Properties>, Fault> {
+    pub(super) fn properties(&mut self, kind: &'static EntryKind, items: &[String]) -> Result<Vec<Properties>, Error> {
         let serials = self.queue_properties(items);
         let replies = self.bus.answers(&serials, self.deadline)?;
-        replies.iter().filter_map(|reply| read_properties(reply).transpose()).collect()
+        replies.iter().filter_map(|reply| read_properties(kind, reply).transpose()).collect()
     }
 
     fn queue_properties(&mut self, items: &[String]) -> Vec<u32> {
@@ -162,12 +162,13 @@ impl Connection {
     }
 
     /// Adds an item, beside what is there: the service's own replacing wants all attributes equal.
-    pub(super) fn create(&mut self, entry: &Entry, attributes: &[(&'static str, String)]) -> Result<(), Fault> {
-        check_texts(attributes.iter().map(|(_, value)| value.as_str()))?;
+    pub(super) fn create(&mut self, entry: &Entry) -> Result<(), Error> {
+        let attributes = entry.label.attributes();
+        check_texts(&attributes)?;
         for collection in COLLECTIONS {
             let texts: usize = attributes.iter().map(|(_, value)| value.len()).sum();
             let mut body = Writer::with_capacity(entry.secret.expose().len() + 2 * texts + 2048);
-            write_properties(&mut body, entry, attributes);
+            write_properties(&mut body, &entry.label, &attributes);
             self.session().write(&mut body, &entry.secret);
             body.u32(0); // replace: no
             let call = self.queue(collection, COLLECTION_INTERFACE, "CreateItem", "a{sv}(oayays)b", body);
@@ -179,15 +180,15 @@ impl Connection {
             arguments.string()?; // the item, or no path when there is a prompt
             let prompt = arguments.string()?;
             if prompt != NO_PATH {
-                return Err(fault(FaultKind::Locked, "storing an entry would ask a person"));
+                return Err(error(ErrorKind::Locked, "storing an entry would ask a person"));
             }
             return Ok(());
         }
-        Err(fault(FaultKind::Absent, "it has no default collection to store an entry in"))
+        Err(error(ErrorKind::Unavailable, "it has no default collection to store an entry in"))
     }
 
     /// Deletes items; says whether a person would be asked about one, which then stays.
-    pub(super) fn delete(&mut self, items: &[String]) -> Result<bool, Fault> {
+    pub(super) fn delete(&mut self, items: &[String]) -> Result<bool, Error> {
         let serials: Vec<u32> =
             items.iter().map(|item| self.queue(item, ITEM_INTERFACE, "Delete", "", Writer::with_capacity(0))).collect();
         let mut prompts = false;
@@ -208,41 +209,36 @@ impl Connection {
         self.bus.queue(Call { destination: DESTINATION, path, interface, member }, signature, &body.into_bytes())
     }
 
-    fn answer(&mut self, serial: u32) -> Result<Reply, Fault> {
+    fn answer(&mut self, serial: u32) -> Result<Reply, Error> {
         Ok(self.bus.answers(&[serial], self.deadline)?.pop().expect("an answer for each serial"))
     }
 }
 
 /// The bus hangs up on a string with a NUL in it.
-fn check_texts<'a>(mut texts: impl Iterator<Item = &'a str>) -> Result<(), Fault> {
-    match texts.any(|text| text.contains('\0')) {
-        true => Err(fault(FaultKind::Refused, "a name with a NUL byte in it cannot be stored")),
+fn check_texts(attributes: &[(&str, &str)]) -> Result<(), Error> {
+    match attributes.iter().any(|(_, value)| value.contains('\0')) {
+        true => Err(error(ErrorKind::Refused, "a name with a NUL byte in it cannot be stored")),
         false => Ok(()),
     }
 }
 
 /// The first argument of CreateItem.
-fn write_properties(body: &mut Writer, entry: &Entry, attributes: &[(&'static str, String)]) {
-    let title = match &entry.label {
-        Label::Login(login) => format!("Registry login for {}", login.spelled),
-        Label::Token(token) => format!("ECR token for {}", token.host),
-    };
+fn write_properties(body: &mut Writer, label: &Label, attributes: &[(&str, &str)]) {
     body.array(8, |properties| {
         properties.align(8);
         properties.string("org.freedesktop.Secret.Item.Label");
         properties.signature("s");
-        properties.string(&title);
+        properties.string(&label.title());
         properties.align(8);
         properties.string("org.freedesktop.Secret.Item.Attributes");
         properties.signature("a{ss}");
-        let own = [SCHEMA, ("service", SERVICE)];
-        properties.strings(own.into_iter().chain(attributes.iter().map(|(name, value)| (*name, value.as_str()))));
+        properties.strings([SCHEMA, ("service", SERVICE)].into_iter().chain(attributes.iter().copied()));
     });
 }
 
-/// The answer of GetAll; `None` when the item is gone by now.
-fn read_properties(reply: &Reply) -> Result<Option<Properties>, Fault> {
-    if is_no_object(&reply) {
+/// The answer of GetAll for an item of this kind; `None` when the item is gone by now.
+fn read_properties(kind: &'static EntryKind, reply: &Reply) -> Result<Option<Properties>, Error> {
+    if is_no_object(reply) {
         return Ok(None);
     }
     let read = || {
@@ -256,7 +252,7 @@ fn read_properties(reply: &Reply) -> Result<Option<Properties>, Fault> {
                 ("Attributes", "a{ss}") => {
                     let attributes = peek.strings()?;
                     let find = |name: &str| attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-                    properties.label = Label::from_attributes(find).filter(|_| find("service") == Some(SERVICE));
+                    properties.label = Label::from_attributes(kind, find).filter(|_| find("service") == Some(SERVICE));
                 }
                 ("Modified", "t") => properties.modified = peek.u64()?,
                 _ => {}

@@ -5,7 +5,7 @@ use super::{
     message::Reply,
     wire::{Malformed, Writer},
 };
-use crate::{keychain::Fault, secret::Secret};
+use crate::{keychain::Error, secret::Secret};
 
 /// An open session: the object path that the service gave it.
 pub(super) struct Session(String);
@@ -21,7 +21,7 @@ impl Session {
     }
 
     /// The session in the service's answer to [`Session::request`].
-    pub(super) fn accept(reply: &Reply) -> Result<Session, Fault> {
+    pub(super) fn accept(reply: &Reply) -> Result<Session, Error> {
         let mut arguments = accepted(reply, "OpenSession", "vo")?;
         arguments.skip("v")?;
         Ok(Session(arguments.string()?.to_owned()))
@@ -43,12 +43,12 @@ impl Session {
 }
 
 /// Reads a secret from the answer of GetSecret.
-pub(super) fn read_secret(reply: &Reply) -> Result<Secret, Fault> {
+pub(super) fn read_secret(reply: &Reply) -> Result<Secret, Error> {
     let mut arguments = accepted(reply, "GetSecret", "(oayays)")?;
     arguments.string()?;
     arguments.bytes()?;
     match std::str::from_utf8(arguments.bytes()?) {
         Ok(text) => Ok(Secret::from(text.to_owned())),
-        Err(_) => Err(Fault::from(Malformed("a secret that is not UTF-8 text"))),
+        Err(_) => Err(Error::from(Malformed("a secret that is not UTF-8 text"))),
     }
 }
