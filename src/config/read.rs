@@ -95,7 +95,7 @@ impl Config {
         let Some(path) = Config::location(environment) else { return Ok(Config::default()) };
         let named = environment.path("ECR_RS_CONFIG").is_some();
         let absent = |err: &io::Error| matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-        match private_fs::read_to_string(&path, private_fs::LARGEST) {
+        match private_fs::read_to_string(&path, private_fs::MAX_FILE_SIZE) {
             Ok(text) => Config::parse(&text, path),
             // Without access to the home folder there is no configuration of this user's either.
             Err(err) if !named && (absent(&err) || err.kind() == io::ErrorKind::PermissionDenied) => {
