@@ -18,8 +18,8 @@ use ecr_rs::{
 /// The doors; the first that claims a start runs it. The command line claims what is left.
 const DOORS: [Door; 2] = [docker::DOOR, cli::DOOR];
 
-/// The program.
-pub fn main() -> ExitCode {
+/// The program. `examples/sandbox.rs` calls it too, when it is started under the program's name.
+pub(crate) fn main() -> ExitCode {
     let start = start();
     let (mut stdin, mut stdout, mut stderr) = (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
     let door = DOORS.iter().find(|door| (door.claims)(&start)).unwrap_or(&cli::DOOR);

@@ -6,7 +6,9 @@ use std::{cell::Cell, io, path::PathBuf};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_types::SdkConfig;
 
-use super::{Settings, credentials::Setup, error_class::Stage, explain::CallContext, http::Client, subject::Subject};
+use super::{
+    credentials::Setup, error_class::Stage, explain::CallContext, http::Client, settings::Settings, subject::Subject,
+};
 use crate::{identity::Identity, private_fs, token::MintError};
 
 /// One call in the making.

@@ -4,12 +4,7 @@ use std::process::ExitCode;
 
 use clap_complete::{Generator, Shell};
 
-use super::command;
-use crate::{
-    door::{Start, Streams},
-    names::PROGRAM,
-    report::Report,
-};
+use crate::{door::Streams, names::PROGRAM, report::Report};
 
 /// Print the completions of a shell
 #[derive(Debug, clap::Args)]
@@ -20,8 +15,12 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(&self, _: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
-        let mut command = command();
+    /// `command` is the clap types as one value.
+    pub(super) fn run(
+        &self,
+        mut command: clap::Command,
+        Streams { stdout, .. }: Streams<'_>,
+    ) -> Result<ExitCode, Report> {
         command.set_bin_name(PROGRAM);
         command.build();
         // Written whole, because the generators panic when a pipe closes.

@@ -2,12 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::command;
-use crate::{
-    door::{Start, Streams},
-    names::PROGRAM,
-    report::Report,
-};
+use crate::{door::Streams, names::PROGRAM, report::Report};
 
 /// Print the manual page, or that of a command
 #[derive(Debug, clap::Args)]
@@ -17,8 +12,8 @@ pub(super) struct Man {
 }
 
 impl Man {
-    pub(super) fn run(&self, _: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
-        let mut top = command();
+    /// `top` is the clap types as one value.
+    pub(super) fn run(&self, mut top: clap::Command, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
         top.build();
         let page = match &self.command {
             None => top,

@@ -88,15 +88,10 @@ impl Command {
             Command::Sign(sign) => sign.run(start, streams),
             Command::Signatures(command) => command.run(start, streams),
             Command::Profile(command) => command.run(start, streams),
-            Command::Completions(completions) => completions.run(start, streams),
-            Command::Man(man) => man.run(start, streams),
+            Command::Completions(completions) => completions.run(command(), streams),
+            Command::Man(man) => man.run(command(), streams),
         }
     }
-}
-
-/// The exit code of a command that prints its failures itself.
-fn exit_code(good: bool) -> ExitCode {
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The clap types as one value, with the help that lists the commands by task.

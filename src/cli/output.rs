@@ -1,6 +1,9 @@
 //! How data looks: text or JSON, with colour or without, and times for people.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 
@@ -23,6 +26,11 @@ pub(super) struct Style {
     pub(super) terminal: bool,
     /// Colour is fine too.
     pub(super) colour: bool,
+}
+
+/// The exit code of a command that prints its failures itself.
+pub(super) fn exit_code(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Reads `KEY=VALUE`.

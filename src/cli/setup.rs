@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     door::{Start, Streams},
-    report::Report,
+    report::{Level, Report, fold},
     setup::{Plan, Request, Target},
 };
 
@@ -39,22 +39,20 @@ impl Setup {
             true => Plan::undo(&request, &start.environment)?,
             false => Plan::setup(&request, &start.environment)?,
         };
+        let changes = plan.changed_keys()?;
         if !self.dry_run {
             plan.apply(&mut |_, _| Ok(()))?;
         }
-        // A closed pipe is no failure: the work is done, and nobody is left to read of it.
-        report(self, &plan, stdout, stderr).ok();
+        let lines = if self.dry_run && !changes.is_empty() { &changes } else { &plan.notes };
+        print(lines, stdout).ok(); // a closed pipe is no failure: the work is done, and nobody is left to read of it
+        plan.warnings.iter().for_each(|warning| warning.print(Level::Warning, stderr));
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn report(setup: &Setup, plan: &Plan, stdout: &mut dyn Write, stderr: &mut dyn Write) -> io::Result<()> {
-    match plan.diff() {
-        diff if setup.dry_run && !diff.is_empty() => write!(stdout, "{diff}")?,
-        _ => plan.notes.iter().try_for_each(|note| writeln!(stdout, "{note}"))?,
-    }
-    for warning in &plan.warnings {
-        writeln!(stderr, "warning: {warning}\n  hint: {}", warning.hint)?;
-    }
-    Ok(())
+fn print(lines: &[String], stdout: &mut dyn Write) -> io::Result<()> {
+    lines.iter().try_for_each(|line| match line.strip_prefix("  ") {
+        Some(key) => writeln!(stdout, "  {}", fold(key)),
+        None => writeln!(stdout, "{}", fold(line)),
+    })
 }

@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use super::{
     clients::{Clients, SigningArgs},
-    exit_code,
-    output::{OutputFormat, key_value},
+    output::{OutputFormat, exit_code, key_value},
     sign_report as report,
 };
 use crate::{

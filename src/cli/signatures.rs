@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use super::{
     clients::{Clients, SigningArgs},
     confirm::confirm,
-    exit_code,
-    output::OutputFormat,
+    output::{OutputFormat, exit_code},
 };
 use crate::{
     aws::signing_profile::PROFILE_VERSION,

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use crate::{
-    config::ConfigError,
     keychain::Fault,
     names::NOT_FOUND,
     report::{Level, Report, fold},
@@ -34,7 +33,7 @@ pub enum Error {
     /// There is no token of an ECR registry.
     Token(token::Error),
     /// `config.toml` cannot be used.
-    Config(ConfigError),
+    Config(Report),
     /// The arguments are not one verb; the text is what Docker's own helpers print.
     Usage(&'static str),
     /// The answer could not be written.
@@ -53,7 +52,7 @@ impl From<Error> for Report {
                 .hint("Docker writes this input itself: run `docker login` rather than this helper"),
             Error::Keychain { doing, fault } => fault.report(&doing),
             Error::Token(err) => err.into(),
-            Error::Config(err) => err.into(),
+            Error::Config(report) => report,
             Error::Usage(text) => Report::new(text),
             Error::Output(err) => err.into(),
         }

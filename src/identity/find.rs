@@ -8,7 +8,7 @@ use std::{
 
 use super::{Identity, Profile, Role, Source, Target, chain, profiles::Profiles};
 use crate::{
-    config::{Config, ProfileChoice, Rule},
+    config::{Config, DEFAULTS_PLACE, ProfileChoice, Rule},
     environment::Environment,
     private_fs,
     report::Report,
@@ -218,8 +218,7 @@ impl Search<'_> {
                 return Ok(found);
             }
             if let Some(ProfileChoice::Named(name)) = choice {
-                let why = config.defaults_place();
-                return Ok((self.named(name, &why)?, why));
+                return Ok((self.named(name, DEFAULTS_PLACE)?, DEFAULTS_PLACE.into()));
             }
             if let Some(source) = self.profile("default")? {
                 return Ok((source, "the default profile".into()));

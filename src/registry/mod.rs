@@ -3,9 +3,9 @@
 
 mod partition;
 
-pub use partition::{PARTITIONS, Partition};
-
 use std::time::Duration;
+
+pub use partition::{PARTITIONS, Partition};
 
 use crate::names::DOCKER_HUB;
 
@@ -54,6 +54,9 @@ pub struct Custom {
     pub region: String,
 }
 
+/// How long a login token of ECR lives (AWS documentation, ECR `GetAuthorizationToken`): 12 hours.
+pub const TOKEN_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// The one region of ECR Public's API (AWS documentation, ecr-public GetAuthorizationToken).
 pub const PUBLIC_REGION: &str = "us-east-1";
 
@@ -65,9 +68,6 @@ const PUBLIC_HOSTS: [(&str, bool); 2] = [(PUBLIC_HOST, false), ("ecr-public.aws.
 
 /// The user name of every ECR token (ECR API reference, GetAuthorizationToken: `AWS:password`).
 pub const USERNAME: &str = "AWS";
-
-/// How long an ECR token lives (ECR API reference, GetAuthorizationToken: "valid for 12 hours").
-pub const TOKEN_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Names that clients use for the Hub when they do not send [`DOCKER_HUB`] (oras-py sends `docker.io`).
 const HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];

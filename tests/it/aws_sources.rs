@@ -16,14 +16,14 @@ use std::{
 
 use crate::support::{
     aws::{
-        book::{Role, timestamp},
         faults::Fault,
+        iam::{Role, timestamp},
     },
-    program::{Outcome, Program},
-    world::{
+    loopback::{
         ACCESS_KEY_ID, ACCOUNT, CONTAINER_AUTHORIZATION, CONTAINER_PATH, Loopback, OTHER_ROLE, REGION, ROLE,
         SECRET_ACCESS_KEY, WEB_IDENTITY_TOKEN,
     },
+    program::{Outcome, Program},
 };
 use ring::digest;
 use serde_json::json;
@@ -92,7 +92,7 @@ impl Machine {
 
     /// What `aws login` leaves: `~/.aws/login/cache/SHA256.json`, by session ARN.
     fn login(&self, end: SystemTime, refresh: &str) -> &Machine {
-        let session = self.aws.book.open_session(&Role::new(ACCOUNT, "console"), "alice", Duration::from_secs(900));
+        let session = self.aws.iam.open_session(&Role::new(ACCOUNT, "console"), "alice", Duration::from_secs(900));
         let cached = json!({
             "accessToken": {
                 "accessKeyId": session.access_key_id,

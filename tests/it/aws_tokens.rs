@@ -9,12 +9,12 @@ use std::fs;
 
 use crate::support::{
     aws::{faults::Fault, tokens::epoch},
+    loopback::{
+        ACCESS_KEY_ID, ACCOUNT, EXTERNAL_ID, GUARDED_ROLE, OTHER_ACCOUNT, OTHER_ROLE, REGION, ROLE, SECRET_ACCESS_KEY,
+    },
     machine::Machine,
     program::{Outcome, Program},
     tls::Certificates,
-    world::{
-        ACCESS_KEY_ID, ACCOUNT, EXTERNAL_ID, GUARDED_ROLE, OTHER_ACCOUNT, OTHER_ROLE, REGION, ROLE, SECRET_ACCESS_KEY,
-    },
 };
 
 const HOST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";

@@ -15,9 +15,9 @@ use serde_json::json;
 use crate::support::{
     aws::faults::Fault,
     bus::Knob,
+    loopback::{ACCOUNT, REGION, ROLE},
     machine::Machine,
     program::{Outcome, finish},
-    world::{ACCOUNT, REGION, ROLE},
 };
 
 fn ecr() -> String {

@@ -6,6 +6,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+// The order of the rooms.
+mod floors;
+
 // The library against tables.
 mod identity;
 mod partitions;
@@ -41,6 +44,7 @@ mod stores;
 mod cli;
 #[cfg(target_os = "linux")] // the same
 mod doctor;
+#[cfg(target_os = "linux")] // elsewhere the clients' folders are the user's own
 mod setup;
 
 // Signing.
@@ -53,6 +57,6 @@ mod sign_native;
 #[cfg(target_os = "linux")] // the same
 mod sign_program;
 
-// The loopback AWS and registries that all of them use.
+// The loopback AWS and registries that they use.
+mod loopback;
 mod registries;
-mod world;

@@ -10,10 +10,10 @@ use std::{
 };
 
 use crate::support::{
-    bench::Bench,
+    loopback::{ACCESS_KEY_ID, ACCOUNT, REGION, ROLE, SECRET_ACCESS_KEY},
     machine::Machine,
     program::{Outcome, Program, finish_within},
-    world::{ACCESS_KEY_ID, ACCOUNT, REGION, ROLE, SECRET_ACCESS_KEY},
+    signing_fixture::SigningFixture,
 };
 
 /// A run with a pipe ends at once, or it waits for ever: nothing in between.
@@ -169,24 +169,24 @@ fn a_pipe_in_the_place_of_a_kept_token_costs_a_call_and_a_line() {
 
 #[test]
 fn a_pipe_in_the_place_of_a_file_of_a_command_is_an_error() {
-    let bench = Bench::new();
-    bench.push("app", "v1");
-    let image = format!("{}/app:v1", bench.host());
-    let path = bench.home.path().join("pipe");
+    let fixture = SigningFixture::new();
+    fixture.push("app", "v1");
+    let image = format!("{}/app:v1", fixture.host());
+    let path = fixture.home.path().join("pipe");
     pipe(&path);
     let path = path.to_str().unwrap();
-    let docker = bench.home.path().join(".docker/config.json");
+    let docker = fixture.home.path().join(".docker/config.json");
     pipe(&docker);
-    let profile = ["sign", "--signing-profile", &bench.profile];
+    let profile = ["sign", "--signing-profile", &fixture.profile];
     for (arguments, words, why) in [
         ([&profile[..], &["--digest-file", path]].concat(), "cannot read", "a build's digests"),
         ([&profile[..], &["--signer-root", path, &image]].concat(), "is no root certificate", "a root"),
         (vec!["setup", "docker"], "is not a regular file", "docker's configuration, to be changed"),
         (vec!["doctor"], "no regular file", "docker's configuration, to be looked at"),
     ] {
-        let outcome = run(&bench.program(), &arguments, "", why).exits(1, why);
+        let outcome = run(&fixture.program(), &arguments, "", why).exits(1, why);
         let told = format!("{}{}", outcome.stdout, outcome.stderr);
         assert!(told.contains(words) && told.contains("regular file"), "{why}: {outcome:?}");
     }
-    assert_eq!(bench.aws.count("SignPayload"), 0);
+    assert_eq!(fixture.aws.count("SignPayload"), 0);
 }

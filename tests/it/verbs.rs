@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use crate::support::{
     aws::faults::Fault,
     bus::Knob,
+    loopback::{OTHER_ACCESS_KEY_ID, OTHER_SECRET_ACCESS_KEY, SECRET_ACCESS_KEY},
     machine::Machine,
     program::{Outcome, Program},
-    world::{OTHER_ACCESS_KEY_ID, OTHER_SECRET_ACCESS_KEY, SECRET_ACCESS_KEY},
 };
 
 const ECR: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";

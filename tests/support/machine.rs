@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{aws::Service, bus::FakeBus, program::Program, world::Loopback};
+use super::{aws::Service, bus::FakeBus, loopback::Loopback, program::Program};
 
 /// The machine; everything on it ends with it.
 pub struct Machine {

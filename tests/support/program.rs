@@ -15,7 +15,7 @@ use std::{
 use serde_json::Value;
 
 /// A run that takes longer than this hangs: the longest bound of the program is 20 s, twice over.
-const HANG: Duration = Duration::from_secs(90);
+const RUN_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The program with the environment it will see. Nothing of the test's own environment reaches it.
 #[derive(Clone)]
@@ -97,7 +97,7 @@ impl Program {
 /// Feeds a started run and waits for its end; a hang is a failed test, not a stuck one.
 #[track_caller]
 pub fn finish(child: Child, stdin: &[u8]) -> Outcome {
-    finish_within(HANG, child, stdin).expect("the program hung")
+    finish_within(RUN_TIMEOUT, child, stdin).expect("the program hung")
 }
 
 /// The same for a run that has a bound of its own: `None` when it went on for longer and was ended.

@@ -66,6 +66,11 @@ impl Finding {
     pub(super) fn failed(check: &'static str, what: impl Into<String>, hint: impl Into<String>) -> Finding {
         Finding { check, verdict: Verdict::Failed, what: what.into(), hint: Some(hint.into()) }
     }
+
+    /// What a report says, causes and all.
+    pub(super) fn reported(check: &'static str, verdict: Verdict, report: &crate::report::Report) -> Finding {
+        Finding { check, verdict, what: report.full(), hint: report.advice().map(Into::into) }
+    }
 }
 
 /// All findings, in the order in which a `get` meets them.

@@ -16,8 +16,7 @@ use std::process::ExitCode;
 
 use super::{
     aws_args::AwsArgs,
-    exit_code,
-    output::{OutputFormat, Style},
+    output::{OutputFormat, Style, exit_code},
 };
 use crate::{
     app::App,

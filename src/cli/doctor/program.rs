@@ -5,30 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::finding::Finding;
-use crate::{environment::Environment, names::PROGRAM, process};
+use super::finding::{Finding, Verdict};
+use crate::{environment::Environment, names::PROGRAM, process, setup::warning};
 
 const CHECK: &str = "program";
 
 /// Which file a client starts for `ecr-rs`. `running` is the file of this very program.
 pub(super) fn on_path(environment: &Environment, running: Option<&Path>) -> Finding {
-    let path = environment.search_path();
-    let Some(first) = process::find(PROGRAM, &path) else {
-        let not_executable = process::files(PROGRAM, &path).next();
-        return Finding::failed(
-            CHECK,
-            match &not_executable {
-                Some(file) => format!("{} may not be run", file.display()),
-                None => format!("{PROGRAM} is not on PATH, so no client can start it"),
-            },
-            match (&not_executable, running.and_then(Path::parent)) {
-                (Some(file), _) => format!("chmod +x {}", file.display()),
-                (None, Some(folder)) => {
-                    format!("add {} to PATH, or move the program into /usr/local/bin", folder.display())
-                }
-                (None, None) => "move the program into a folder of PATH, such as /usr/local/bin".into(),
-            },
-        );
+    let first = match warning::file_that_clients_start(environment, running) {
+        Ok(file) => file,
+        Err(report) => return Finding::reported(CHECK, Verdict::Failed, &report),
     };
     if let Some(running) = running
         && real(&first) != real(running)
@@ -39,6 +25,7 @@ pub(super) fn on_path(environment: &Environment, running: Option<&Path>) -> Find
             format!("remove the one that is not wanted, or put its folder later on PATH: {}", first.display()),
         );
     }
+    let path = environment.search_path();
     match process::files(PROGRAM, &path).find(|other| real(other) != real(&first)) {
         Some(other) => Finding::warning(
             CHECK,

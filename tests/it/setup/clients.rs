@@ -70,7 +70,7 @@ fn the_previous_store_goes_on_keeping_logins() {
         if why.ends_with("refused") {
             let err = outcome.unwrap_err();
             assert!(err.to_string().contains("`desktop`") && err.to_string().contains("`pass`"), "{why}: {err}");
-            assert!(err.hint().contains("remove `credsStore`"), "{why}: {}", err.hint());
+            assert!(err.advice().unwrap_or_default().contains("remove `credsStore`"), "{why}: {err:?}");
             assert_eq!(world.files(), files, "{why}");
             continue;
         }
@@ -123,11 +123,17 @@ fn podman_is_set_up_where_it_looks() {
     let helpers = "credential-helpers = [\"ecr-rs\", \"containers-auth.json\"]\n";
     for (registries, drop_in, after, after_drop_in, why) in [
         (None, None, None, Some(helpers.to_owned()), "a new registries.conf would hide the system's"),
-        (Some(commented), None, Some(format!("{helpers}{commented}")), None, "comments stay"),
+        (
+            Some(commented),
+            None,
+            Some(commented.replacen("Hub\n", &format!("Hub\n{helpers}"), 1)),
+            None,
+            "comments stay, and it is no key of the table below",
+        ),
         (
             Some("credential-helpers = [\"secretservice\"]\r\n"),
             None,
-            Some("credential-helpers = [\"ecr-rs\", \"secretservice\"]\r\n".into()),
+            Some("credential-helpers = [\"ecr-rs\",\"secretservice\"]\n".into()),
             None,
             "before the helper that is there",
         ),
@@ -142,7 +148,7 @@ fn podman_is_set_up_where_it_looks() {
             Some(commented),
             Some("credential-helpers = ['pass']\n"),
             Some(commented.into()),
-            Some("credential-helpers = [\"ecr-rs\", 'pass']\n".into()),
+            Some("credential-helpers = [\"ecr-rs\",'pass']\n".into()),
             "a drop-in of that name goes before the file",
         ),
     ] {

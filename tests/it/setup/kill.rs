@@ -132,7 +132,7 @@ fn an_undo_killed_at_any_step_is_finished_by_the_next() {
 }
 
 /// Runs with step number `fail` failing as a full disk does. Gives the step, and the error if any.
-fn fail_at(world: &World, fail: usize) -> (Option<(Step, PathBuf)>, Result<(), ecr_rs::setup::Error>) {
+fn fail_at(world: &World, fail: usize) -> (Option<(Step, PathBuf)>, Result<(), ecr_rs::report::Report>) {
     let (mut steps, mut failed) = (0, None);
     let outcome = plan(world, false).apply(&mut |step, path| {
         steps += 1;
@@ -161,7 +161,7 @@ fn a_step_that_fails_leaves_whole_files_and_nothing_else() {
             Err(err) => {
                 let name = path.file_name().unwrap().to_str().unwrap();
                 assert!(err.to_string().contains(name) || step == Step::MakeFolder, "{why}: {err}");
-                assert_eq!(err.cause.unwrap().kind(), io::ErrorKind::StorageFull, "{why}");
+                assert_eq!(err.causes(), [io::Error::from(io::ErrorKind::StorageFull).to_string()], "{why}");
             }
         }
         world.setup("docker notation podman").unwrap();
@@ -189,7 +189,7 @@ fn a_file_that_another_program_changes_meanwhile_stays_as_that_program_wrote_it(
             "{} was changed by another program just now; it is left as that program wrote it",
             world.docker().display()
         );
-        assert_eq!((err.to_string(), err.hint()), (what, "run it again"));
+        assert_eq!((err.to_string(), err.advice()), (what, Some("run it again")));
         assert_eq!(read(&world.docker()), theirs);
         world.setup("docker --undo").unwrap();
         let files: BTreeMap<_, _> = world.files();

@@ -102,7 +102,7 @@ fn our_own_file_comes_back_unless_the_user_chose_anew() {
         (None, mine.to_owned(), "untouched"),
         (
             Some(format!("{mine}\n[other-registries]\nstore = \"desktop\"\n\n[[registry]]\nmatch = \"*\"\n")),
-            format!("{mine}\n\n[[registry]]\nmatch = \"*\"\n"),
+            format!("{mine}\n[[registry]]\nmatch = \"*\"\n"),
             "a rule was added",
         ),
         (
@@ -141,7 +141,7 @@ fn our_own_file_stays_while_a_client_needs_it() {
 }
 
 #[test]
-fn nothing_to_undo_is_said_and_nothing_done() {
+fn nothing_to_undo_changes_nothing() {
     let world = World::new();
     assert_eq!(world.setup("--undo").unwrap().stdout, "");
     write(&world.docker(), format!("{{\"credHelpers\":{{\"{ECR}\":\"ecr-login\"}}}}"));

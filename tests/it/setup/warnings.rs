@@ -70,7 +70,7 @@ fn check(stderr: &str, expected: &[(String, String)], why: &str) {
     let lines: Vec<&str> = stderr.lines().collect();
     assert_eq!(lines.len(), 2 * expected.len(), "{why}: {stderr}");
     for (pair, (what, hint)) in lines.chunks(2).zip(expected) {
-        assert_eq!(pair[0], format!("warning: {what}"), "{why}");
+        assert_eq!(pair[0], format!("docker-credential-ecr-rs: warning: {what}"), "{why}");
         assert!(pair[1].starts_with("  hint: ") && pair[1].contains(hint), "{why}: {}", pair[1]);
     }
 }
@@ -86,18 +86,42 @@ fn the_machine_is_looked_at_too() {
     assert_no_secret(&printed.stderr);
     for (what, hint) in [
         (
-            "DOCKER_AUTH_CONFIG is set: docker takes the logins in it before it asks any helper",
+            "DOCKER_AUTH_CONFIG holds a login of ghcr.io, which docker takes before it asks a helper",
             "unset DOCKER_AUTH_CONFIG",
         ),
-        ("docker-credential-ecr-rs is not on PATH, so clients cannot start it", "move it into a folder of PATH"),
         (
-            "docker is a snap: it reads ~/snap/docker/current/.docker/config.json",
+            "docker-credential-ecr-rs is not on PATH, so no client can start it",
+            "move the program into a folder of PATH",
+        ),
+        (
+            "/docker is a snap: it reads ~/snap/docker/current/.docker/config.json",
             "install docker from its own packages",
         ),
-        ("run with sudo: this sets up the user who runs it now, not alice", "run it as alice without sudo"),
+        ("root's keychain are used, not alice's", "as alice without sudo"),
     ] {
-        let found = printed.stderr.split("warning: ").find(|warning| warning.starts_with(what));
+        let found = printed.stderr.split("warning: ").find(|warning| warning.contains(what));
         assert!(found.is_some_and(|warning| warning.contains(hint)), "{what}: {}", printed.stderr);
+    }
+}
+
+/// A relative folder of PATH is another one wherever a client runs.
+#[test]
+fn a_helper_in_a_relative_folder_of_path_is_not_there() {
+    let mut world = World::new();
+    world.set("PATH", ".:src:");
+    assert!(world.setup("docker").unwrap().stderr.contains("is not on PATH"));
+    world.set("PATH", world.path("bin"));
+    assert_eq!(world.setup("docker").unwrap().stderr, "");
+}
+
+#[test]
+fn logins_of_other_hosts_in_the_environment_are_nothing_to_single_hosts() {
+    let mut world = World::new();
+    world.set("DOCKER_AUTH_CONFIG", format!("{{\"auths\":{{\"ghcr.io\":{LOGIN},\"{ECR}\":{LOGIN}}}}}"));
+    for (arguments, host) in [("public.ecr.aws", None), (ECR, Some(ECR)), ("ghcr.io", Some("ghcr.io"))] {
+        let stderr = world.setup(&format!("docker --registry {arguments}")).unwrap().stderr;
+        let warning = |host| format!("warning: DOCKER_AUTH_CONFIG holds a login of {host}, which");
+        assert!(host.map_or(stderr.is_empty(), |host| stderr.contains(&warning(host))), "{arguments}: {stderr}");
     }
 }
 
@@ -109,7 +133,9 @@ fn a_helper_that_cannot_be_run_is_not_there() {
     let world = World::new();
     let helper = world.path("bin/docker-credential-ecr-rs");
     std::fs::set_permissions(helper, std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(world.setup("docker").unwrap().stderr.contains("is not on PATH"));
+    assert!(
+        world.setup("docker").unwrap().stderr.contains("docker-credential-ecr-rs may not be run\n  hint: chmod +x ")
+    );
 }
 
 #[test]

@@ -10,16 +10,16 @@ use super::{
     super::{
         aws::{
             Refusal, Reply, Request,
-            book::{Principal, random_text},
             faults::Fault,
+            iam::{Principal, random_text},
         },
-        world::World,
+        loopback::State,
     },
     PLAIN_PASSWORD, PLAIN_USER,
 };
 
-/// What the doors know.
-pub(super) struct Doors {
+/// Logins, and where they hold.
+pub(super) struct Auth {
     /// Custom domains, with account and region.
     pub(super) domains: HashMap<String, (String, String)>,
     /// Owner and guest accounts.
@@ -30,9 +30,9 @@ pub(super) struct Doors {
     bearers: HashMap<String, Option<Principal>>,
 }
 
-impl Default for Doors {
-    fn default() -> Doors {
-        Doors {
+impl Default for Auth {
+    fn default() -> Auth {
+        Auth {
             domains: HashMap::new(),
             shares: Vec::new(),
             logins: HashMap::from([(PLAIN_USER.into(), PLAIN_PASSWORD.into())]),
@@ -94,12 +94,12 @@ pub(super) fn is_bucket(host: &str) -> bool {
 
 /// Lets a request pass (`None`), or answers it.
 pub(super) fn check(
-    world: &World,
+    state: &State,
     request: &Request,
     repository: &str,
     fault: Option<&Fault>,
 ) -> Result<Option<Reply>, Refusal> {
-    let place = world.registry.place(&request.host);
+    let place = state.registry.place(&request.host);
     let challenge = || {
         Reply::of(401, "text/plain; charset=utf-8", "Not Authorized\n")
             .with("WWW-Authenticate", place.challenge(&request.host))
@@ -111,11 +111,11 @@ pub(super) fn check(
     if fault == Some(&Fault::AccessDenied) {
         return Err(Refusal::new(403, "DENIED", "requested access to the resource is denied"));
     }
-    let doors = world.registry.doors.lock().expect("no holder panics");
+    let auth = state.registry.auth.lock().expect("no holder panics");
     let header = request.header("authorization").unwrap_or_default();
     match &place {
         Place::Public => {
-            let bearer = header.strip_prefix("Bearer ").and_then(|token| doors.bearers.get(token));
+            let bearer = header.strip_prefix("Bearer ").and_then(|token| auth.bearers.get(token));
             let reads = matches!(request.method.as_str(), "GET" | "HEAD");
             Ok(match bearer {
                 Some(Some(_)) => None,
@@ -125,17 +125,17 @@ pub(super) fn check(
             })
         }
         Place::Plain => {
-            let known = basic(header).is_some_and(|(user, password)| doors.logins.get(&user) == Some(&password));
+            let known = basic(header).is_some_and(|(user, password)| auth.logins.get(&user) == Some(&password));
             Ok((!known).then(challenge))
         }
         Place::Ecr { account, region } => {
             let Some((user, password)) = basic(header) else { return Ok(Some(challenge())) };
-            let Some(token) = world.tokens.valid(&password).filter(|token| user == "AWS" && !token.public) else {
+            let Some(token) = state.tokens.valid(&password).filter(|token| user == "AWS" && !token.public) else {
                 let message = "Your authorization token has expired. Reauthenticate and try again.";
                 return Err(Refusal::new(403, "DENIED", message));
             };
             let guest = (account.clone(), token.principal.account.clone());
-            if token.principal.account == *account || doors.shares.contains(&guest) || repository.is_empty() {
+            if token.principal.account == *account || auth.shares.contains(&guest) || repository.is_empty() {
                 return Ok(None);
             }
             let message = format!(
@@ -149,10 +149,10 @@ pub(super) fn check(
 }
 
 /// `GET /token/` of ECR Public: anonymous, or for a Basic login with a token of ECR Public.
-pub(super) fn public_token(world: &World, request: &Request) -> Reply {
+pub(super) fn public_token(state: &State, request: &Request) -> Reply {
     let owner = match basic(request.header("authorization").unwrap_or_default()) {
         None => None,
-        Some((_, password)) => match world.tokens.valid(&password).filter(|token| token.public) {
+        Some((_, password)) => match state.tokens.valid(&password).filter(|token| token.public) {
             Some(token) => Some(token.principal),
             None => {
                 return Reply::of(
@@ -164,7 +164,7 @@ pub(super) fn public_token(world: &World, request: &Request) -> Reply {
         },
     };
     let token = random_text(300);
-    world.registry.doors.lock().expect("no holder panics").bearers.insert(token.clone(), owner);
+    state.registry.auth.lock().expect("no holder panics").bearers.insert(token.clone(), owner);
     Reply::of(200, "application/json", json!({ "token": token }).to_string())
 }
 

@@ -1,4 +1,4 @@
-//! What every store promises, whatever it keeps its entries in.
+//! The contract of every store, whatever it keeps its entries in.
 
 use ecr_rs::{
     keychain::{Entry, Key, Keychain, Label, LoginLabel, TokenLabel, none::NoStore},

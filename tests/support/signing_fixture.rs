@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::{
     client,
+    loopback::{ACCESS_KEY_ID, ACCOUNT, REGION, SECRET_ACCESS_KEY},
     machine::Machine,
     program::{Outcome, Program},
     registry::{PLAIN_PASSWORD, PLAIN_USER, digest},
     signer::Signer,
     terminal,
-    world::{ACCESS_KEY_ID, ACCOUNT, REGION, SECRET_ACCESS_KEY},
 };
 
 /// Types of images.
@@ -21,7 +21,7 @@ pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// The machine.
-pub struct Bench {
+pub struct SigningFixture {
     /// The home folder, the keychain, and AWS with the registry.
     machine: Machine,
     /// AWS Signer.
@@ -30,7 +30,7 @@ pub struct Bench {
     pub profile: String,
 }
 
-impl Deref for Bench {
+impl Deref for SigningFixture {
     type Target = Machine;
 
     fn deref(&self) -> &Machine {
@@ -38,17 +38,17 @@ impl Deref for Bench {
     }
 }
 
-impl Bench {
+impl SigningFixture {
     /// A machine with one profile, whose keychain has the registry's login.
-    pub fn new() -> Bench {
-        let bench = Bench::without_login();
-        let login = json!({ "ServerURL": bench.host(), "Username": PLAIN_USER, "Secret": PLAIN_PASSWORD });
-        bench.program().run(&["store"], login.to_string()).exits(0, "docker login");
-        bench
+    pub fn new() -> SigningFixture {
+        let fixture = SigningFixture::without_login();
+        let login = json!({ "ServerURL": fixture.host(), "Username": PLAIN_USER, "Secret": PLAIN_PASSWORD });
+        fixture.program().run(&["store"], login.to_string()).exits(0, "docker login");
+        fixture
     }
 
     /// A machine with one profile and an empty keychain.
-    pub fn without_login() -> Bench {
+    pub fn without_login() -> SigningFixture {
         let signer = Signer::new();
         let machine = Machine::with(vec![signer.clone()]);
         let profile = signer.add_profile(ACCOUNT, REGION, "app");
@@ -61,7 +61,7 @@ impl Bench {
                 machine.aws.endpoint()
             ),
         );
-        Bench { machine, signer, profile }
+        SigningFixture { machine, signer, profile }
     }
 
     /// The program: its identity is in a file, and its PATH is the folder `bin` of the home folder.
@@ -135,7 +135,7 @@ impl Bench {
         use base64::{Engine, engine::general_purpose::STANDARD};
         let login = format!("Basic {}", STANDARD.encode(format!("{PLAIN_USER}:{PLAIN_PASSWORD}")));
         let headers = [headers, &[("Authorization", login.as_str())]].concat();
-        let answer = client::ask(&self.aws, "127.0.0.1", line, &headers, body).expect("the world answers");
+        let answer = client::ask(&self.aws, "127.0.0.1", line, &headers, body).expect("the loopback answers");
         assert_eq!(answer.status, expected, "{line}: {}", answer.text());
         answer
     }

@@ -1,15 +1,15 @@
-//! The loopback world behaves as AWS does: asked by AWS's own SDK.
+//! The loopback AWS behaves as AWS does: asked by AWS's own SDK.
 
 use std::time::Duration;
 
 use crate::support::{
     aws::faults::Fault,
     client::ask,
-    tls::Certificates,
-    world::{
+    loopback::{
         ACCESS_KEY_ID, ACCOUNT, EXTERNAL_ID, GUARDED_ROLE, Loopback, OTHER_ACCOUNT, REGION, ROLE, SECRET_ACCESS_KEY,
         WEB_IDENTITY_TOKEN,
     },
+    tls::Certificates,
 };
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_ecr::{
@@ -23,12 +23,12 @@ use aws_smithy_async::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-fn ecr(world: &Loopback, key: &str, secret: &str) -> Client {
+fn ecr(loopback: &Loopback, key: &str, secret: &str) -> Client {
     let http = aws_smithy_http_client::Builder::new().build_http();
     let config = aws_sdk_ecr::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
-        .endpoint_url(world.endpoint())
+        .endpoint_url(loopback.endpoint())
         .credentials_provider(Credentials::new(key, secret, None, None, "test"))
         .retry_config(RetryConfig::disabled())
         .http_client(http)
@@ -38,8 +38,8 @@ fn ecr(world: &Loopback, key: &str, secret: &str) -> Client {
 
 #[tokio::test]
 async fn ecr_mints_tokens_for_the_right_signature_only() {
-    let world = Loopback::start();
-    let client = ecr(&world, ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+    let loopback = Loopback::start();
+    let client = ecr(&loopback, ACCESS_KEY_ID, SECRET_ACCESS_KEY);
     let output = client.get_authorization_token().send().await.expect("a good signature");
     let data = &output.authorization_data()[0];
     let token = STANDARD.decode(data.authorization_token().expect("a token")).expect("base64");
@@ -47,9 +47,9 @@ async fn ecr_mints_tokens_for_the_right_signature_only() {
     let password = token.strip_prefix("AWS:").expect("the user name");
     assert_eq!(password.len(), 1900);
     assert_eq!(data.proxy_endpoint(), Some(&*format!("https://{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com")));
-    assert!(world.tokens.valid(password).is_some());
-    assert_eq!(world.count("GetAuthorizationToken"), 1);
-    assert_eq!(world.calls()[0].access_key_id.as_deref(), Some(ACCESS_KEY_ID));
+    assert!(loopback.tokens.valid(password).is_some());
+    assert_eq!(loopback.count("GetAuthorizationToken"), 1);
+    assert_eq!(loopback.calls()[0].access_key_id.as_deref(), Some(ACCESS_KEY_ID));
 
     #[expect(deprecated)]
     let output = client.get_authorization_token().registry_ids(OTHER_ACCOUNT).send().await.expect("another registry");
@@ -60,18 +60,18 @@ async fn ecr_mints_tokens_for_the_right_signature_only() {
         (ACCESS_KEY_ID, "another secret", "InvalidSignatureException"),
         ("AKIANOBODY", SECRET_ACCESS_KEY, "UnrecognizedClientException"),
     ] {
-        let err = ecr(&world, key, secret).get_authorization_token().send().await.expect_err(code);
+        let err = ecr(&loopback, key, secret).get_authorization_token().send().await.expect_err(code);
         assert_eq!(err.code(), Some(code));
     }
 }
 
 #[tokio::test]
 async fn faults_are_played_in_order_and_end() {
-    let world = Loopback::start();
-    let client = ecr(&world, ACCESS_KEY_ID, SECRET_ACCESS_KEY);
-    world.faults.times("GetAuthorizationToken", Fault::Throttled, 1);
-    world.faults.times("GetAuthorizationToken", Fault::AccessDenied, 1);
-    world.faults.times("GetAuthorizationToken", Fault::Cut, 1);
+    let loopback = Loopback::start();
+    let client = ecr(&loopback, ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+    loopback.faults.times("GetAuthorizationToken", Fault::Throttled, 1);
+    loopback.faults.times("GetAuthorizationToken", Fault::AccessDenied, 1);
+    loopback.faults.times("GetAuthorizationToken", Fault::Cut, 1);
     let ask = || client.get_authorization_token().send();
     assert_eq!(ask().await.expect_err("throttled").code(), Some("ThrottlingException"));
     let denied = ask().await.expect_err("denied");
@@ -83,15 +83,15 @@ async fn faults_are_played_in_order_and_end() {
 }
 
 /// An SDK client that reaches `api.ecr.REGION.amazonaws.com` through the proxy, as the program does.
-fn ecr_by_name(world: &Loopback) -> Client {
+fn ecr_by_name(loopback: &Loopback) -> Client {
     use aws_smithy_http_client::{
         Connector,
         proxy::ProxyConfig,
         tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
     };
-    let bundle = std::fs::read(world.tls.bundle()).expect("the bundle is a file");
+    let bundle = std::fs::read(loopback.tls.bundle()).expect("the bundle is a file");
     let trust = TrustStore::empty().with_pem_certificate(bundle);
-    let proxy = ProxyConfig::https(world.endpoint()).expect("a URL");
+    let proxy = ProxyConfig::https(loopback.endpoint()).expect("a URL");
     let http = aws_smithy_http_client::Builder::new().build_with_connector_fn(move |_, _| {
         let context = TlsContext::builder().with_trust_store(trust.clone()).build().expect("a trust store");
         let tls = Connector::builder().proxy_config(proxy.clone()).tls_provider(Provider::Rustls(CryptoMode::Ring));
@@ -109,25 +109,25 @@ fn ecr_by_name(world: &Loopback) -> Client {
 
 #[tokio::test]
 async fn real_host_names_lead_here_through_the_proxy() {
-    let world = Loopback::start();
-    ecr_by_name(&world).get_authorization_token().send().await.expect("a token over TLS");
-    let call = &world.calls()[0];
+    let loopback = Loopback::start();
+    ecr_by_name(&loopback).get_authorization_token().send().await.expect("a token over TLS");
+    let call = &loopback.calls()[0];
     assert_eq!((call.host.as_str(), call.proxied), ("api.ecr.eu-west-1.amazonaws.com", true));
-    assert_eq!(world.tunnels(), ["api.ecr.eu-west-1.amazonaws.com:443"]);
+    assert_eq!(loopback.tunnels(), ["api.ecr.eu-west-1.amazonaws.com:443"]);
 
     for certificates in [Certificates::WrongHost, Certificates::UnknownAuthority] {
-        world.tls.show(certificates);
-        ecr_by_name(&world).get_authorization_token().send().await.expect_err("a certificate that proves nothing");
+        loopback.tls.show(certificates);
+        ecr_by_name(&loopback).get_authorization_token().send().await.expect_err("a certificate that proves nothing");
     }
-    assert_eq!(world.count("GetAuthorizationToken"), 1, "no request left for a host that proved nothing");
+    assert_eq!(loopback.count("GetAuthorizationToken"), 1, "no request left for a host that proved nothing");
 }
 
-fn sdk(world: &Loopback) -> aws_types::SdkConfig {
+fn sdk(loopback: &Loopback) -> aws_types::SdkConfig {
     let credentials = Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None, None, "test");
     aws_types::SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
-        .endpoint_url(world.endpoint())
+        .endpoint_url(loopback.endpoint())
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SystemTimeSource::new())
@@ -137,10 +137,10 @@ fn sdk(world: &Loopback) -> aws_types::SdkConfig {
 
 #[tokio::test]
 async fn roles_open_sessions_that_rotate_and_mint() {
-    let world = Loopback::start();
+    let loopback = Loopback::start();
     let assume = async |role: &str, external_id: Option<&str>| {
         let mut provider =
-            aws_config::sts::AssumeRoleProvider::builder(role).session_name("test").configure(&sdk(&world));
+            aws_config::sts::AssumeRoleProvider::builder(role).session_name("test").configure(&sdk(&loopback));
         if let Some(id) = external_id {
             provider = provider.external_id(id);
         }
@@ -149,30 +149,30 @@ async fn roles_open_sessions_that_rotate_and_mint() {
     let first = assume(ROLE, None).await.expect("a session");
     let second = assume(ROLE, None).await.expect("another session");
     assert_ne!(first.access_key_id(), second.access_key_id());
-    let config = aws_sdk_ecr::config::Builder::from(&sdk(&world)).credentials_provider(second).build();
+    let config = aws_sdk_ecr::config::Builder::from(&sdk(&loopback)).credentials_provider(second).build();
     Client::from_conf(config).get_authorization_token().send().await.expect("a session may ask for a token");
 
     assume(GUARDED_ROLE, None).await.expect_err("no external id");
     assume(GUARDED_ROLE, Some(EXTERNAL_ID)).await.expect("the right external id");
     assume("arn:aws:iam::111122223333:role/nobody", None).await.expect_err("no such role");
-    assert_eq!(world.count("AssumeRole"), 5);
+    assert_eq!(loopback.count("AssumeRole"), 5);
 }
 
 #[tokio::test]
 async fn machines_and_web_identities_get_their_roles() {
-    let world = Loopback::start();
+    let loopback = Loopback::start();
     let config = aws_config::provider_config::ProviderConfig::empty()
         .with_http_client(aws_smithy_http_client::Builder::new().build_http())
         .with_time_source(SystemTimeSource::new())
         .with_sleep_impl(TokioSleep::new());
     let imds =
-        aws_config::imds::Client::builder().configure(&config).endpoint(world.endpoint()).expect("a URL").build();
+        aws_config::imds::Client::builder().configure(&config).endpoint(loopback.endpoint()).expect("a URL").build();
     let provider = aws_config::imds::credentials::ImdsCredentialsProvider::builder().imds_client(imds).build();
     let credentials = provider.provide_credentials().await.expect("the instance's role");
     assert!(credentials.access_key_id().starts_with("ASIA"));
 
     let answer = ask(
-        &world,
+        &loopback,
         "sts.eu-west-1.amazonaws.com",
         "POST /",
         &[("Content-Type", "application/x-www-form-urlencoded")],
@@ -188,21 +188,21 @@ async fn machines_and_web_identities_get_their_roles() {
 
 #[test]
 fn people_renew_their_sessions() {
-    let world = Loopback::start();
+    let loopback = Loopback::start();
     let path = format!("GET /federation/credentials?account_id={OTHER_ACCOUNT}&role_name=puller");
     let portal = |token: &str| {
         let headers = [("x-amz-sso_bearer_token", token)];
-        ask(&world, "portal.sso.eu-west-1.amazonaws.com", &path, &headers, b"").expect("an answer")
+        ask(&loopback, "portal.sso.eu-west-1.amazonaws.com", &path, &headers, b"").expect("an answer")
     };
-    let token = world.sessions.open();
+    let token = loopback.sessions.open();
     assert_eq!(portal(&token).status, 200);
-    world.sessions.end(Some(&token));
+    loopback.sessions.end(Some(&token));
     let refused = portal(&token);
     assert_eq!((refused.status, refused.header("x-amzn-errortype")), (401, Some("UnauthorizedException")));
 
-    let refresh = world.sessions.open();
+    let refresh = loopback.sessions.open();
     let body = serde_json::json!({ "grantType": "refresh_token", "refreshToken": refresh, "clientId": "c", "clientSecret": "s" });
-    let answer = ask(&world, "oidc.eu-west-1.amazonaws.com", "POST /token", &[], body.to_string().as_bytes())
+    let answer = ask(&loopback, "oidc.eu-west-1.amazonaws.com", "POST /token", &[], body.to_string().as_bytes())
         .expect("an answer");
     let answer: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
     assert_eq!(portal(answer["accessToken"].as_str().expect("a token")).status, 200);
@@ -210,8 +210,8 @@ fn people_renew_their_sessions() {
 
 #[tokio::test]
 async fn tokens_have_the_length_and_life_that_are_set() {
-    let world = Loopback::start();
-    let client = ecr(&world, ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+    let loopback = Loopback::start();
+    let client = ecr(&loopback, ACCESS_KEY_ID, SECRET_ACCESS_KEY);
     let ask = async || {
         let output = client.get_authorization_token().send().await.expect("a token");
         let data = output.authorization_data()[0].clone();
@@ -220,36 +220,36 @@ async fn tokens_have_the_length_and_life_that_are_set() {
         (password, data.expires_at().expect("an end").secs())
     };
     for length in [1900, 2716, 5000] {
-        world.tokens.set_length(length);
+        loopback.tokens.set_length(length);
         let (password, end) = ask().await;
         let content: serde_json::Value =
             serde_json::from_slice(&STANDARD.decode(&password).expect("base64")).expect("JSON");
         assert_eq!((password.len(), content["expiration"].as_i64()), (length, Some(end)));
     }
-    world.tokens.set_life(Duration::ZERO);
-    assert!(world.tokens.valid(&ask().await.0).is_none(), "a token without life");
+    loopback.tokens.set_life(Duration::ZERO);
+    assert!(loopback.tokens.valid(&ask().await.0).is_none(), "a token without life");
 }
 
 #[test]
 fn the_public_gallery_is_in_one_region_and_has_faults_of_its_own() {
-    let world = Loopback::start();
-    world.faults.always("ecr-public:GetAuthorizationToken", Fault::Throttled);
+    let loopback = Loopback::start();
+    loopback.faults.always("ecr-public:GetAuthorizationToken", Fault::Throttled);
     for (target, throttled, why) in [
         ("SpencerFrontendService.GetAuthorizationToken", true, "the fault"),
         ("AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken", false, "no signature, and no fault"),
     ] {
         let answer =
-            ask(&world, "api.ecr-public.us-east-1.amazonaws.com", "POST /", &[("X-Amz-Target", target)], b"{}");
+            ask(&loopback, "api.ecr-public.us-east-1.amazonaws.com", "POST /", &[("X-Amz-Target", target)], b"{}");
         let answer = answer.expect("an answer");
         assert_eq!(answer.text().contains("ThrottlingException"), throttled, "{why}: {}", answer.text());
     }
-    assert_eq!(world.count("ecr-public:GetAuthorizationToken"), 1);
-    assert_eq!(world.count("GetAuthorizationToken"), 2);
+    assert_eq!(loopback.count("ecr-public:GetAuthorizationToken"), 1);
+    assert_eq!(loopback.count("GetAuthorizationToken"), 2);
 }
 
 #[test]
 fn a_signature_holds_for_what_was_signed_only() {
-    let world = Loopback::start();
+    let loopback = Loopback::start();
     let host = "api.ecr.eu-west-1.amazonaws.com";
     let target = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken";
     let scope = |service: &str| {
@@ -267,7 +267,7 @@ fn a_signature_holds_for_what_was_signed_only() {
         (scope("ecr"), &now, "InvalidSignatureException", "a signature that is made up"),
     ] {
         let headers = [("X-Amz-Target", target), ("Authorization", authorization.as_str()), ("X-Amz-Date", date)];
-        let answer = ask(&world, host, "POST /", &headers, b"{}").expect("an answer");
+        let answer = ask(&loopback, host, "POST /", &headers, b"{}").expect("an answer");
         assert!(answer.status == 400 && answer.text().contains(code), "{why}: {}", answer.text());
     }
 }

@@ -12,7 +12,7 @@ use super::{
 
 /// What is wrong with an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Knob {
+pub enum Defect {
     /// Another digest is signed.
     WrongDigest,
     /// Another size is signed.
@@ -74,86 +74,86 @@ pub enum Knob {
 }
 
 /// An envelope as SignPayload returns it, with what is wrong with it.
-pub(super) fn seal(own: &Chain, knob: Option<Knob>, payload: &[u8], version: &str, job: &str) -> Vec<u8> {
+pub(super) fn seal(own: &Chain, defect: Option<Defect>, payload: &[u8], version: &str, job: &str) -> Vec<u8> {
     let now = SystemTime::now();
     let mut draft = Draft::aws(own, payload, version, job, now);
-    let Some(knob) = knob else { return draft.jws(own) };
-    match knob {
-        Knob::WrongDigest => {
+    let Some(defect) = defect else { return draft.jws(own) };
+    match defect {
+        Defect::WrongDigest => {
             draft.payload_json(|p| p["targetArtifact"]["digest"] = format!("sha256:{}", "0".repeat(64)).into())
         }
-        Knob::WrongSize => draft.payload_json(|p| p["targetArtifact"]["size"] = 1.into()),
-        Knob::DroppedAnnotation => draft.payload_json(|p| {
+        Defect::WrongSize => draft.payload_json(|p| p["targetArtifact"]["size"] = 1.into()),
+        Defect::DroppedAnnotation => draft.payload_json(|p| {
             p["targetArtifact"].as_object_mut().expect("an object").remove("annotations");
         }),
-        Knob::ChangedAnnotation => draft.payload_json(|p| {
+        Defect::ChangedAnnotation => draft.payload_json(|p| {
             let annotations = p["targetArtifact"]["annotations"].as_object_mut().expect("the user gave metadata");
             annotations.values_mut().for_each(|value| *value = "changed".into());
         }),
-        Knob::AddedAttribute => draft.payload_json(|p| p["targetArtifact"]["extra"] = 1.into()),
-        Knob::AddedMember => draft.payload_json(|p| p["extra"] = 1.into()),
-        Knob::AlgorithmNone => {
+        Defect::AddedAttribute => draft.payload_json(|p| p["targetArtifact"]["extra"] = 1.into()),
+        Defect::AddedMember => draft.payload_json(|p| p["extra"] = 1.into()),
+        Defect::AlgorithmNone => {
             draft.set("alg", "none");
             let mut members = draft.sealed(own);
             members.insert("signature".into(), "".into());
             return Value::Object(members).to_string().into_bytes();
         }
-        Knob::OtherAlgorithm => draft.set("alg", "ES256"),
-        Knob::OtherScheme => {
+        Defect::OtherAlgorithm => draft.set("alg", "ES256"),
+        Defect::OtherScheme => {
             draft.set("io.cncf.notary.signingScheme", "notary.x509");
             let at = draft.protected.remove("io.cncf.notary.authenticSigningTime").expect("AWS sets it");
             draft.set("io.cncf.notary.signingTime", at);
             draft.uncritical("io.cncf.notary.authenticSigningTime");
         }
-        Knob::ChainReversed => draft.certificates.reverse(),
-        Knob::ChainWithoutRoot => drop(draft.certificates.pop()),
-        Knob::ForeignRoot => {
+        Defect::ChainReversed => draft.certificates.reverse(),
+        Defect::ChainWithoutRoot => drop(draft.certificates.pop()),
+        Defect::ForeignRoot => {
             let foreign = Chain::new();
             draft.certificates.clone_from(&foreign.certificates);
             return draft.jws(&foreign);
         }
-        Knob::OtherKey => return draft.jws(&Chain::new()),
-        Knob::Expired => draft.set("io.cncf.notary.expiry", at(now - DAY)),
-        Knob::OldTime => {
+        Defect::OtherKey => return draft.jws(&Chain::new()),
+        Defect::Expired => draft.set("io.cncf.notary.expiry", at(now - DAY)),
+        Defect::OldTime => {
             let chain = Chain::of(&Shape { leaf_from: now - 3 * DAY, ..Shape::aws(now) });
             draft.certificates.clone_from(&chain.certificates);
             draft.set("io.cncf.notary.authenticSigningTime", at(now - DAY));
             return draft.jws(&chain);
         }
-        Knob::EndedLeaf => {
+        Defect::EndedLeaf => {
             let until = now - Duration::from_secs(60);
             let chain = Chain::of(&Shape { leaf_until: until, ..Shape::aws(now) });
             draft.certificates.clone_from(&chain.certificates);
             return draft.jws(&chain);
         }
-        Knob::SchemeNotCritical => draft.uncritical("io.cncf.notary.signingScheme"),
-        Knob::ExpiryNotCritical => draft.uncritical("io.cncf.notary.expiry"),
-        Knob::NoCrit => drop(draft.protected.remove("crit")),
-        Knob::CritWithoutHeader => draft.critical("com.example.absent"),
-        Knob::UnknownCritical => {
+        Defect::SchemeNotCritical => draft.uncritical("io.cncf.notary.signingScheme"),
+        Defect::ExpiryNotCritical => draft.uncritical("io.cncf.notary.expiry"),
+        Defect::NoCrit => drop(draft.protected.remove("crit")),
+        Defect::CritWithoutHeader => draft.critical("com.example.absent"),
+        Defect::UnknownCritical => {
             draft.set("com.example.unknown", "x");
             draft.critical("com.example.unknown");
         }
-        Knob::NoProfile => {
+        Defect::NoProfile => {
             draft.protected.remove("com.amazonaws.signer.signingProfileVersion");
             draft.uncritical("com.amazonaws.signer.signingProfileVersion");
         }
-        Knob::OtherProfile => {
+        Defect::OtherProfile => {
             draft.set("com.amazonaws.signer.signingProfileVersion", version.replace("profiles/", "profiles/not_"))
         }
-        Knob::DuplicateHeader => {
+        Defect::DuplicateHeader => {
             let written = Value::Object(draft.protected.clone()).to_string();
             draft.raw_protected = Some(written.replacen('{', r#"{"alg":"ES384","#, 1));
         }
-        Knob::GeneralForm => {
+        Defect::GeneralForm => {
             let mut members = draft.sealed(own);
             members.insert("signatures".into(), json!([]));
             return Value::Object(members).to_string().into_bytes();
         }
-        Knob::OtherContentType => draft.set("cty", "application/json"),
-        Knob::EmptyPayload => draft.payload.clear(),
-        Knob::Cose => return draft.cose(own),
-        Knob::Garbage => return b"\x00not an envelope".to_vec(),
+        Defect::OtherContentType => draft.set("cty", "application/json"),
+        Defect::EmptyPayload => draft.payload.clear(),
+        Defect::Cose => return draft.cose(own),
+        Defect::Garbage => return b"\x00not an envelope".to_vec(),
     }
     draft.jws(own)
 }

@@ -1,11 +1,11 @@
-//! The loopback world: AWS and registries in this process, on 127.0.0.1, on a port of their own.
+//! AWS and registries in this process, on 127.0.0.1, on a port of their own.
 //!
 //! ```ignore
-//! let world = Loopback::start();
-//! let program = world.endpoint_variables().into_iter().fold(program, |p, (name, value)| p.with(name, value));
+//! let loopback = Loopback::start();
+//! let program = loopback.endpoint_variables().into_iter().fold(program, |p, (name, value)| p.with(name, value));
 //! program.run(&["get"], format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"));
-//! assert_eq!(world.count("GetAuthorizationToken"), 1);
-//! world.faults.always("GetAuthorizationToken", Fault::Throttled);
+//! assert_eq!(loopback.count("GetAuthorizationToken"), 1);
+//! loopback.faults.always("GetAuthorizationToken", Fault::Throttled);
 //! ```
 
 use std::{
@@ -19,9 +19,9 @@ use tokio::runtime::Runtime;
 use super::{
     aws::{
         self, Service,
-        book::{Book, Credential, Principal, Role},
         calls::{Call, Calls},
         faults::Faults,
+        iam::{Credential, Iam, Principal, Role},
         sso::Sessions,
         tokens::Tokens,
     },
@@ -61,10 +61,10 @@ pub const CONTAINER_PATH: &str = "/container/credentials";
 /// `AWS_CONTAINER_AUTHORIZATION_TOKEN`.
 pub const CONTAINER_AUTHORIZATION: &str = "Bearer container-authorization";
 
-/// Everything that the world knows. All of it can be changed while it runs.
-pub struct World {
+/// Everything that the servers know. All of it can be changed while they run.
+pub struct State {
     /// Access keys and roles.
-    pub book: Book,
+    pub iam: Iam,
     /// ECR's tokens.
     pub tokens: Tokens,
     /// What goes wrong.
@@ -83,7 +83,7 @@ pub struct World {
     pub tunnels: Mutex<Vec<String>>,
 }
 
-impl World {
+impl State {
     /// Every call since the start.
     pub fn calls(&self) -> Vec<Call> {
         self.calls.all()
@@ -102,28 +102,28 @@ impl World {
     }
 }
 
-/// A running world; it ends when this is dropped.
+/// The running servers; they end when this is dropped.
 pub struct Loopback {
-    world: Arc<World>,
+    state: Arc<State>,
     address: SocketAddr,
     runtime: Option<Runtime>,
 }
 
 impl Loopback {
-    /// Starts a world with the built-in services.
+    /// Starts servers with the built-in services of AWS.
     pub fn start() -> Loopback {
         Loopback::with(Vec::new())
     }
 
-    /// Starts a world with more services, which are asked first.
+    /// Starts them with more services, which are asked first.
     pub fn with(services: Vec<Arc<dyn Service>>) -> Loopback {
         Loopback::serving(services, Tls::new())
     }
 
-    /// Starts a world whose certificate authority was made before.
+    /// Starts them with a certificate authority that was made before.
     pub fn serving(services: Vec<Arc<dyn Service>>, tls: Tls) -> Loopback {
-        let world = Arc::new(World {
-            book: Book::default(),
+        let state = Arc::new(State {
+            iam: Iam::default(),
             tokens: Tokens::default(),
             faults: Faults::default(),
             registry: Registry::default(),
@@ -133,7 +133,7 @@ impl Loopback {
             services: [services, aws::built_in()].concat(),
             tunnels: Mutex::default(),
         });
-        populate(&world.book);
+        populate(&state.iam);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -142,8 +142,8 @@ impl Loopback {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
         listener.set_nonblocking(true).expect("a socket can be asked not to block");
         let address = listener.local_addr().expect("a bound socket has an address");
-        runtime.spawn(proxy::serve(listener, Arc::clone(&world)));
-        Loopback { world, address, runtime: Some(runtime) }
+        runtime.spawn(proxy::serve(listener, Arc::clone(&state)));
+        Loopback { state, address, runtime: Some(runtime) }
     }
 
     /// `http://127.0.0.1:PORT`: every service, over plain HTTP.
@@ -151,7 +151,7 @@ impl Loopback {
         format!("http://{}", self.address)
     }
 
-    /// `127.0.0.1:PORT`: where the world listens.
+    /// `127.0.0.1:PORT`: where they listen.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -179,10 +179,10 @@ impl Loopback {
 }
 
 impl Deref for Loopback {
-    type Target = World;
+    type Target = State;
 
-    fn deref(&self) -> &World {
-        &self.world
+    fn deref(&self) -> &State {
+        &self.state
     }
 }
 
@@ -204,13 +204,13 @@ fn credentials() -> Vec<(&'static str, String)> {
     ]
 }
 
-fn populate(book: &Book) {
+fn populate(iam: &Iam) {
     for (account, name, id, secret) in [
         (ACCOUNT, "alice", ACCESS_KEY_ID, SECRET_ACCESS_KEY),
         (OTHER_ACCOUNT, "bob", OTHER_ACCESS_KEY_ID, OTHER_SECRET_ACCESS_KEY),
     ] {
         let arn = format!("arn:aws:iam::{account}:user/{name}");
-        book.add(Credential {
+        iam.add(Credential {
             access_key_id: id.into(),
             secret_access_key: secret.into(),
             session_token: None,
@@ -218,7 +218,7 @@ fn populate(book: &Book) {
             expires_at: None,
         });
     }
-    book.add_role(Role::new(ACCOUNT, "puller"));
-    book.add_role(Role::new(OTHER_ACCOUNT, "puller"));
-    book.add_role(Role { external_id: Some(EXTERNAL_ID.into()), ..Role::new(ACCOUNT, "guarded") });
+    iam.add_role(Role::new(ACCOUNT, "puller"));
+    iam.add_role(Role::new(OTHER_ACCOUNT, "puller"));
+    iam.add_role(Role { external_id: Some(EXTERNAL_ID.into()), ..Role::new(ACCOUNT, "guarded") });
 }

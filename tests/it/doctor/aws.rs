@@ -1,4 +1,4 @@
-//! Broken ways to a token: identity, credentials, keychain, ECR; and notation.
+//! What is broken between identity and token: credentials, keychain, ECR; and notation.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::row::{HOST, Row, install, keys, row, without_keys};
 use crate::support::{
     aws::faults::Fault,
     bus::Knob,
-    world::{ACCESS_KEY_ID, GUARDED_ROLE},
+    loopback::{ACCESS_KEY_ID, GUARDED_ROLE},
 };
 
 pub(super) const IDENTITY: &[Row] = &[
@@ -144,7 +144,7 @@ pub(super) const ECR: &[Row] = &[
         program
     }),
     row("the key was deleted", ("ecr", "failed"), ACCESS_KEY_ID, "check the access key", |machine, program| {
-        machine.aws.book.remove(ACCESS_KEY_ID);
+        machine.aws.iam.remove(ACCESS_KEY_ID);
         program
     }),
     row("session keys have ended", ("ecr", "failed"), "have expired", "get new credentials", |machine, program| {

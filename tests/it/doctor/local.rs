@@ -1,4 +1,4 @@
-//! Broken machines: the program, the home folder, the clients, the settings.
+//! What is broken on the machine itself: the program, the home folder, the clients, the settings.
 
 use std::fs;
 

@@ -65,14 +65,14 @@ impl Role {
     }
 }
 
-/// All keys and roles. Safe to change while the world runs.
+/// All keys and roles. Safe to change while it is served.
 #[derive(Default)]
-pub struct Book {
+pub struct Iam {
     credentials: Mutex<HashMap<String, Credential>>,
     roles: Mutex<HashMap<String, Role>>,
 }
 
-impl Book {
+impl Iam {
     /// Enters a key.
     pub fn add(&self, credential: Credential) {
         self.credentials.lock().expect("no holder panics").insert(credential.access_key_id.clone(), credential);
