@@ -181,12 +181,12 @@ fn a_pipe_in_the_place_of_a_file_of_a_command_is_an_error() {
     for (arguments, words, why) in [
         ([&profile[..], &["--digest-file", path]].concat(), "cannot read", "a build's digests"),
         ([&profile[..], &["--signer-root", path, &image]].concat(), "is no root certificate", "a root"),
-        (vec!["setup", "docker"], "is not a regular file", "docker's configuration, to be changed"),
-        (vec!["doctor"], "no regular file", "docker's configuration, to be looked at"),
+        (vec!["setup", "docker"], "cannot read", "docker's configuration, to be changed"),
+        (vec!["doctor"], "cannot read", "docker's configuration, to be looked at"),
     ] {
         let outcome = run(&fixture.program(), &arguments, "", why).exits(1, why);
         let told = format!("{}{}", outcome.stdout, outcome.stderr);
-        assert!(told.contains(words) && told.contains("regular file"), "{why}: {outcome:?}");
+        assert!(told.contains(words) && told.contains("it is a pipe, not a regular file"), "{why}: {outcome:?}");
     }
     assert_eq!(fixture.aws.count("SignPayload"), 0);
 }
