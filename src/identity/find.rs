@@ -91,7 +91,7 @@ impl IdentityError {
                 format!("run `aws configure --profile {profile}`, or name another profile")
             }
             IdentityError::Ambiguous { .. } => "add a `[[registry]]` rule that names one of them".into(),
-            IdentityError::Unreadable { .. } => "make it a regular file that this user can read".into(),
+            IdentityError::Unreadable { .. } => "make it a regular file, readable for this user".into(),
         }
     }
 }

@@ -120,7 +120,7 @@ pub(crate) fn logins_in_variable(environment: &Environment, concerns: impl Fn(&s
 /// The file that clients start for this program, or why they cannot. `running` is the file that runs
 /// now, where that is known.
 pub(crate) fn file_that_clients_start(environment: &Environment, running: Option<&Path>) -> Result<PathBuf, Report> {
-    let path = (environment.variable)("PATH").unwrap_or_default();
+    let path = environment.search_path();
     if let Some(file) = process::find(PROGRAM, &path) {
         return Ok(file);
     }

@@ -20,6 +20,10 @@ mod get;
 #[cfg(target_os = "linux")] // the same
 mod program;
 #[cfg(target_os = "linux")] // the same
+mod search_path;
+#[cfg(target_os = "linux")] // the same
+mod special_files;
+#[cfg(target_os = "linux")] // the same
 mod verbs;
 
 // AWS: from a credential source to a token.

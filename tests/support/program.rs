@@ -9,7 +9,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -96,18 +96,26 @@ impl Program {
 
 /// Feeds a started run and waits for its end; a hang is a failed test, not a stuck one.
 #[track_caller]
-pub fn finish(mut child: Child, stdin: &[u8]) -> Outcome {
+pub fn finish(child: Child, stdin: &[u8]) -> Outcome {
+    finish_within(RUN_TIMEOUT, child, stdin).expect("the program hung")
+}
+
+/// The same for a run that has a bound of its own: `None` when it went on for longer and was ended.
+#[track_caller]
+pub fn finish_within(bound: Duration, mut child: Child, stdin: &[u8]) -> Option<Outcome> {
     let mut input = child.stdin.take().expect("stdin is piped");
     let bytes = stdin.to_vec();
     // The program may answer without reading everything: a broken pipe is its right.
     thread::spawn(move || input.write_all(&bytes).is_ok());
     let stdout = drain(child.stdout.take().expect("stdout is piped"));
     let stderr = drain(child.stderr.take().expect("stderr is piped"));
-    let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(RUN_TIMEOUT), stderr.recv_timeout(RUN_TIMEOUT)) else {
+    let until = Instant::now() + bound;
+    let left = || until.saturating_duration_since(Instant::now());
+    let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(left()), stderr.recv_timeout(left())) else {
         child.kill().expect("the hung program can be ended");
-        panic!("the program hung");
+        return None;
     };
-    Outcome { status: child.wait().expect("the program ends").code(), stdout, stderr }
+    Some(Outcome { status: child.wait().expect("the program ends").code(), stdout, stderr })
 }
 
 fn drain(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {

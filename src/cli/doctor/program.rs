@@ -25,7 +25,7 @@ pub(super) fn on_path(environment: &Environment, running: Option<&Path>) -> Find
             format!("remove the one that is not wanted, or put its folder later on PATH: {}", first.display()),
         );
     }
-    let path = (environment.variable)("PATH").unwrap_or_default();
+    let path = environment.search_path();
     match process::files(PROGRAM, &path).find(|other| real(other) != real(&first)) {
         Some(other) => Finding::warning(
             CHECK,
