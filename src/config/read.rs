@@ -167,7 +167,12 @@ impl Source<'_> {
         let (given, known) = message.rsplit_once("`, expected ").unwrap_or((&message, ""));
         let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
         if let Some(word) = given.strip_prefix("unknown field `") {
-            self.refuse(at, format!("{key} has no key {word:?}"), nearest(word, &known))
+            let table = match key {
+                "the file" => key.to_owned(),
+                rule if rule.starts_with("registry") => "[[registry]]".to_owned(),
+                table => format!("[{table}]"),
+            };
+            self.refuse(at, format!("{table} has no key {word:?}"), nearest(word, &known))
         } else if let Some(word) = given.strip_prefix("unknown variant `") {
             self.refuse(at, format!("{key} = {word:?} is none of {}", known.join(", ")), nearest(word, &known))
         } else {
@@ -346,7 +351,7 @@ external-id = "x"
             ("a = ", 1, "not TOML", "correct"),
             ("[keychain]\nsession = \"plain\"", 1, "no key \"keychain\"", "cache"),
             ("[cahce]\n", 1, "no key \"cahce\"", "did you mean \"cache\"?"),
-            ("[cache]\n\nstor = \"file\"", 3, "cache has no key \"stor\"", "\"store\""),
+            ("[cache]\n\nstor = \"file\"", 3, "[cache] has no key \"stor\"", "\"store\""),
             ("[cache]\nstore = \"keychian\"", 2, "none of keychain, keyutils, file, none", "\"keychain\""),
             ("[cache]\nstore = 7", 2, "cache.store: wanted string", "quotes"),
             ("[cache]\nstore = \"\"", 2, "none of keychain", "known here: keychain"),
