@@ -1,7 +1,7 @@
 //! From the text of `config.toml` to a checked [`Config`].
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     ops::Range,
     path::{Path, PathBuf},
     time::Duration,
@@ -21,9 +21,13 @@ use super::{
 use crate::{
     environment::Environment,
     names::HELPER,
+    private_fs,
     registry::{Custom, TOKEN_LIFETIME, is_account, is_region},
     report::Report,
 };
+
+/// The most bytes of the file that are read. One with a rule for each of a thousand registries has 100 KiB.
+const MAX_FILE_SIZE: u64 = 1024 * 1024;
 
 /// The file as it is written. A key that is not here is an error.
 #[derive(Default, Deserialize)]
@@ -94,7 +98,7 @@ impl Config {
         let Some(path) = Config::location(environment) else { return Ok(Config::default()) };
         let named = environment.path("ECR_RS_CONFIG").is_some();
         let absent = |err: &io::Error| matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-        match fs::read_to_string(&path) {
+        match private_fs::read_to_string(&path, MAX_FILE_SIZE) {
             Ok(text) => Config::parse(&text, path),
             // Without access to the home folder there is no configuration of this user's either.
             Err(err) if !named && (absent(&err) || err.kind() == io::ErrorKind::PermissionDenied) => {
@@ -162,11 +166,13 @@ impl Source<'_> {
         let (at, message) = (err.span().unwrap_or_default(), err.message().to_owned());
         err.set_input(None); // else it quotes the line in place of the path of the key
         let shown = err.to_string();
-        let key = shown.lines().find_map(|line| line.strip_prefix("in `")?.strip_suffix('`')).unwrap_or("the file");
+        let key = shown.lines().next_back().and_then(|line| line.strip_prefix("in `")?.strip_suffix('`'));
+        let table = key.map_or("the file".into(), |key| format!("[{key}]"));
+        let key = key.unwrap_or("the file");
         let (given, known) = message.rsplit_once("`, expected ").unwrap_or((&message, ""));
         let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
         if let Some(word) = given.strip_prefix("unknown field `") {
-            self.refuse(at, format!("{key} has no key {word:?}"), nearest(word, &known))
+            self.refuse(at, format!("{table} has no key {word:?}"), nearest(word, &known))
         } else if let Some(word) = given.strip_prefix("unknown variant `") {
             self.refuse(at, format!("{key} = {word:?} is none of {}", known.join(", ")), nearest(word, &known))
         } else {
@@ -344,7 +350,7 @@ external-id = "x"
         for (text, line, what, hint) in [
             ("a = ", 1, "not TOML", "correct"),
             ("[cahce]\n", 1, "no key \"cahce\"", "did you mean \"cache\"?"),
-            ("[cache]\n\nstor = \"file\"", 3, "cache has no key \"stor\"", "\"store\""),
+            ("[cache]\n\nstor = \"file\"", 3, "[cache] has no key \"stor\"", "\"store\""),
             ("[cache]\nstore = \"keychian\"", 2, "none of keychain, keyutils, file, none", "\"keychain\""),
             ("[cache]\nstore = 7", 2, "cache.store: wanted string", "quotes"),
             ("[cache]\nstore = \"\"", 2, "none of keychain", "known here: keychain"),
@@ -395,6 +401,33 @@ external-id = "x"
             assert!(err.what().starts_with(&format!("c.toml:{line}: ")), "{text:?}: {err}");
             assert!(err.what().contains(what), "{text:?}: {err}");
             assert!(err.advice().is_some_and(|advice| advice.contains(hint)), "{text:?}: {err:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_of_a_configurations_size_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        let load = |path: PathBuf| {
+            Config::load(&Environment {
+                variable: Box::new(move |name| (name == "ECR_RS_CONFIG").then(|| path.clone().into())),
+                home: None,
+                config_folder: None,
+                cache_folder: None,
+                temporary_folder: PathBuf::new(),
+                interactive: false,
+            })
+        };
+        let frame = "#\n".len();
+        std::fs::write(&file, format!("#{}\n", "x".repeat(MAX_FILE_SIZE as usize - frame))).unwrap();
+        assert_eq!(load(file.clone()).unwrap().path, Some(file.clone()));
+        std::fs::write(&file, "#".repeat(MAX_FILE_SIZE as usize + 1)).unwrap();
+        for (path, what) in
+            [(file, "it is larger than 1048576 bytes"), (folder.path().into(), "it is a folder, not a file")]
+        {
+            let err = load(path).unwrap_err();
+            assert!(err.what().ends_with(&format!(": cannot be read: {what}")), "{err}");
+            assert_eq!(err.advice(), Some("correct or unset ECR_RS_CONFIG"));
         }
     }
 }

@@ -11,8 +11,7 @@ use crate::{private_fs, report::Report};
 /// The most bytes of a file that is taken for a configuration. Docker's own files are a few KiB.
 pub const MAX_FILE_SIZE: u64 = 16 * 1024 * 1024;
 
-/// A file as it was when it was read.
-#[derive(Debug)]
+/// A file as it was when it was read. No `Debug`: it may hold logins.
 pub(super) struct UserFile {
     /// The path that the client uses, which may be a symbolic link.
     pub(super) path: PathBuf,
