@@ -1,6 +1,7 @@
 //! Files: read without a hang and within a bound, and kept from other users where they are ours alone.
 
 use std::{
+    fmt,
     fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
@@ -10,6 +11,10 @@ use std::{
 
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+/// The most bytes of a file that a person or another tool wrote for us: a configuration, certificates,
+/// a list of digests. They have a few KiB; the certificates of a whole system have half a MiB.
+pub const LARGEST: u64 = 16 << 20;
 
 /// Reads a regular file whole, links followed. The null device reads as an empty file: naming it is
 /// how people switch a file of the AWS CLI off.
@@ -40,6 +45,15 @@ pub fn read_to_string(path: &Path, most: u64) -> io::Result<String> {
 /// As of [`read`].
 pub fn open(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path, Links::Follow, is_null)
+}
+
+/// Refuses a file that a library is about to read without a bound of its own, where that could wait
+/// for ever: a pipe, socket or device. Whatever else is wrong with it the library will find.
+pub fn check_no_wait(path: &Path) -> io::Result<()> {
+    match open(path) {
+        Err(err) if err.kind() == ErrorKind::InvalidInput => Err(err),
+        _ => Ok(()),
+    }
 }
 
 /// Opens a regular file for reading, and no link to one.
@@ -169,11 +183,33 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Makes a folder that is the user's alone, mode 0700, with the missing ones above it. One that is
 /// there already stays as it is: [`check_trusted`] says whether it can be used.
 pub fn create_folder(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    folder_builder().recursive(true).create(path)
+}
+
+/// Makes one new folder that is the user's alone, mode 0700.
+///
+/// # Errors
+/// The system's; [`ErrorKind::AlreadyExists`] where anything of that name is there.
+pub fn create_new_folder(path: &Path) -> io::Result<()> {
+    folder_builder().create(path)
+}
+
+/// Makes a folder, as [`create_folder`] does, where there is none, and checks that it is no link,
+/// that files can be created in it, and that this user alone can do so.
+///
+/// # Errors
+/// The system's, and one that says what is wrong with the folder.
+pub fn own_folder(path: &Path) -> io::Result<()> {
+    create_folder(path)?;
+    let metadata = path.symlink_metadata()?;
+    let refused = |why: &dyn fmt::Display| {
+        io::Error::new(ErrorKind::PermissionDenied, format!("{} cannot be used: {why}", path.display()))
+    };
+    if metadata.is_symlink() {
+        return Err(refused(&"it is a symbolic link"));
+    }
+    check_trusted(&metadata).map_err(|why| refused(&why))?;
+    if is_writable(path) { Ok(()) } else { Err(refused(&"it is not writable")) }
 }
 
 /// Flushes the names in a folder to the disk.
@@ -271,15 +307,14 @@ pub fn is_read_only(metadata: &Metadata) -> bool {
     metadata.permissions().readonly()
 }
 
-/// Whether this user may create files in a folder, on a file system that takes them.
 #[cfg(unix)]
-pub fn is_writable(folder: &Path) -> bool {
+fn is_writable(folder: &Path) -> bool {
     rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
-/// Whether this user may create files in a folder. Windows tells when they are created.
+/// Windows tells when files are created.
 #[cfg(not(unix))]
-pub fn is_writable(_: &Path) -> bool {
+fn is_writable(_: &Path) -> bool {
     true
 }
 
@@ -334,7 +369,7 @@ fn open_with(options: &mut OpenOptions, path: &Path, links: Links, accepts: fn(&
 
 fn irregular(metadata: &Metadata) -> io::Error {
     match metadata.is_dir() {
-        true => io::Error::new(ErrorKind::IsADirectory, "it is a folder, not a file"),
+        true => io::Error::new(ErrorKind::IsADirectory, "it is a folder, not a regular file"),
         false => io::Error::new(ErrorKind::InvalidInput, format!("it is a {}, not a regular file", kind(metadata))),
     }
 }
@@ -366,6 +401,13 @@ fn is_null(metadata: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_null(_: &Metadata) -> bool {
     false
+}
+
+fn folder_builder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
 }
 
 /// Options for a file that is 0600 from its creation on.
@@ -448,6 +490,8 @@ mod tests {
             ("file/x", Err("Not a directory"), "a file where a folder should be"),
         ] {
             let found = read_to_string(&zoo.path().join(name), 100).map_err(|err| err.to_string());
+            let waits = check_no_wait(&zoo.path().join(name)).is_err();
+            assert_eq!(waits, ["pipe", "link-to-pipe", "socket", "/dev/zero"].contains(&name), "{why}: {name}");
             match (&found, expected) {
                 (Ok(text), Ok(expected)) => assert_eq!(text, expected, "{why}: {name}"),
                 (Err(err), Err(expected)) => assert!(err.contains(expected), "{why}: {name}: {err}"),
@@ -543,7 +587,41 @@ mod tests {
         assert!(create_folder(&folder.path().join("a/b")).is_ok());
         fs::write(folder.path().join("file"), "").unwrap();
         assert!(create_folder(&folder.path().join("file")).is_err(), "a file is in its place");
-        assert!(!is_writable(&folder.path().join("absent")) && is_writable(folder.path()));
+        assert!(create_new_folder(&path).is_err() && create_new_folder(&folder.path().join("file")).is_err());
+        create_new_folder(&folder.path().join("new")).unwrap();
+        assert_eq!(mode(&folder.path().join("new")), 0o700);
+    }
+
+    #[test]
+    fn a_folder_of_our_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        own_folder(&path("made/here")).unwrap();
+        own_folder(&path("made/here")).unwrap();
+        assert_eq!(mode(&path("made/here")), 0o700);
+        fs::write(path("file"), "").unwrap();
+        for (target, name) in [("made", "link"), ("nowhere", "dangling")] {
+            symlink(target, path(name)).unwrap();
+        }
+        fs::create_dir(path("open")).unwrap();
+        set_mode(&path("open"), 0o777);
+        for (name, expected, why) in [
+            ("open", "others can write to it", "anybody could put a file there"),
+            ("link", "it is a symbolic link", "it may lead anywhere"),
+            ("dangling", "File exists", "the same"),
+            ("file", "File exists", "no folder"),
+            ("file/below", "Not a directory", "no folder above it"),
+        ] {
+            let err = own_folder(&path(name)).unwrap_err().to_string();
+            assert!(err.contains(expected), "{why}: {err}");
+        }
+        if user() == Some(0) {
+            std::os::unix::fs::chown(path("made"), Some(12345), None).unwrap();
+            assert!(own_folder(&path("made")).unwrap_err().to_string().contains("belongs to user 12345"));
+        } else {
+            set_mode(&path("made"), 0o500);
+            assert!(own_folder(&path("made")).unwrap_err().to_string().contains("not writable"));
+        }
     }
 
     #[test]

@@ -1,15 +1,13 @@
 //! `clear`: forgets cached tokens.
 
-use std::io::Write;
+use std::process::ExitCode;
 
-use super::{
-    Machine, Problem,
-    machine::{AwsArguments, Opened},
-    token::registry,
-};
+use super::{aws_args::AwsArgs, token::registry};
 use crate::{
-    error::Error,
+    app::App,
+    door::{Start, Streams},
     keychain::{Fault, Label, TokenLabel},
+    report::Report,
     token::cache,
 };
 
@@ -36,15 +34,14 @@ struct Whose {
 }
 
 impl Clear {
-    pub(super) fn run(&self, machine: Machine, stdout: &mut dyn Write, _stderr: &mut dyn Write) -> Result<(), Problem> {
-        let opened = machine.open(&AwsArguments::default())?;
-        let host =
-            self.whose.host.as_ref().map(|host| registry(&opened, host)).transpose()?.map(|registry| registry.host);
+    pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
+        let app = AwsArgs::default().open(start)?;
+        let host = self.whose.host.as_ref().map(|host| registry(&app, host)).transpose()?.map(|registry| registry.host);
         let whose = host.as_ref().map_or("of any registry".into(), |host| format!("of {host}"));
-        let failed = |fault| Error::Keychain { doing: format!("forget the tokens {whose}"), fault };
-        let removed = forget(&opened, host.as_deref()).map_err(failed)?;
+        let failed = |fault: Fault| fault.report(&format!("forget the tokens {whose}"));
+        let removed = forget(&app, host.as_deref()).map_err(failed)?;
         if self.quiet {
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         if removed.is_empty() {
             writeln!(stdout, "there was no cached token {whose}")?;
@@ -53,16 +50,16 @@ impl Clear {
             let identity = super::status::identity_name(&label);
             writeln!(stdout, "forgot the token of {} for identity {identity}", label.host)?;
         }
-        Ok(())
+        Ok(ExitCode::SUCCESS)
     }
 }
 
 /// Removes the tokens of a host, or all of them, and gives back their labels.
-fn forget(opened: &Opened, host: Option<&str>) -> Result<Vec<TokenLabel>, Fault> {
-    let mut labels = cache::tokens(&*opened.cache)?;
+fn forget(app: &App, host: Option<&str>) -> Result<Vec<TokenLabel>, Fault> {
+    let mut labels = cache::tokens(&*app.cache)?;
     labels.retain(|label| host.is_none_or(|host| label.host == host));
     for label in &labels {
-        opened.cache.remove(&Label::Token(label.clone()).key())?;
+        app.cache.remove(&Label::Token(label.clone()).key())?;
     }
     Ok(labels)
 }

@@ -26,9 +26,6 @@ use crate::{
     report::Report,
 };
 
-/// The most bytes of the file that are read. One with a rule for each of a thousand registries has 100 KiB.
-const MAX_FILE_SIZE: u64 = 1024 * 1024;
-
 /// The file as it is written. A key that is not here is an error.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -98,7 +95,7 @@ impl Config {
         let Some(path) = Config::location(environment) else { return Ok(Config::default()) };
         let named = environment.path("ECR_RS_CONFIG").is_some();
         let absent = |err: &io::Error| matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-        match private_fs::read_to_string(&path, MAX_FILE_SIZE) {
+        match private_fs::read_to_string(&path, private_fs::LARGEST) {
             Ok(text) => Config::parse(&text, path),
             // Without access to the home folder there is no configuration of this user's either.
             Err(err) if !named && (absent(&err) || err.kind() == io::ErrorKind::PermissionDenied) => {
@@ -401,33 +398,6 @@ external-id = "x"
             assert!(err.what().starts_with(&format!("c.toml:{line}: ")), "{text:?}: {err}");
             assert!(err.what().contains(what), "{text:?}: {err}");
             assert!(err.advice().is_some_and(|advice| advice.contains(hint)), "{text:?}: {err:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_file_of_a_configurations_size_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("config.toml");
-        let load = |path: PathBuf| {
-            Config::load(&Environment {
-                variable: Box::new(move |name| (name == "ECR_RS_CONFIG").then(|| path.clone().into())),
-                home: None,
-                config_folder: None,
-                cache_folder: None,
-                temporary_folder: PathBuf::new(),
-                interactive: false,
-            })
-        };
-        let frame = "#\n".len();
-        std::fs::write(&file, format!("#{}\n", "x".repeat(MAX_FILE_SIZE as usize - frame))).unwrap();
-        assert_eq!(load(file.clone()).unwrap().path, Some(file.clone()));
-        std::fs::write(&file, "#".repeat(MAX_FILE_SIZE as usize + 1)).unwrap();
-        for (path, what) in
-            [(file, "it is larger than 1048576 bytes"), (folder.path().into(), "it is a folder, not a file")]
-        {
-            let err = load(path).unwrap_err();
-            assert!(err.what().ends_with(&format!(": cannot be read: {what}")), "{err}");
-            assert_eq!(err.advice(), Some("correct or unset ECR_RS_CONFIG"));
         }
     }
 }

@@ -8,32 +8,30 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    io::{self, Read, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
+    process::Command,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{Entry, Fault, FaultKind, Key, Keychain, Label, LoginLabel};
-use crate::{registry::Server, secret::Secret};
+use crate::{
+    process::{self, Limits, Output, Stderr},
+    registry::Server,
+    secret::Secret,
+};
 
 /// How long the other helper may take. Longer than [`super::PATIENCE`]: it may wake a smart card
 /// or Docker Desktop. It is ended when the time is over.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The most bytes that an answer may have. The longest secret is 16 KiB.
-const LONGEST: u64 = 1 << 20;
+const LONGEST: usize = 1 << 20;
 
 /// The most characters of the helper's own error text that are passed on.
 const LONGEST_TEXT: usize = 1000;
-
-/// How often a helper that closed its output is looked at until it has ended.
-const POLL: Duration = Duration::from_millis(1);
 
 /// "There is none", word for word (docker-credential-helpers, `credentials/error.go`).
 const NOT_FOUND: &str = "credentials not found in native keychain";
@@ -69,12 +67,6 @@ struct Found {
     secret: String,
 }
 
-/// What a run of the helper left behind.
-struct Outcome {
-    status: ExitStatus,
-    stdout: Zeroizing<Vec<u8>>,
-}
-
 impl HelperStore {
     /// Finds `docker-credential-SUFFIX` in the folders of `path`, a value of `PATH`.
     ///
@@ -89,11 +81,7 @@ impl HelperStore {
             return Err(fault(FaultKind::Refused, detail));
         }
         let program = format!("docker-credential-{suffix}");
-        // A relative folder would run whatever lies in the folder of the moment.
-        let found = std::env::split_paths(path)
-            .filter(|folder| folder.is_absolute())
-            .map(|folder| folder.join(format!("{program}{}", std::env::consts::EXE_SUFFIX)))
-            .find(|candidate| is_executable(candidate));
+        let found = process::find(&program, path);
         if suffix.eq_ignore_ascii_case(OURS) || found.as_deref().is_some_and(is_ours) {
             let detail = format!("{program} is this program itself; name another helper or `keychain`");
             return Err(fault(FaultKind::Refused, detail));
@@ -110,38 +98,21 @@ impl HelperStore {
     }
 
     /// Runs one verb to its end. Its stderr is the person's, as when Docker runs it.
-    fn run(&self, verb: &str, stdin: Zeroizing<Vec<u8>>) -> Result<Outcome, Fault> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut child = Command::new(&self.path)
-            .arg(verb)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|err| self.fault(FaultKind::Absent, verb, &format!("cannot be started: {err}")))?;
-        let mut input = child.stdin.take().expect("stdin is piped");
-        let output = child.stdout.take().expect("stdout is piped");
-        // Both on threads: a helper may neither read nor write. One that does not read what it was
-        // given may still have answered, so its broken pipe is its own affair.
-        thread::spawn(move || input.write_all(&stdin).is_ok());
-        let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || sender.send(read(output)).is_ok());
-
-        let outcome = receiver.recv_timeout(PATIENCE).map_err(|_| None).and_then(|stdout| match stdout {
-            Err(err) => Err(Some(format!("its answer cannot be read: {err}"))),
-            Ok(stdout) if stdout.len() as u64 > LONGEST => Err(Some(format!("its answer has over {LONGEST} bytes"))),
-            Ok(stdout) => wait(&mut child, deadline).map(|status| Outcome { status, stdout }).ok_or(None),
-        });
-        outcome.map_err(|trouble| {
-            end(child);
-            match trouble {
-                Some(detail) => self.fault(FaultKind::Garbled, verb, &detail),
-                None => self.fault(FaultKind::Silent, verb, &format!("stopped after {} s", PATIENCE.as_secs())),
-            }
+    fn run(&self, verb: &str, stdin: Zeroizing<Vec<u8>>) -> Result<Output, Fault> {
+        let limits = Limits { time: PATIENCE, output: LONGEST };
+        process::run(Command::new(&self.path).arg(verb), stdin, limits, Stderr::Inherit).map_err(|err| {
+            let (kind, detail) = match err {
+                process::Error::Start(err) => (FaultKind::Absent, format!("cannot be started: {err}")),
+                process::Error::Timeout(time) => (FaultKind::Silent, format!("stopped after {} s", time.as_secs())),
+                process::Error::TooLong(bytes) => (FaultKind::Garbled, format!("its answer has over {bytes} bytes")),
+                process::Error::Read(err) => (FaultKind::Garbled, format!("its answer cannot be read: {err}")),
+            };
+            self.fault(kind, verb, &detail)
         })
     }
 
     /// A run that asks for one server; `None` when the helper does not know it.
-    fn ask(&self, verb: &str, server: &str) -> Result<Option<Outcome>, Fault> {
+    fn ask(&self, verb: &str, server: &str) -> Result<Option<Output>, Fault> {
         let outcome = self.run(verb, Zeroizing::new(server.as_bytes().to_vec()))?;
         if !outcome.status.success() && outcome.stdout.trim_ascii() == NOT_FOUND.as_bytes() {
             return Ok(None);
@@ -149,7 +120,7 @@ impl HelperStore {
         self.check(verb, outcome).map(Some)
     }
 
-    fn check(&self, verb: &str, outcome: Outcome) -> Result<Outcome, Fault> {
+    fn check(&self, verb: &str, outcome: Output) -> Result<Output, Fault> {
         if outcome.status.success() {
             return Ok(outcome);
         }
@@ -241,30 +212,6 @@ fn fault(kind: FaultKind, detail: String) -> Fault {
     Fault { store: NAME, kind, detail }
 }
 
-/// All of the output, or one byte more than is allowed.
-fn read(output: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(32 << 10)); // Most answers fit: no copies are left behind.
-    output.take(LONGEST + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Waits until the deadline for a helper that has closed its output.
-fn wait(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < deadline => thread::sleep(POLL),
-            _ => return None,
-        }
-    }
-}
-
-/// Ends a helper by its own handle. On a thread, because a process may take its time to die.
-fn end(mut child: Child) {
-    // It may have ended by itself in the meantime: as good.
-    thread::spawn(move || child.kill().and_then(|()| child.wait()).is_ok());
-}
-
 /// The helper's own words on one line, without control characters, not endless.
 fn one_line(stdout: &[u8]) -> String {
     let text = String::from_utf8_lossy(stdout);
@@ -277,15 +224,4 @@ fn one_line(stdout: &[u8]) -> String {
 fn is_ours(path: &Path) -> bool {
     let ours = format!("docker-credential-{OURS}");
     path.canonicalize().is_ok_and(|path| path.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case(&ours)))
-}
-
-#[cfg(unix)]
-fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_executable(path: &Path) -> bool {
-    path.is_file()
 }

@@ -15,10 +15,9 @@ pub(crate) mod macos;
 pub mod memory;
 pub mod native;
 pub mod none;
-pub mod open;
 mod record;
 mod split;
-mod unusable;
+pub(crate) mod unusable;
 #[cfg(windows)]
 pub(crate) mod windows;
 
@@ -26,7 +25,7 @@ pub use label::{Key, Label, LoginLabel, TokenLabel};
 
 use std::{fmt, time::Duration};
 
-use crate::secret::Secret;
+use crate::{report::Report, secret::Secret};
 
 /// The service name of every entry that is ours. Entries without it are never listed or touched.
 pub const SERVICE: &str = "docker-credential-ecr-rs";
@@ -119,6 +118,15 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 impl Fault {
+    /// The report of what could not be done because of it: "read the login for ghcr.io".
+    pub fn report(&self, doing: &str) -> Report {
+        let report = Report::new(format!("cannot {doing}: {self}"));
+        match self.kind {
+            FaultKind::Refused => report, // a refusal is the store's own, and speaks for itself
+            _ => report.hint(self.hint()),
+        }
+    }
+
     /// One next step the reader can take.
     pub fn hint(&self) -> &'static str {
         match self.kind {

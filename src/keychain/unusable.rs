@@ -3,7 +3,7 @@
 use super::{Entry, Fault, Key, Keychain, Label};
 
 /// Stands for a store whose opening failed, so that only commands that need it fail.
-pub(super) struct Unusable(pub(super) Fault);
+pub(crate) struct Unusable(pub(crate) Fault);
 
 impl Keychain for Unusable {
     fn name(&self) -> &'static str {

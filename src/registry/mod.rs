@@ -66,6 +66,9 @@ pub const PUBLIC_HOST: &str = "public.ecr.aws";
 /// ECR Public's hosts: IPv4 and dual-stack.
 const PUBLIC_HOSTS: [(&str, bool); 2] = [(PUBLIC_HOST, false), ("ecr-public.aws.com", true)];
 
+/// The user name of every ECR token (ECR API reference, GetAuthorizationToken: `AWS:password`).
+pub const USERNAME: &str = "AWS";
+
 /// Names that clients use for the Hub when they do not send [`DOCKER_HUB`] (oras-py sends `docker.io`).
 const HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 

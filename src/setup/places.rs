@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::request::Target;
-use crate::{config::Config, environment::Environment, names::PROGRAM, process, report::Report};
+use crate::{config::Config, environment::Environment, names::PROGRAM, report::Report};
 
 /// Docker's file: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json` (docker/cli `config.Dir`).
 pub fn docker(environment: &Environment) -> Result<PathBuf, Report> {
@@ -73,7 +73,7 @@ pub fn podman_auth_files(environment: &Environment) -> Vec<PathBuf> {
 /// The clients that are here: docker always, the others if they have a configuration or are on PATH.
 pub(super) fn present(environment: &Environment) -> Vec<Target> {
     let exists = |path: Result<PathBuf, Report>| path.is_ok_and(|path| path.exists());
-    let runs = |names: &[&str]| names.iter().any(|name| program(environment, name).is_some());
+    let runs = |names: &[&str]| names.iter().any(|name| environment.program(name).is_some());
     let mut targets = vec![Target::Docker];
     if exists(notation(environment)) || runs(&["notation"]) {
         targets.push(Target::Notation);
@@ -83,11 +83,6 @@ pub(super) fn present(environment: &Environment) -> Vec<Target> {
         targets.push(Target::Podman);
     }
     targets
-}
-
-/// The program that a client would start by this name: the first on PATH that may be run.
-pub(crate) fn program(environment: &Environment, name: &str) -> Option<PathBuf> {
-    process::find(name, &(environment.variable)("PATH")?)
 }
 
 fn no_home(client: &str, hint: &str) -> Report {

@@ -136,7 +136,7 @@ pub(crate) fn file_that_clients_start(environment: &Environment, running: Option
 
 /// Docker from the snap store runs confined: it reads another home and starts no helper outside of it.
 pub(crate) fn docker_is_a_snap(environment: &Environment) -> Option<Report> {
-    let docker = places::program(environment, "docker").filter(|docker| docker.to_string_lossy().contains("/snap/"))?;
+    let docker = environment.program("docker").filter(|docker| docker.to_string_lossy().contains("/snap/"))?;
     let what =
         "is a snap: it reads ~/snap/docker/current/.docker/config.json and cannot start helpers outside of the snap";
     Some(

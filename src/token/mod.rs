@@ -1,17 +1,16 @@
 //! ECR tokens: the rules about their time, their place in the keychain, and one call for many.
 
 pub mod cache;
-pub mod flight;
-mod obtain;
+mod service;
+pub mod single_flight;
+mod source;
 
-pub use obtain::{bring, obtain};
+pub use service::{Error, Service};
+pub use source::{MintError, MintErrorKind, TokenSource};
 
 use std::time::{Duration, SystemTime};
 
 use crate::secret::Secret;
-
-/// The user name of every ECR token (AWS documentation, GetAuthorizationToken: `AWS:password`).
-pub const USERNAME: &str = "AWS";
 
 /// A password for one registry, with its end.
 #[derive(Debug)]

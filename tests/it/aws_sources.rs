@@ -16,14 +16,14 @@ use std::{
 
 use crate::support::{
     aws::{
-        book::{Role, timestamp},
         faults::Fault,
+        iam::{Role, timestamp},
     },
-    program::{Outcome, Program},
-    world::{
+    loopback::{
         ACCESS_KEY_ID, ACCOUNT, CONTAINER_AUTHORIZATION, CONTAINER_PATH, Loopback, OTHER_ROLE, REGION, ROLE,
         SECRET_ACCESS_KEY, WEB_IDENTITY_TOKEN,
     },
+    program::{Outcome, Program},
 };
 use ring::digest;
 use serde_json::json;
@@ -92,7 +92,7 @@ impl Machine {
 
     /// What `aws login` leaves: `~/.aws/login/cache/SHA256.json`, by session ARN.
     fn login(&self, end: SystemTime, refresh: &str) -> &Machine {
-        let session = self.aws.book.open_session(&Role::new(ACCOUNT, "console"), "alice", Duration::from_secs(900));
+        let session = self.aws.iam.open_session(&Role::new(ACCOUNT, "console"), "alice", Duration::from_secs(900));
         let cached = json!({
             "accessToken": {
                 "accessKeyId": session.access_key_id,
@@ -125,10 +125,9 @@ fn hours(count: u64) -> Duration {
     Duration::from_secs(count * 60 * 60)
 }
 
-/// An address of this machine at which nobody listens.
+/// An address of this machine at which nobody listens: tests get their ports above 1024.
 fn nobody() -> String {
-    let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-    format!("http://{address}")
+    "http://127.0.0.1:1".into()
 }
 
 fn sso_session() -> String {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::support::{
     bus::Knob,
+    loopback::{
+        ACCESS_KEY_ID, ACCOUNT, OTHER_ACCESS_KEY_ID, OTHER_ACCOUNT, OTHER_SECRET_ACCESS_KEY, REGION, SECRET_ACCESS_KEY,
+    },
     machine::Machine,
     program::{Outcome, Program},
     terminal,
-    world::{
-        ACCESS_KEY_ID, ACCOUNT, OTHER_ACCESS_KEY_ID, OTHER_ACCOUNT, OTHER_SECRET_ACCESS_KEY, REGION, SECRET_ACCESS_KEY,
-    },
 };
 
 fn ecr() -> String {
@@ -30,7 +30,7 @@ fn data(program: &Program, arguments: &[&str]) -> String {
 
 /// The stderr of a run that fails without data.
 #[track_caller]
-fn trouble(program: &Program, arguments: &[&str], status: i32) -> String {
+fn stderr_of_failure(program: &Program, arguments: &[&str], status: i32) -> String {
     let Outcome { status: ended, stdout, stderr } = program.run(arguments, "");
     assert_eq!((ended, stdout.as_str()), (Some(status), ""), "{arguments:?}: {stderr}");
     stderr
@@ -73,7 +73,7 @@ fn arguments_that_make_no_sense_exit_2() {
         (&["completions", "tcsh"], "bash", "a shell that is not known"),
         (&["help", "nothing"], "nothing", "a command that is not known"),
     ] {
-        let stderr = trouble(&machine.program(), arguments, 2);
+        let stderr = stderr_of_failure(&machine.program(), arguments, 2);
         assert!(stderr.contains(words), "{why}: {stderr}");
     }
 }
@@ -89,12 +89,12 @@ fn token_prints_the_password_alone() {
     assert_eq!(data(&machine.program(), &["token", &format!("https://{}/v2/", ecr())]), password, "any spelling");
     assert_eq!(machine.minted(), 1, "one call for all of them");
 
-    let stderr = trouble(&machine.program(), &["token", "ghcr.io"], 1);
+    let stderr = stderr_of_failure(&machine.program(), &["token", "ghcr.io"], 1);
     assert!(stderr.contains("ghcr.io") && stderr.contains("  hint: "), "{stderr}");
     let poor = machine.without_keys();
-    let stderr = trouble(&poor, &["token", &ecr()], 1);
+    let stderr = stderr_of_failure(&poor, &["token", &ecr()], 1);
     assert!(stderr.contains("no AWS credentials") && stderr.contains("aws configure"), "{stderr}");
-    let stderr = trouble(&poor, &["token", "public.ecr.aws"], 1);
+    let stderr = stderr_of_failure(&poor, &["token", "public.ecr.aws"], 1);
     assert!(stderr.contains("without a login"), "{stderr}");
 }
 
@@ -122,7 +122,7 @@ fn the_profile_option_goes_over_keys_and_rules() {
         assert_eq!(call.access_key_id.as_deref(), Some(OTHER_ACCESS_KEY_ID));
     }
     assert_eq!(machine.minted(), 1, "the same identity either way");
-    let stderr = trouble(&machine.program(), &["token", &ecr(), "--profile", "carol"], 1);
+    let stderr = stderr_of_failure(&machine.program(), &["token", &ecr(), "--profile", "carol"], 1);
     assert!(stderr.contains("\"carol\", which --profile names") && stderr.contains("alice, bob"), "{stderr}");
 }
 
@@ -177,7 +177,7 @@ fn a_store_that_cannot_be_read_is_an_error_with_its_cause() {
     let machine = Machine::new();
     machine.bus.set(Knob::NoService);
     for arguments in [&["status"][..], &["clear", "--all"]] {
-        let stderr = trouble(&machine.program(), arguments, 1);
+        let stderr = stderr_of_failure(&machine.program(), arguments, 1);
         assert!(stderr.contains("no usable Secret Service") && stderr.contains("  hint: "), "{stderr}");
     }
     machine.bus.set(Knob::Normal);
@@ -205,7 +205,7 @@ fn clear_forgets_tokens_and_nothing_else() {
     assert_eq!(data(&machine.program(), &["clear", "--all", "--quiet"]), "");
     assert_eq!(machine.bus.items().len(), 1, "the login stays");
     assert_eq!(machine.program().run(&["get"], "ghcr.io").status, Some(0));
-    let stderr = trouble(&machine.program(), &["clear", "ghcr.io"], 1);
+    let stderr = stderr_of_failure(&machine.program(), &["clear", "ghcr.io"], 1);
     assert!(stderr.contains("no registry of Amazon ECR"), "{stderr}");
 }
 
@@ -224,7 +224,7 @@ fn completions_and_manual_come_from_the_commands() {
     }
     assert!(data(&machine.program(), &["man"]).contains(".SH NAME"));
     assert!(data(&machine.program(), &["man", "clear"]).contains("Forget the tokens of all registries"));
-    assert!(trouble(&machine.program(), &["man", "x"], 1).contains("there is no command \"x\""));
+    assert!(stderr_of_failure(&machine.program(), &["man", "x"], 1).contains("there is no command \"x\""));
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn setup_is_run_from_here() {
     assert!(changes.ends_with(".docker/config.json (new)\n  credsStore: (none) -> \"ecr-rs\"\n"), "{changes}");
     assert!(!machine.home.path().join(".docker").exists(), "a dry run writes nothing");
     machine.write(".docker/config.json", "{");
-    let stderr = trouble(&program, &["setup", "docker"], 1);
+    let stderr = stderr_of_failure(&program, &["setup", "docker"], 1);
     assert!(stderr.contains("docker-credential-ecr-rs: error: ") && stderr.contains("  hint: "), "{stderr}");
 }
 
@@ -245,6 +245,6 @@ fn a_keychain_is_started_for_a_person_at_a_terminal_only() {
     machine.bus.set(Knob::NoService); // a call that lets the bus start it waits for ever
     let (status, screen) = terminal::run(&machine.program(), &["status"]);
     assert!(status == 1 && screen.contains("did not answer in time"), "{screen}");
-    let stderr = trouble(&machine.program(), &["status"], 1);
+    let stderr = stderr_of_failure(&machine.program(), &["status"], 1);
     assert!(stderr.contains("no usable Secret Service"), "{stderr}");
 }

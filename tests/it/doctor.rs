@@ -1,9 +1,9 @@
-//! `doctor` in broken worlds: it names the right cause first, with the thing to do, and it never
+//! `doctor` in broken machines: it names the right cause first, with the thing to do, and it never
 //! calls a machine healthy on which `get` fails.
 
-mod machine;
+mod aws;
+mod local;
 mod row;
-mod way;
 
 use std::thread;
 
@@ -11,14 +11,14 @@ use serde_json::Value;
 
 use crate::support::{
     aws::faults::Fault,
+    loopback::{ACCESS_KEY_ID, ACCOUNT, REGION, SECRET_ACCESS_KEY},
     machine::Machine,
     program::Program,
     terminal,
-    world::{ACCESS_KEY_ID, ACCOUNT, REGION, SECRET_ACCESS_KEY},
 };
-use machine::{CLIENTS, HOME, PROGRAM, SETTINGS};
+use aws::{ECR, IDENTITY, KEYCHAIN, SIGNER};
+use local::{CLIENTS, HOME, PROGRAM, SETTINGS};
 use row::{HOST, Row, docker_says, folder, keys};
-use way::{ECR, IDENTITY, KEYCHAIN, SIGNER};
 
 /// A machine on which all is well: the program on PATH, docker set up, keys, keychain and AWS.
 fn healthy() -> (Machine, Program) {
@@ -37,7 +37,7 @@ fn examine(program: &Program, arguments: &[&str]) -> (Option<i32>, Value) {
 }
 
 #[test]
-fn broken_worlds_are_named() {
+fn broken_machines_are_named() {
     let rows: Vec<&Row> =
         [PROGRAM, HOME, CLIENTS, SETTINGS, IDENTITY, KEYCHAIN, ECR, SIGNER].into_iter().flatten().collect();
     assert!(rows.len() >= 25, "{} rows", rows.len());

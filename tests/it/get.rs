@@ -10,12 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
+
 use crate::support::{
     aws::faults::Fault,
     bus::Knob,
+    loopback::{ACCOUNT, REGION, ROLE},
     machine::Machine,
     program::{Outcome, finish},
-    world::{ACCOUNT, REGION, ROLE},
 };
 
 fn ecr() -> String {
@@ -33,7 +35,7 @@ fn password(outcome: &Outcome) -> String {
 #[track_caller]
 fn answered(outcome: &Outcome) -> String {
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
-    let answer: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("one JSON object");
+    let answer = outcome.json();
     assert_eq!(answer["Username"], "AWS");
     answer["Secret"].as_str().unwrap().to_owned()
 }
@@ -49,7 +51,7 @@ fn a_hit_asks_aws_nothing_and_erase_ends_it() {
     assert_eq!(machine.minted(), 1);
     assert_eq!(program.run(&["list"], "unused").stdout, format!("{{\"{}\":\"AWS\"}}\n", ecr()));
 
-    let login = serde_json::json!({"ServerURL": ecr(), "Username": "AWS", "Secret": first}).to_string();
+    let login = json!({"ServerURL": ecr(), "Username": "AWS", "Secret": first}).to_string();
     assert_eq!(program.run(&["store"], login).status, Some(0), "docker login stores back what get gave it");
     assert_eq!(machine.bus.items().len(), 1, "and it is not kept twice");
 
@@ -164,11 +166,19 @@ fn a_keychain_that_fails_costs_one_call_and_one_line() {
                 let machine = Machine::new();
                 machine.bus.set(knob);
                 costs_one_line(&machine, knob, words);
-                let outcome = machine.program().run(&["get"], "ghcr.io");
-                assert_eq!(outcome.status, Some(1), "{knob:?}: {outcome:?}");
-                assert!(outcome.stdout.contains(words), "the real cause: {knob:?}: {outcome:?}");
-                let list = machine.program().run(&["list"], "");
+                let login =
+                    |server: &str| json!({ "ServerURL": server, "Username": "AWS", "Secret": "pw" }).to_string();
+                let (other, ours) = (login("ghcr.io"), login(&ecr()));
+                // Side by side, too.
+                let [get, list, store, store_ours] =
+                    [("get", "ghcr.io"), ("list", ""), ("store", &other), ("store", &ours)]
+                        .map(|(verb, stdin)| (machine.program().spawn(&[verb]), stdin))
+                        .map(|(child, stdin)| finish(child, stdin.as_bytes()));
+                assert_eq!(get.status, Some(1), "{knob:?}: {get:?}");
+                assert!(get.stdout.contains(words), "the real cause, never \"not found\": {knob:?}: {get:?}");
                 assert_eq!((list.status, list.stdout.as_str()), (Some(0), "{}\n"), "{knob:?}: list never fails");
+                assert_eq!(store.status, Some(1), "a login that is not kept is a failed login: {knob:?}: {store:?}");
+                assert_eq!(store_ours.status, Some(0), "ECR's always succeeds: {knob:?}: {store_ours:?}");
             });
         }
     });
@@ -295,7 +305,7 @@ fn other_registries_are_kept_beside_entries_that_are_not_ours() {
     for (server, secret) in
         [("ghcr.io", "pw"), ("https://index.docker.io/v1/", "hub"), ("https://index.docker.io/v1/access-token", "at")]
     {
-        let login = serde_json::json!({"ServerURL": server, "Username": "me", "Secret": secret}).to_string();
+        let login = json!({"ServerURL": server, "Username": "me", "Secret": secret}).to_string();
         let outcome = program.run(&["store"], login);
         assert_eq!((outcome.status, outcome.stdout.as_str(), outcome.stderr.as_str()), (Some(0), "", ""));
     }

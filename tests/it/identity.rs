@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use ecr_rs::{
     config::Config,
     environment::Environment,
-    identity::{self, Identity, IdentityError, Source},
+    identity::{Finder, Identity, IdentityError, Source, Target},
     registry::{Registry, Server},
 };
 
@@ -61,7 +61,9 @@ fn find_on(host: &str, config: &str, variables: &[(&str, &str)], ec2: bool) -> R
         interactive: false,
     };
     let config = Config::parse(config, PathBuf::from("config.toml")).unwrap();
-    identity::find(&environment, &config, if ec2 { || true } else { || false }, &registry(host))
+    let instance: fn() -> bool = if ec2 { || true } else { || false };
+    let finder = Finder { environment: &environment, config: &config, profile: None, instance };
+    finder.find(&Target::from(&registry(host)))
 }
 
 fn find(config: &str, variables: &[(&str, &str)]) -> Result<Identity, IdentityError> {

@@ -6,6 +6,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+// The order of the rooms.
+mod floors;
+
 // The library against tables.
 mod identity;
 mod partitions;
@@ -16,11 +19,13 @@ mod sign_envelope;
 mod get;
 #[cfg(target_os = "linux")] // the same
 mod program;
+#[cfg(target_os = "linux")] // the same
 mod verbs;
 
 // AWS: from a credential source to a token.
 #[cfg(target_os = "linux")] // the same
 mod aws_sources;
+#[cfg(target_os = "linux")] // the same
 mod aws_tokens;
 #[cfg(target_os = "linux")] // the same
 mod roles;
@@ -35,14 +40,19 @@ mod stores;
 mod cli;
 #[cfg(target_os = "linux")] // the same
 mod doctor;
+#[cfg(target_os = "linux")] // elsewhere the clients' folders are the user's own
 mod setup;
 
 // Signing.
+#[cfg(target_os = "linux")] // the program's keychain, again
 mod sign_commands;
+#[cfg(target_os = "linux")] // the same
 mod sign_faults;
+#[cfg(target_os = "linux")] // the same
 mod sign_native;
+#[cfg(target_os = "linux")] // the same
 mod sign_program;
 
-// The loopback AWS and registries that all of them use.
+// The loopback AWS and registries that they use.
+mod loopback;
 mod registries;
-mod world;

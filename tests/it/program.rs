@@ -26,13 +26,29 @@ fn arguments_are_answered_as_dockers_own_helpers_do() {
     for (arguments, status, stdout, why) in [
         (vec![], 1, usage, "none"),
         (vec!["get", "ghcr.io"], 1, usage, "too many"),
-        (vec!["login"], 1, "docker-credential-ecr-rs: unknown action: login\n", "an unknown verb"),
-        (vec!["GET"], 1, "docker-credential-ecr-rs: unknown action: GET\n", "verbs have a case"),
         (vec!["version"], 0, version, "the verb"),
         (vec!["--version"], 0, version, "the flag"),
         (vec!["-v"], 0, version, "the short flag"),
+        (vec!["-V"], 0, version, "the flag as cargo has it"),
     ] {
         check(&arguments, "", status, stdout, "", why);
+    }
+}
+
+/// A word that is no verb of the protocol is the command line's, which knows what was meant.
+#[test]
+fn other_words_are_answered_with_what_was_meant() {
+    let home = tempfile::tempdir().unwrap();
+    for (arguments, expected, why) in [
+        (&["login"][..], "unrecognized subcommand 'login'", "nothing like it"),
+        (&["sing", "image"], "similar subcommands exist: 'signatures', 'sign'", "a misspelt command"),
+        (&["GET"], "unrecognized subcommand 'GET'", "verbs have a case"),
+        (&["--nonsense"], "unexpected argument '--nonsense'", "an unknown option"),
+        (&["status", "--outptu", "json"], "a similar argument exists: '--output'", "a misspelt option"),
+    ] {
+        let outcome = bare(&home).run(arguments, "");
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{why}: {outcome:?}");
+        assert!(outcome.stderr.contains(expected), "{why}: {outcome:?}");
     }
 }
 

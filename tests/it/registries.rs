@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::support::{
-    aws::{book::Role, faults::Fault},
+    aws::{faults::Fault, iam::Role},
     client::{Response, ask},
+    loopback::{ACCOUNT, Loopback, OTHER_ACCOUNT, REGION},
     registry::{PLAIN_PASSWORD, PLAIN_USER, digest},
-    world::{ACCOUNT, Loopback, OTHER_ACCOUNT, REGION},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// A client of one host with one `Authorization` header.
 struct Client<'a> {
-    world: &'a Loopback,
+    loopback: &'a Loopback,
     host: String,
     authorization: String,
 }
@@ -23,7 +23,7 @@ struct Client<'a> {
 impl Client<'_> {
     fn ask(&self, line: &str, content_type: &str, body: &[u8]) -> Response {
         let headers = [("Authorization", self.authorization.as_str()), ("Content-Type", content_type)];
-        ask(self.world, &self.host, line, &headers, body).expect("an answer")
+        ask(self.loopback, &self.host, line, &headers, body).expect("an answer")
     }
 
     fn get(&self, path: &str) -> Response {
@@ -48,11 +48,11 @@ impl Client<'_> {
 }
 
 /// A client of [`ACCOUNT`]'s registry with a token of a principal of `account`.
-fn client<'a>(world: &'a Loopback, account: &str) -> Client<'a> {
-    let session = world.book.open_session(&Role::new(account, "test"), "test", Duration::from_secs(60));
-    let token = world.tokens.mint(&session.principal, false, false).authorization_token();
+fn client<'a>(loopback: &'a Loopback, account: &str) -> Client<'a> {
+    let session = loopback.iam.open_session(&Role::new(account, "test"), "test", Duration::from_secs(60));
+    let token = loopback.tokens.mint(&session.principal, false, false).authorization_token();
     let host = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com");
-    Client { world, host, authorization: format!("Basic {token}") }
+    Client { loopback, host, authorization: format!("Basic {token}") }
 }
 
 fn image(client: &Client<'_>, layer: &str) -> Value {
@@ -67,41 +67,41 @@ fn image(client: &Client<'_>, layer: &str) -> Value {
 
 #[test]
 fn ecr_takes_minted_tokens_of_its_account_only() {
-    let world = Loopback::start();
-    let ours = client(&world, ACCOUNT);
-    let anonymous = ask(&world, &ours.host, "GET /v2/", &[], b"").expect("an answer");
+    let loopback = Loopback::start();
+    let ours = client(&loopback, ACCOUNT);
+    let anonymous = ask(&loopback, &ours.host, "GET /v2/", &[], b"").expect("an answer");
     let challenge = format!("Basic realm=\"https://{}/\",service=\"ecr.amazonaws.com\"", ours.host);
     assert_eq!((anonymous.status, anonymous.header("www-authenticate")), (401, Some(&*challenge)));
     assert_eq!(ours.get("/v2/").status, 200);
 
-    let principal = world.book.open_session(&Role::new(ACCOUNT, "test"), "old", Duration::from_secs(60)).principal;
+    let principal = loopback.iam.open_session(&Role::new(ACCOUNT, "test"), "old", Duration::from_secs(60)).principal;
     let basic = |login: String| format!("Basic {}", STANDARD.encode(login));
-    let minted = |public, expired| world.tokens.mint(&principal, public, expired).password;
+    let minted = |public, expired| loopback.tokens.mint(&principal, public, expired).password;
     for (authorization, why) in [
         (basic("AWS:made-up".into()), "not minted"),
         (basic(format!("AWS:{}", minted(false, true))), "expired"),
         (basic(format!("AWS:{}", minted(true, false))), "a token of ECR Public"),
         (basic(format!("bob:{}", minted(false, false))), "another user name"),
     ] {
-        let stranger = Client { world: &world, host: ours.host.clone(), authorization };
+        let stranger = Client { loopback: &loopback, host: ours.host.clone(), authorization };
         assert_eq!(stranger.get("/v2/").status, 403, "{why}");
     }
 
-    let theirs = client(&world, OTHER_ACCOUNT);
+    let theirs = client(&loopback, OTHER_ACCOUNT);
     assert_eq!(theirs.get("/v2/app/tags/list").status, 403, "another account's principal");
-    world.registry.share(ACCOUNT, OTHER_ACCOUNT);
+    loopback.registry.share(ACCOUNT, OTHER_ACCOUNT);
     assert_eq!(theirs.get("/v2/app/tags/list").status, 200, "a repository policy lets it in");
 }
 
 #[test]
 fn what_is_pushed_is_pulled_by_every_spelling_of_the_host() {
-    let world = Loopback::start();
-    let mut client = client(&world, ACCOUNT);
+    let loopback = Loopback::start();
+    let mut client = client(&loopback, ACCOUNT);
     let image = image(&client, "layer");
     let pushed = client.push_manifest("v1", &image);
     let digest = digest(image.to_string().as_bytes());
     assert_eq!((pushed.status, pushed.header("docker-content-digest")), (201, Some(&*digest)));
-    world.registry.add_domain("docker.example.com", ACCOUNT, REGION);
+    loopback.registry.add_domain("docker.example.com", ACCOUNT, REGION);
     for host in [
         client.host.clone(),
         format!("{ACCOUNT}.dkr.ecr-fips.{REGION}.amazonaws.com"),
@@ -125,8 +125,8 @@ fn what_is_pushed_is_pulled_by_every_spelling_of_the_host() {
 
 #[test]
 fn referrers_are_listed_where_the_registry_has_them() {
-    let world = Loopback::start();
-    let client = client(&world, ACCOUNT);
+    let loopback = Loopback::start();
+    let client = client(&loopback, ACCOUNT);
     let image = image(&client, "layer");
     client.push_manifest("v1", &image);
     let subject = digest(image.to_string().as_bytes());
@@ -147,13 +147,13 @@ fn referrers_are_listed_where_the_registry_has_them() {
         assert_eq!(answer.header("oci-filters-applied"), applied, "{filter}");
     }
 
-    world.registry.behave(|personality| personality.referrers = false);
+    loopback.registry.behave(|personality| personality.referrers = false);
     assert_eq!(client.get(&format!("/v2/app/referrers/{subject}")).status, 404);
-    world.registry.behave(|personality| personality.artifact_manifests = false);
+    loopback.registry.behave(|personality| personality.artifact_manifests = false);
     let refused = client.push_manifest("v2", &signature);
     assert_eq!(refused.status, 405);
     assert!(refused.text().contains("Invalid parameter at 'ImageManifest'"), "{}", refused.text());
-    world.registry.behave(|personality| personality.mutable_tags = false);
+    loopback.registry.behave(|personality| personality.mutable_tags = false);
     let mut other = image.clone();
     other["annotations"] = json!({ "changed": "yes" });
     assert_eq!(client.push_manifest("v1", &other).status, 400, "the tag is immutable");
@@ -162,40 +162,44 @@ fn referrers_are_listed_where_the_registry_has_them() {
 
 #[test]
 fn downloads_from_the_bucket_carry_no_login() {
-    let world = Loopback::start();
-    let client = client(&world, ACCOUNT);
+    let loopback = Loopback::start();
+    let client = client(&loopback, ACCOUNT);
     let blob = client.push_blob(b"layer");
-    world.registry.behave(|personality| personality.redirects_blobs = true);
+    loopback.registry.behave(|personality| personality.redirects_blobs = true);
     let redirect = client.get(&format!("/v2/app/blobs/{blob}"));
     assert_eq!(redirect.status, 307);
     let location = redirect.header("location").and_then(|url| url.strip_prefix("https://")).expect("a URL");
     let (bucket, path) = location.split_once('/').expect("a path");
     let line = format!("GET /{path}");
-    let leaked = ask(&world, bucket, &line, &[("Authorization", &client.authorization)], b"").expect("an answer");
+    let leaked = ask(&loopback, bucket, &line, &[("Authorization", &client.authorization)], b"").expect("an answer");
     assert_eq!(leaked.status, 400, "a client that sends its login to the bucket is told off");
-    assert_eq!(ask(&world, bucket, &line, &[], b"").expect("an answer").body, b"layer");
-    let downloads: Vec<bool> =
-        world.calls().iter().filter(|call| call.operation == "DownloadLayer").map(|call| call.authorization).collect();
+    assert_eq!(ask(&loopback, bucket, &line, &[], b"").expect("an answer").body, b"layer");
+    let downloads: Vec<bool> = loopback
+        .calls()
+        .iter()
+        .filter(|call| call.operation == "DownloadLayer")
+        .map(|call| call.authorization)
+        .collect();
     assert_eq!(downloads, [true, false]);
 }
 
 #[test]
 fn the_public_gallery_gives_bearer_tokens() {
-    let world = Loopback::start();
+    let loopback = Loopback::start();
     let host = "public.ecr.aws";
-    let principal = world.book.open_session(&Role::new(ACCOUNT, "test"), "test", Duration::from_secs(60)).principal;
-    let login = world.tokens.mint(&principal, true, false).authorization_token();
-    let challenge = ask(&world, host, "GET /v2/", &[], b"").expect("an answer");
+    let principal = loopback.iam.open_session(&Role::new(ACCOUNT, "test"), "test", Duration::from_secs(60)).principal;
+    let login = loopback.tokens.mint(&principal, true, false).authorization_token();
+    let challenge = ask(&loopback, host, "GET /v2/", &[], b"").expect("an answer");
     let expected = "Bearer realm=\"https://public.ecr.aws/token/\",service=\"public.ecr.aws\",scope=\"aws\"";
     assert_eq!((challenge.status, challenge.header("www-authenticate")), (401, Some(expected)));
     for (authorization, pushes) in [("", 403), (&*format!("Basic {login}"), 202)] {
         let headers = [("Authorization", authorization)];
         let headers = if authorization.is_empty() { &[][..] } else { &headers[..] };
         let answer =
-            ask(&world, host, "GET /token/?service=public.ecr.aws&scope=aws", headers, b"").expect("an answer");
+            ask(&loopback, host, "GET /token/?service=public.ecr.aws&scope=aws", headers, b"").expect("an answer");
         let answer: Value = serde_json::from_slice(&answer.body).expect("JSON");
         let authorization = format!("Bearer {}", answer["token"].as_str().expect("a token"));
-        let client = Client { world: &world, host: host.into(), authorization };
+        let client = Client { loopback: &loopback, host: host.into(), authorization };
         assert_eq!(client.get("/v2/").status, 200);
         assert_eq!(client.ask("POST /v2/app/blobs/uploads/", "", b"").status, pushes);
     }
@@ -203,13 +207,14 @@ fn the_public_gallery_gives_bearer_tokens() {
 
 #[test]
 fn other_hosts_take_user_and_password_and_faults_are_played() {
-    let world = Loopback::start();
+    let loopback = Loopback::start();
     let login = STANDARD.encode(format!("{PLAIN_USER}:{PLAIN_PASSWORD}"));
-    let client = Client { world: &world, host: "registry.example".into(), authorization: format!("Basic {login}") };
+    let client =
+        Client { loopback: &loopback, host: "registry.example".into(), authorization: format!("Basic {login}") };
     assert_eq!(client.get("/v2/").status, 200);
     let stranger = STANDARD.encode(format!("{PLAIN_USER}:wrong"));
     let authorization = format!("Basic {stranger}");
-    let refused = Client { world: &world, host: client.host.clone(), authorization }.get("/v2/");
+    let refused = Client { loopback: &loopback, host: client.host.clone(), authorization }.get("/v2/");
     assert_eq!(refused.status, 401);
     let image = image(&client, "layer");
     client.push_manifest("v1", &image);
@@ -220,13 +225,13 @@ fn other_hosts_take_user_and_password_and_faults_are_played() {
         (Fault::Throttled, 429),
         (Fault::Internal, 500),
     ] {
-        world.faults.times("GetManifest", fault.clone(), 1);
+        loopback.faults.times("GetManifest", fault.clone(), 1);
         assert_eq!(client.get("/v2/app/manifests/v1").status, status, "{fault:?}");
     }
-    world.faults.times("GetManifest", Fault::WrongDigest, 1);
+    loopback.faults.times("GetManifest", Fault::WrongDigest, 1);
     let lie = client.get("/v2/app/manifests/v1");
     assert_ne!(lie.header("docker-content-digest"), Some(&*digest(&lie.body)));
-    world.faults.times("GetManifest", Fault::Cut, 1);
+    loopback.faults.times("GetManifest", Fault::Cut, 1);
     let headers = [("Authorization", client.authorization.as_str())];
-    ask(&world, &client.host, "GET /v2/app/manifests/v1", &headers, b"").expect_err("cut in the middle");
+    ask(&loopback, &client.host, "GET /v2/app/manifests/v1", &headers, b"").expect_err("cut in the middle");
 }

@@ -3,12 +3,12 @@
 
 use crate::support::{
     aws::faults::Fault,
-    machine::Machine,
-    program::{Outcome, Program},
-    world::{
+    loopback::{
         ACCESS_KEY_ID, ACCOUNT, EXTERNAL_ID, GUARDED_ROLE, OTHER_ACCESS_KEY_ID, OTHER_ACCOUNT, OTHER_ROLE,
         OTHER_SECRET_ACCESS_KEY, REGION, ROLE,
     },
+    machine::Machine,
+    program::{Outcome, Program},
 };
 
 fn ecr(account: &str) -> String {

@@ -2,192 +2,191 @@
 
 use crate::support::{
     aws::faults::Fault,
-    bench::{Bench, INDEX, MANIFEST},
+    loopback::{ACCOUNT, REGION},
     registry,
-    world::{ACCOUNT, REGION},
+    signing_fixture::{INDEX, MANIFEST, SigningFixture},
 };
 use serde_json::{Value, json};
 
 #[test]
 fn an_index_is_signed_with_everything_that_it_lists() {
-    let bench = Bench::new();
-    let children = ["amd64", "arm64", "attestation"].map(|name| bench.push("app", name));
+    let fixture = SigningFixture::new();
+    let children = ["amd64", "arm64", "attestation"].map(|name| fixture.push("app", name));
     let listed: Vec<(&str, String)> = children.iter().map(|digest| (MANIFEST, digest.clone())).collect();
-    let inner = bench.push_index("app", "inner", &listed);
-    let outer = bench.push_index("app", "v1", &[(INDEX, inner.clone()), (MANIFEST, children[0].clone())]);
-    let image = format!("{}/app", bench.host());
-    let ran = bench.sign(&[&format!("{image}:v1"), "--recursive", "--output", "json"]);
-    assert!(ran.good, "{ran:?}");
-    let told = ran.json();
+    let inner = fixture.push_index("app", "inner", &listed);
+    let outer = fixture.push_index("app", "v1", &[(INDEX, inner.clone()), (MANIFEST, children[0].clone())]);
+    let image = format!("{}/app", fixture.host());
+    let told = fixture.sign(&[&format!("{image}:v1"), "--recursive", "--output", "json"]).exits(0, "signed").json();
     let images: Vec<&str> = told.as_array().unwrap().iter().map(|one| one["image"].as_str().unwrap()).collect();
     let expected: Vec<String> =
         [&outer, &inner, &children[0], &children[1], &children[2]].map(|digest| format!("{image}@{digest}")).into();
     assert_eq!(images, expected, "an index before what it lists, and each once");
-    assert_eq!(bench.world.count("SignPayload"), 5);
+    assert_eq!(fixture.aws.count("SignPayload"), 5);
 
-    let again = bench.sign(&[&format!("{image}:v1"), "--recursive", "--if-unsigned", "--output", "json"]);
-    assert!(again.good && again.json().as_array().unwrap().iter().all(|one| one["status"] == "already-signed"));
-    assert_eq!(bench.world.count("SignPayload"), 5, "nothing was signed twice");
-    let other = bench.sign(&[&format!("{image}@{outer}"), "--if-unsigned", "-m", "build=1", "--output", "json"]);
+    let again = fixture.sign(&[&format!("{image}:v1"), "--recursive", "--if-unsigned", "--output", "json"]);
+    let again = again.exits(0, "again").json();
+    assert!(again.as_array().unwrap().iter().all(|one| one["status"] == "already-signed"), "{again}");
+    assert_eq!(fixture.aws.count("SignPayload"), 5, "nothing was signed twice");
+    let other = fixture.sign(&[&format!("{image}@{outer}"), "--if-unsigned", "-m", "build=1", "--output", "json"]);
     assert_eq!(other.json()[0]["status"], "signed", "other metadata is another signature");
 }
 
 #[test]
 fn one_bad_image_fails_the_run_and_no_other() {
-    let bench = Bench::new();
-    bench.push("app", "v1");
-    bench.push("app", "v2");
-    let image = |tag: &str| format!("{}/app:{tag}", bench.host());
-    let ran = bench.sign(&[&image("v1"), &image("absent"), &image("v2"), &image("v1")]);
-    assert!(!ran.good);
+    let fixture = SigningFixture::new();
+    fixture.push("app", "v1");
+    fixture.push("app", "v2");
+    let image = |tag: &str| format!("{}/app:{tag}", fixture.host());
+    let ran = fixture.sign(&[&image("v1"), &image("absent"), &image("v2"), &image("v1")]).exits(1, "one is not there");
     assert_eq!(ran.stdout.matches("signed 127").count(), 2, "{ran:?}");
-    assert!(ran.stderr.contains(&format!("failed {}", image("absent"))), "{ran:?}");
+    assert!(ran.stderr.contains(&format!("error: {} was not signed", image("absent"))), "{ran:?}");
     assert!(ran.stderr.contains("2 of 3 images done, 1 failed"), "{ran:?}");
     assert!(ran.stderr.contains("warning: the tag v1 can move; what is signed is"), "{ran:?}");
-    let quiet = bench.sign(&[&image("v2"), "--quiet"]);
-    assert!(quiet.good && quiet.stderr.is_empty(), "{quiet:?}");
+    let quiet = fixture.sign(&[&image("v2"), "--quiet"]).exits(0, "quiet");
+    assert!(quiet.stderr.is_empty(), "{quiet:?}");
     assert_eq!(quiet.stdout.lines().count(), 1, "{quiet:?}");
-    let json = bench.sign(&[&image("absent"), "--output", "json"]);
-    assert!(!json.good && json.json()[0]["status"] == "failed" && json.json()[0]["hint"].is_string(), "{json:?}");
+    let json = fixture.sign(&[&image("absent"), "--output", "json"]).exits(1, "it is not there").json();
+    assert!(json[0]["status"] == "failed" && json[0]["hint"].is_string(), "{json}");
 }
 
 #[test]
 fn a_dry_run_calls_nobody_who_signs_or_stores() {
-    let bench = Bench::new();
-    let digest = bench.push("app", "v1");
-    let before = bench.pushes();
-    let image = format!("{}/app:v1", bench.host());
-    let ran = bench.sign(&[&image, "--dry-run", "-m", "a=b", "--output", "json"]);
-    assert!(ran.good, "{ran:?}");
+    let fixture = SigningFixture::new();
+    let digest = fixture.push("app", "v1");
+    let before = fixture.pushes();
+    let image = format!("{}/app:v1", fixture.host());
+    let ran = fixture.sign(&[&image, "--dry-run", "-m", "a=b", "--output", "json"]).exits(0, "a dry run");
     let told = &ran.json()[0];
     assert_eq!(told["payload"]["targetArtifact"]["digest"], digest);
     assert_eq!(told["payload"]["targetArtifact"]["annotations"], json!({ "a": "b" }));
     assert_eq!(told["manifest"]["subject"]["digest"], digest);
-    let text = bench.sign(&[&image, "--dry-run"]);
+    let text = fixture.sign(&[&image, "--dry-run"]);
     assert!(
         text.stdout.contains("would sign ") && text.stdout.contains("payload (") && text.stdout.contains("manifest: {")
     );
-    assert_eq!((bench.world.count("SignPayload"), bench.pushes()), (0, before));
+    assert_eq!((fixture.aws.count("SignPayload"), fixture.pushes()), (0, before));
 }
 
 #[test]
 fn a_build_tools_file_names_the_images() {
-    let bench = Bench::new();
-    let digest = bench.push("app", "v1");
-    bench.push("app", "v2");
-    let file = bench.folder.path().join("metadata.json");
-    let image = format!("{}/app", bench.host());
+    let fixture = SigningFixture::new();
+    let digest = fixture.push("app", "v1");
+    fixture.push("app", "v2");
+    let file = fixture.home.path().join("metadata.json");
+    let image = format!("{}/app", fixture.host());
     let metadata = json!({ "containerimage.digest": digest, "image.name": format!("{image}:v2") });
     std::fs::write(&file, metadata.to_string()).unwrap();
-    let ran = bench.sign(&["--digest-file", file.to_str().unwrap(), "--output", "json"]);
-    assert!(ran.good, "{ran:?}");
+    let ran = fixture.sign(&["--digest-file", file.to_str().unwrap(), "--output", "json"]).exits(0, "signed");
     assert_eq!(ran.json()[0]["image"], format!("{image}@{digest}"), "the digest counts, wherever the tag is now");
-    let absent = bench.sign(&["--digest-file", "/absent"]);
-    assert!(!absent.good && absent.stderr.contains("cannot read /absent"), "{absent:?}");
-    assert!(bench.sign(&[]).stderr.contains("IMAGE"), "neither image nor file is a usage error");
+    let absent = fixture.sign(&["--digest-file", "/absent"]).exits(1, "no file");
+    assert!(absent.stderr.contains("cannot read /absent"), "{absent:?}");
+    let usage = fixture.sign(&[]).exits(2, "neither image nor file");
+    assert!(usage.stderr.contains("IMAGE"), "{usage:?}");
 }
 
 #[test]
 fn a_profile_has_a_life() {
-    let mut bench = Bench::new();
-    bench.push("app", "v1");
-    let image = format!("{}/app:v1", bench.host());
-    let created = bench.run(&["profile", "create", "fresh", "--validity", "90days", "--tag", "team=blue"]);
-    assert!(created.good, "{created:?}");
-    let version = bench.signer.version_arn(ACCOUNT, REGION, "fresh").unwrap();
+    let fixture = SigningFixture::new();
+    fixture.push("app", "v1");
+    let image = format!("{}/app:v1", fixture.host());
+    let create = ["profile", "create", "fresh", "--validity", "90days", "--tag", "team=blue"];
+    let created = fixture.run(&create).exits(0, "created");
+    let version = fixture.signer.version_arn(ACCOUNT, REGION, "fresh").unwrap();
     assert_eq!(created.stdout.trim(), version);
-    let twice = bench.run(&["profile", "create", "fresh"]);
-    assert!(!twice.good && twice.stderr.contains("already"), "{twice:?}");
-    let shown = bench.run(&["profile", "show", "fresh", "--output", "json"]).json();
+    let twice = fixture.run(&["profile", "create", "fresh"]).exits(1, "created twice");
+    assert!(twice.stderr.contains("already"), "{twice:?}");
+    let shown = fixture.run(&["profile", "show", "fresh", "--output", "json"]).exits(0, "show").json();
     assert_eq!(shown["versionArn"], version);
     assert_eq!(shown["validity"], "90 DAYS");
     assert_eq!(shown["tags"], json!({ "team": "blue" }));
-    let listed = bench.run(&["profile", "list", "--output", "json"]).json();
+    let listed = fixture.run(&["profile", "list", "--output", "json"]).exits(0, "list").json();
     let names: Vec<&Value> = listed.as_array().unwrap().iter().map(|one| &one["name"]).collect();
     assert_eq!(names, ["app", "fresh"]);
 
-    let asked = bench.run(&["profile", "cancel", "fresh"]);
-    assert!(!asked.good && asked.stderr.contains("add --yes"), "no terminal, no yes: {asked:?}");
-    (bench.terminal, bench.stdin) = (true, "n\n".into());
-    assert!(!bench.run(&["profile", "cancel", "fresh"]).good);
-    bench.stdin = "y\n".into();
-    assert!(bench.run(&["profile", "cancel", "fresh"]).good);
-    bench.terminal = false;
-    let root = bench.folder.path().join("root.pem").display().to_string();
-    let canceled = bench.run(&["sign", &image, "--signing-profile", "fresh", "--signer-root", &root]);
-    assert!(!canceled.good && canceled.stderr.contains("is canceled"), "{canceled:?}");
-    assert!(bench.run(&["profile", "list", "--all"]).stdout.contains("fresh  canceled"));
+    let cancel = ["profile", "cancel", "fresh"];
+    let asked = fixture.run(&cancel).exits(1, "no terminal, no yes");
+    assert!(asked.stderr.contains("add --yes"), "{asked:?}");
+    let (status, screen) = fixture.run_at_terminal(&cancel, "n\n");
+    assert!(status == 1 && screen.contains("[y/N]") && screen.contains("nothing was done"), "{screen}");
+    let (status, screen) = fixture.run_at_terminal(&cancel, "y\n");
+    assert!(status == 0, "{screen}");
+    let root = fixture.root();
+    let sign_with_it = ["sign", &image, "--signing-profile", "fresh", "--signer-root", &root];
+    let canceled = fixture.run(&sign_with_it).exits(1, "canceled");
+    assert!(canceled.stderr.contains("is canceled"), "{canceled:?}");
+    assert!(fixture.run(&["profile", "list", "--all"]).exits(0, "list").stdout.contains("fresh  canceled"));
 
-    let revoked = bench.run(&["profile", "revoke", "app", "--reason", "leaked", "--yes"]);
-    assert!(revoked.good && revoked.stdout.starts_with("revoked arn:aws:signer:"), "{revoked:?}");
-    let unknown = bench.run(&["profile", "show", "absent"]);
-    assert!(!unknown.good && unknown.stderr.contains("there is no signing profile absent in eu-west-1"), "{unknown:?}");
+    let revoked = fixture.run(&["profile", "revoke", "app", "--reason", "leaked", "--yes"]).exits(0, "revoked");
+    assert!(revoked.stdout.starts_with("revoked arn:aws:signer:"), "{revoked:?}");
+    let unknown = fixture.run(&["profile", "show", "absent"]).exits(1, "there is none");
+    assert!(unknown.stderr.contains("there is no signing profile absent in eu-west-1"), "{unknown:?}");
 
     let sign = ["sign", &image, "--signing-profile", "made_now", "--signer-root", &root, "--create-profile"];
-    let signed = bench.run(&sign);
-    assert!(signed.good && signed.stderr.contains("created the signing profile arn:"), "{signed:?}");
-    assert!(!bench.run(&sign).stderr.contains("created"), "the second run finds it");
+    let signed = fixture.run(&sign).exits(0, "created and used");
+    assert!(signed.stderr.contains("created the signing profile arn:"), "{signed:?}");
+    assert!(!fixture.run(&sign).exits(0, "again").stderr.contains("created"), "the second run finds it");
     for number in 0..30 {
-        bench.signer.add_profile(ACCOUNT, REGION, &format!("many_{number}"));
+        fixture.signer.add_profile(ACCOUNT, REGION, &format!("many_{number}"));
     }
-    let all = bench.run(&["profile", "list", "--output", "json"]).json();
+    let all = fixture.run(&["profile", "list", "--output", "json"]).exits(0, "list").json();
     assert_eq!(all.as_array().map(Vec::len), Some(31), "every page is read");
-    bench.world.faults.always("ListSigningProfiles", Fault::AccessDenied);
-    assert!(bench.run(&["profile", "list"]).stderr.contains("allow signer:ListSigningProfiles"));
+    fixture.aws.faults.always("ListSigningProfiles", Fault::AccessDenied);
+    let denied = fixture.run(&["profile", "list"]).exits(1, "denied");
+    assert!(denied.stderr.contains("allow signer:ListSigningProfiles"), "{denied:?}");
 }
 
 #[test]
 fn signatures_are_listed_inspected_and_deleted() {
     for referrers in [true, false] {
-        let bench = Bench::new();
-        bench.world.registry.behave(|personality| personality.referrers = referrers);
-        let digest = bench.push("app", "v1");
-        let image = format!("{}/app@{digest}", bench.host());
-        assert!(bench.run(&["signatures", "list", &image]).stdout.contains("no signatures"));
-        let first = bench.sign(&[&image, "--output", "json"]).json()[0]["signature"].as_str().unwrap().to_owned();
-        let second = bench.sign(&[&image, "--output", "json"]).json()[0]["signature"].as_str().unwrap().to_owned();
-        let tree = bench.run(&["signatures", "inspect", &image]).stdout;
+        let fixture = SigningFixture::new();
+        fixture.aws.registry.behave(|personality| personality.referrers = referrers);
+        let digest = fixture.push("app", "v1");
+        let image = format!("{}/app@{digest}", fixture.host());
+        assert!(fixture.run(&["signatures", "list", &image]).exits(0, "list").stdout.contains("no signatures"));
+        let first = fixture.sign(&[&image, "--output", "json"]).json()[0]["signature"].as_str().unwrap().to_owned();
+        let second = fixture.sign(&[&image, "--output", "json"]).json()[0]["signature"].as_str().unwrap().to_owned();
+        let tree = fixture.run(&["signatures", "inspect", &image]).exits(0, "inspect").stdout;
         for part in
             ["signing profile version: arn:", "signing job: arn:", "expiry: ", "certificates", "sha256: ", "AWS Signer"]
         {
             assert!(tree.contains(part), "{part}: {tree}");
         }
-        let delete = |arguments: &[&str]| bench.run(&[&["signatures", "delete", &image], arguments].concat());
-        assert!(delete(&["--signature", &first]).stderr.contains("add --yes"));
-        let foreign = delete(&["--signature", &digest, "--yes"]);
-        assert!(!foreign.good && foreign.stderr.contains("is no signature of"), "the image itself stays: {foreign:?}");
-        assert!(delete(&["--signature", &first, "--yes"]).good);
-        let left = bench.run(&["signatures", "list", &image]).stdout;
+        let delete = |arguments: &[&str]| fixture.run(&[&["signatures", "delete", &image], arguments].concat());
+        let asked = delete(&["--signature", &first]).exits(1, "no terminal, no yes");
+        assert!(asked.stderr.contains("add --yes"), "{asked:?}");
+        let foreign = delete(&["--signature", &digest, "--yes"]).exits(1, "the image itself stays");
+        assert!(foreign.stderr.contains("is no signature of"), "{foreign:?}");
+        delete(&["--signature", &first, "--yes"]).exits(0, "one of two");
+        let left = fixture.run(&["signatures", "list", &image]).exits(0, "list").stdout;
         assert!(left.contains(&second) && !left.contains(&first), "{left}");
-        assert!(delete(&["--all", "--yes"]).good);
-        assert!(bench.run(&["signatures", "list", &image]).stdout.contains("no signatures"));
+        delete(&["--all", "--yes"]).exits(0, "the other");
+        assert!(fixture.run(&["signatures", "list", &image]).exits(0, "list").stdout.contains("no signatures"));
     }
 }
 
 #[test]
 fn a_signature_that_cannot_be_read_is_told() {
-    let bench = Bench::new();
-    let digest = bench.push("app", "v1");
-    let image = format!("{}/app@{digest}", bench.host());
-    assert!(bench.sign(&[&image]).good);
-    bench.push_blob("app", b"{}");
-    bench.push_blob("app", b"not an envelope");
+    let fixture = SigningFixture::new();
+    let digest = fixture.push("app", "v1");
+    let image = format!("{}/app@{digest}", fixture.host());
+    fixture.sign(&[&image]).exits(0, "a good one");
+    fixture.push_blob("app", b"{}");
+    fixture.push_blob("app", b"not an envelope");
     let descriptor = |media_type: &str, bytes: &[u8]| json!({ "mediaType": media_type, "digest": registry::digest(bytes), "size": bytes.len() });
     let broken = json!({
         "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/vnd.cncf.notary.signature",
         "config": descriptor("application/vnd.oci.empty.v1+json", b"{}"),
         "layers": [descriptor("application/jose+json", b"not an envelope")],
-        "subject": { "mediaType": MANIFEST, "digest": digest, "size": bench.stored("app", &digest).len() },
+        "subject": { "mediaType": MANIFEST, "digest": digest, "size": fixture.stored("app", &digest).len() },
     });
     let bytes = broken.to_string();
     let name = registry::digest(bytes.as_bytes());
-    bench.push_manifest("app", &name, MANIFEST, &broken);
-    let ran = bench.run(&["signatures", "list", &image]);
-    assert!(!ran.good && ran.stdout.contains("cannot be read: the JWS envelope"), "{ran:?}");
-    assert!(ran.stdout.contains(&bench.profile), "the good one is told all the same: {ran:?}");
+    fixture.push_manifest("app", &name, MANIFEST, &broken);
+    let ran = fixture.run(&["signatures", "list", &image]).exits(1, "a broken one");
+    assert!(ran.stdout.contains("cannot be read: the JWS envelope"), "{ran:?}");
+    assert!(ran.stdout.contains(&fixture.profile), "the good one is told all the same: {ran:?}");
 }
 
-#[cfg(unix)]
 mod notation {
     use super::*;
     use std::{fs, os::unix::fs::PermissionsExt, path::Path};
@@ -202,15 +201,15 @@ mod notation {
 
     #[test]
     fn the_installed_notation_signs_the_same_digest() {
-        let bench = Bench::new();
-        let digest = bench.push("app", "v1");
-        let image = format!("{}/app:v1", bench.host());
-        let root = bench.folder.path();
+        let fixture = SigningFixture::new();
+        let digest = fixture.push("app", "v1");
+        let image = format!("{}/app:v1", fixture.host());
+        let root = fixture.home.path();
         let (cli, plugin) =
             (root.join("bin/notation"), root.join(format!("libexec/plugins/{PLUGIN}/notation-{PLUGIN}")));
         let fails = |expected: &str, hint: &str| {
-            let ran = bench.sign(&[&image, "--engine", "notation"]);
-            assert!(!ran.good && ran.stderr.contains(expected) && ran.stderr.contains(hint), "{expected}: {ran:?}");
+            let ran = fixture.sign(&[&image, "--engine", "notation"]).exits(1, expected);
+            assert!(ran.stderr.contains(expected) && ran.stderr.contains(hint), "{expected}: {ran:?}");
         };
         fails("Notation CLI is not on PATH", "--engine native");
         let version = |version: &str| format!("[ \"$1\" = version ] && echo 'Version:     {version}' && exit 0");
@@ -223,33 +222,33 @@ mod notation {
         let signs = "echo \"args: $*\"; read -r line < $NOTATION_CONFIG/config.json; echo \"config: $line\"; echo \"libexec: \
                      $NOTATION_LIBEXEC\"; echo 'Warning: x' >&2; exit ${CODE:-0}";
         script(&cli, &format!("{}\n{signs}", version("1.3.2")), 0o755);
-        let ran = bench.sign(&[&image, "--engine", "notation", "-m", "a=b"]);
-        assert!(ran.good, "{ran:?}");
+        let ran = fixture.sign(&[&image, "--engine", "notation", "-m", "a=b"]).exits(0, "notation signs");
         let expected = format!(
             "args: sign --plugin {PLUGIN} --id {} --plugin-config aws-region=eu-west-1 --user-metadata a=b \
              --insecure-registry {}/app@{digest}\n",
-            bench.profile,
-            bench.host()
+            fixture.profile,
+            fixture.host()
         );
         assert!(ran.stdout.starts_with(&expected), "{}", ran.stdout);
         assert!(ran.stdout.contains(r#"config: {"credsStore":"ecr-rs"}"#), "{}", ran.stdout);
         assert!(ran.stdout.contains(&format!("libexec: {}", root.join("libexec").display())), "{}", ran.stdout);
         assert_eq!(ran.stderr, "Warning: x\n");
-        assert_eq!(bench.world.count("SignPayload"), 0, "Notation signs, not we");
+        assert_eq!(fixture.aws.count("SignPayload"), 0, "Notation signs, not we");
         let left = fs::read_dir(root)
             .unwrap()
             .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("ecr-rs-notation"));
         assert_eq!(left.count(), 0, "the private folder is gone");
         for ignored in [["--output", "json"], ["--manifest-format", "oci-1.1"]] {
-            let ran = bench.sign(&[&image, "--engine", "notation", ignored[0], ignored[1]]);
-            assert!(!ran.good && ran.stderr.contains("no meaning with --engine notation"), "{ignored:?}: {ran:?}");
+            let ran = fixture.sign(&[&image, "--engine", "notation", ignored[0], ignored[1]]).exits(1, ignored[0]);
+            assert!(ran.stderr.contains("no meaning with --engine notation"), "{ignored:?}: {ran:?}");
         }
         script(&cli, &format!("{}\nexit 7", version("1.3.2")), 0o755);
         fails("notation ended with 7", "");
-        let versioned = bench.signer.version_arn(ACCOUNT, REGION, "app").unwrap();
-        let ran = bench.run(&["sign", &image, "--signing-profile", &versioned, "--engine", "notation"]);
-        assert!(!ran.good && ran.stderr.contains("does not take a profile's version"), "{ran:?}");
-        let ran = bench.run(&["sign", &image, "--signing-profile", "app", "--engine", "notation"]);
+        let versioned = fixture.signer.version_arn(ACCOUNT, REGION, "app").unwrap();
+        let sign = |profile: &str| fixture.run(&["sign", &image, "--signing-profile", profile, "--engine", "notation"]);
+        let ran = sign(&versioned).exits(1, "a version");
+        assert!(ran.stderr.contains("does not take a profile's version"), "{ran:?}");
+        let ran = sign("app").exits(1, "a name");
         assert!(ran.stderr.contains("notation ended with 7"), "a name becomes its ARN: {ran:?}");
     }
 }

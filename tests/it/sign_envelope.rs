@@ -6,10 +6,15 @@ use crate::support::signer::{
     chain::{Chain, DAY, Shape},
     envelope::Draft,
 };
-use ecr_rs::sign::{
-    Descriptor, Profile,
-    envelope::{Certificate, Envelope, Expected, Roots, Scheme, check_returned},
-    media, payload,
+use ecr_rs::{
+    aws::{signer_roots::Roots, signing_profile::SigningProfile},
+    notary::{
+        certificate::Certificate,
+        envelope::{self, Envelope, Scheme},
+        payload,
+    },
+    oci::{Descriptor, media},
+    sign::check::{Expected, check_returned},
 };
 use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose};
 use serde_json::{Value, json};
@@ -34,7 +39,7 @@ fn roots(chain: &Chain) -> Roots {
 
 /// As the engine checks what AWS returned.
 fn check(bytes: &[u8], roots: &Roots) -> Result<Envelope, String> {
-    let (target, profile) = (target(), Profile::parse(ARN).unwrap());
+    let (target, profile) = (target(), SigningProfile::parse(ARN).unwrap());
     let expected = Expected { target: &target, profile: &profile, roots, now: SystemTime::now().into() };
     check_returned(bytes, &expected).map_err(|err| err.full())
 }
@@ -235,8 +240,8 @@ fn cose_is_read_and_every_flipped_byte_is_noticed() {
     let chain = Chain::new();
     let draft = draft(&chain);
     let good = draft.cose(&chain);
-    let envelope = Envelope::open(media::COSE, &good).unwrap();
-    let same = Envelope::open(media::JWS, &draft.jws(&chain)).unwrap();
+    let envelope = envelope::open(media::COSE, &good).unwrap();
+    let same = envelope::open(media::JWS, &draft.jws(&chain)).unwrap();
     assert_eq!((envelope.signed_at, envelope.expires_at), (same.signed_at, same.expires_at));
     assert_eq!(envelope.extended, same.extended);
     assert_eq!(envelope.payload, same.payload);
@@ -248,7 +253,7 @@ fn cose_is_read_and_every_flipped_byte_is_noticed() {
     for place in 0..good.len() {
         let mut bytes = good.clone();
         bytes[place] ^= 0x01;
-        let accepted = Envelope::open(media::COSE, &bytes).is_ok_and(|found| roots.check(&found.chain).is_ok());
+        let accepted = envelope::open(media::COSE, &bytes).is_ok_and(|found| roots.check(&found.chain).is_ok());
         assert!(!accepted || unsigned.contains(&place), "byte {place}");
     }
 }
@@ -270,16 +275,16 @@ fn cose_has_the_same_rules() {
     ] {
         let mut draft = draft(&chain);
         change(&mut draft);
-        let err = Envelope::open(media::COSE, &draft.cose(&chain)).map(|_| ()).expect_err(why).full();
+        let err = envelope::open(media::COSE, &draft.cose(&chain)).map(|_| ()).expect_err(why).full();
         assert!(err.contains(expected), "{why}: {err}");
     }
-    assert!(Envelope::open("application/x", b"").unwrap_err().what().contains("is not a signature envelope"));
+    assert!(envelope::open("application/x", b"").unwrap_err().what().contains("is not a signature envelope"));
 }
 
 #[test]
 fn the_json_of_a_signature_has_every_member() {
     let chain = Chain::new();
-    let envelope = Envelope::open(media::JWS, &draft(&chain).jws(&chain)).unwrap();
+    let envelope = envelope::open(media::JWS, &draft(&chain).jws(&chain)).unwrap();
     let descriptor = Descriptor::of(media::MANIFEST, b"signature");
     let signature = ecr_rs::sign::signatures::Signature { descriptor, envelope: Ok(envelope) };
     let told = signature.to_json();

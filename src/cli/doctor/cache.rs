@@ -8,7 +8,7 @@ use crate::{
     config::{Config, LoginStore},
     environment::Environment,
     keychain::{FaultKind, Key, Keychain, TokenLabel},
-    token::{cache, flight},
+    token::{cache, single_flight},
 };
 
 const CHECK: &str = "cache";
@@ -49,7 +49,7 @@ pub(super) fn delegate(config: &Config, logins: &dyn Keychain) -> Option<Finding
 
 /// Whether many `get`s at once can wait for one of them.
 pub(super) fn lock(environment: &Environment) -> Finding {
-    match flight::folder(environment) {
+    match single_flight::folder(environment) {
         Ok(folder) => Finding::ok("lock", format!("in {}", folder.display())),
         Err(err) => Finding::warning(
             "lock",

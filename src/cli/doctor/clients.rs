@@ -11,7 +11,7 @@ use crate::{
     names::{HELPER, PROGRAM},
     registry::{Registry, Server},
     report::Report,
-    setup::{Logins, docker_path, notation_path, podman_auth_files, podman_helpers, program, warning},
+    setup::{Logins, docker_path, notation_path, podman_auth_files, podman_helpers, warning},
 };
 
 const DOCKER: &str = "docker";
@@ -45,7 +45,7 @@ fn docker(environment: &Environment, host: Option<&str>) -> Vec<Finding> {
 /// Notation reads one file: its own, if that says anything of logins, else docker's.
 fn notation(environment: &Environment, host: Option<&str>) -> Option<Finding> {
     let path = notation_path(environment).ok()?;
-    let installed = program(environment, "notation").is_some();
+    let installed = environment.program("notation").is_some();
     match Logins::read(&path) {
         Err(err) => Some(broken(NOTATION, &err)),
         Ok(Some(logins)) if logins.has_any => Some(named(NOTATION, &logins, &path, host)),
@@ -104,7 +104,7 @@ fn named(client: &'static str, logins: &Logins, path: &Path, host: Option<&str>)
 
 /// podman, skopeo and buildah read no `credsStore`: registries.conf or `credHelpers` must name us.
 fn podman(environment: &Environment, host: Option<&str>) -> Option<Finding> {
-    let installed = ["podman", "skopeo", "buildah"].iter().any(|name| program(environment, name).is_some());
+    let installed = ["podman", "skopeo", "buildah"].iter().any(|name| environment.program(name).is_some());
     let helpers = match podman_helpers(environment) {
         Err(err) => return Some(broken(PODMAN, &err)),
         Ok(helpers) => helpers,

@@ -14,7 +14,7 @@ fn every_source_of_credentials_mints() {
         ),
         (
             |machine, program| {
-                let session = machine.aws.book.open_session(&Role::new(ACCOUNT, "ci"), "job", hours(1));
+                let session = machine.aws.iam.open_session(&Role::new(ACCOUNT, "ci"), "job", hours(1));
                 program
                     .with("AWS_ACCESS_KEY_ID", session.access_key_id)
                     .with("AWS_SECRET_ACCESS_KEY", session.secret_access_key)

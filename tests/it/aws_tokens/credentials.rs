@@ -4,80 +4,86 @@ use super::*;
 
 #[test]
 fn what_no_call_can_help_with_is_refused_at_once() {
-    let world = Loopback::start();
-    let home = Home::new();
-    let mut needs_mfa = home.alice(&world.endpoint());
-    if let Source::Profile(profile) = &mut needs_mfa.source {
-        profile.mfa_serial = Some("arn:aws:iam::111122223333:mfa/alice".into());
+    let machine = Machine::new();
+    let needs_mfa = alice(&machine.aws.endpoint()).replace("[profile p]", "[profile base]")
+        + &format!(
+            "[profile p]\nrole_arn = {ROLE}\nsource_profile = base\nmfa_serial = arn:aws:iam::111122223333:mfa/alice\n"
+        );
+    for (nobody, why) in [
+        (program(&machine, "").without("AWS_PROFILE"), "no credentials at all"),
+        (program(&machine, "[profile p]\nregion = eu-west-1\n"), "a profile without credentials"),
+    ] {
+        check(
+            &nobody.run(&["get"], HOST),
+            HOST,
+            "this machine has no AWS credentials",
+            "run `aws configure sso` or `aws configure`, or set AWS_PROFILE to a profile that has credentials",
+            why,
+        );
+        check_public(&nobody, Public::Silent, why);
     }
+    let program = program(&machine, &needs_mfa);
     check(
-        mint(HOST, &needs_mfa),
-        FailureKind::NoCredentials,
+        &program.run(&["get"], HOST),
+        HOST,
         "profile p needs an MFA code, which a credential helper cannot ask for",
         "get a session first, for example with `aws configure export-credentials --profile p --format env`",
         "mfa_serial, which the SDK ignores",
     );
-    let nobody = Identity { source: Source::None, ..home.alice(&world.endpoint()) };
-    check(
-        mint(HOST, &nobody),
-        FailureKind::NoCredentials,
-        "this machine has no AWS credentials",
-        "run `aws configure sso` or `aws configure`, or set AWS_PROFILE to a profile that has credentials",
-        "no credentials at all",
-    );
-    assert!(world.calls().is_empty(), "nothing was asked");
+    check_public(&program, Public::Silent, "mfa_serial");
+    assert!(machine.aws.calls().is_empty(), "nothing was asked");
+}
+
+/// A rule that assumes a role on top of the profile.
+fn rule(role: &str, external_id: Option<&str>, session_name: Option<&str>) -> String {
+    let option =
+        |name: &str, value: Option<&str>| value.map(|value| format!("{name} = \"{value}\"\n")).unwrap_or_default();
+    format!(
+        "[[registry]]\nmatch = \"*\"\nrole-arn = \"{role}\"\n{}{}",
+        option("external-id", external_id),
+        option("session-name", session_name)
+    )
 }
 
 #[test]
 fn roles_of_our_configuration_are_assumed() {
-    let world = Loopback::start();
-    let home = Home::new();
-    let identity = |arn: &str, external_id: Option<&str>, session: Option<&str>| Identity {
-        role: Some(Role {
-            arn: arn.into(),
-            external_id: external_id.map(str::to_owned),
-            session_name: session.map(str::to_owned),
-        }),
-        ..home.alice(&world.endpoint())
-    };
+    let machine = Machine::new();
+    let program = as_alice(&machine);
     for (arn, external_id, session, account, principal, why) in [
         (ROLE, None, None, ACCOUNT, "puller/docker-credential-ecr-rs", "our own name in CloudTrail"),
         (OTHER_ROLE, None, Some("ci"), OTHER_ACCOUNT, "puller/ci", "another account, a session name"),
         (GUARDED_ROLE, Some(EXTERNAL_ID), None, ACCOUNT, "guarded/docker-credential-ecr-rs", "an external id"),
     ] {
-        let token = mint(HOST, &identity(arn, external_id, session)).unwrap_or_else(|err| panic!("{why}: {err:?}"));
-        let minted = world.tokens.valid(token.password.expose()).expect(why);
+        machine.configure(&rule(arn, external_id, session));
+        let minted = machine.aws.tokens.valid(&password(&program.run(&["get"], HOST), why)).expect(why);
         assert_eq!(minted.principal.arn, format!("arn:aws:sts::{account}:assumed-role/{principal}"), "{why}");
     }
     for (external_id, trust, why) in [
         (None, "it; it may also ask for an external-id", "no external id"),
         (Some("wrong"), "it with this external id", "a wrong one"),
     ] {
-        check(
-            mint(HOST, &identity(GUARDED_ROLE, external_id, None)),
-            FailureKind::NoCredentials,
-            &format!("AWS refused to let profile p assume {GUARDED_ROLE}"),
-            &format!(
-                "allow sts:AssumeRole on {GUARDED_ROLE} to arn:aws:iam::111122223333:user/alice, and let the role's \
-                 trust policy name {trust}"
-            ),
-            why,
+        machine.configure(&rule(GUARDED_ROLE, external_id, None));
+        let hint = format!(
+            "allow sts:AssumeRole on {GUARDED_ROLE} to arn:aws:iam::111122223333:user/alice, and let the role's trust \
+             policy name {trust}"
         );
+        let what = format!("AWS refused to let profile p assume {GUARDED_ROLE}");
+        check(&program.run(&["get"], HOST), HOST, &what, &hint, why);
+        check_public(&program, Public::Silent, why);
     }
 }
 
 #[test]
 fn profiles_of_every_kind_fail_in_their_own_words() {
-    let world = Loopback::start();
-    let home = Home::new();
-    let sso = Some(Login::Sso { profile: "base".into() });
-    let console = Some(Login::Console { profile: "base".into() });
-    let role = format!("role_arn = {GUARDED_ROLE}\nsource_profile = base\n{}", alice(&world.endpoint()));
-    let role = role.replace("[profile p]", &format!("endpoint_url = {}\n[profile base]", world.endpoint()));
-    for (config, login, what, hint, cause, why) in [
+    let machine = Machine::new();
+    let endpoint = machine.aws.endpoint();
+    let on_base = |role: &str, base: &str| {
+        format!("role_arn = {role}\nsource_profile = base\nendpoint_url = {endpoint}\n[profile base]\n{base}")
+    };
+    let keys = alice(&endpoint).replace("[profile p]\n", "");
+    for (config, what, hint, cause, why) in [
         (
             "credential_process = sh -c 'echo CANARY; echo CANARY >&2; exit 3'\n".to_owned(),
-            None,
             "the credential_process of profile p failed",
             "run the command of credential_process by hand to see what it says",
             "the command ended with exit status: 3",
@@ -85,7 +91,6 @@ fn profiles_of_every_kind_fail_in_their_own_words() {
         ),
         (
             "credential_process = echo CANARY\n".into(),
-            None,
             "the credential_process of profile p failed",
             "run the command of credential_process by hand to see what it says",
             "the command did not print credentials",
@@ -93,43 +98,42 @@ fn profiles_of_every_kind_fail_in_their_own_words() {
         ),
         (
             "role_arn = arn:aws:iam::111122223333:role/puller\nweb_identity_token_file = /nonexistent/token\n".into(),
-            None,
             "the web identity token cannot be used",
             "check the file that AWS_WEB_IDENTITY_TOKEN_FILE (or the profile) names and the role's trust policy",
             "No such file or directory",
             "a token file that is not there",
         ),
         (
-            "sso_session = s\nsso_account_id = 111122223333\nsso_role_name = puller\n[sso-session s]\n\
-             sso_region = eu-west-1\nsso_start_url = https://nobody.awsapps.com/start\n"
-                .into(),
-            sso.clone(),
+            on_base(
+                ROLE,
+                "sso_session = s\nsso_account_id = 111122223333\nsso_role_name = puller\n[sso-session s]\n\
+                 sso_region = eu-west-1\nsso_start_url = https://nobody.awsapps.com/start\n",
+            ),
             "profile p has no session on this machine",
             "run: aws sso login --profile base",
             "failed to load the cached SSO token",
             "an sso-session that was never opened",
         ),
         (
-            "sso_account_id = 111122223333\nsso_role_name = puller\nsso_region = eu-west-1\n\
-             sso_start_url = https://nobody.awsapps.com/start\n"
-                .into(),
-            sso,
+            on_base(
+                ROLE,
+                "sso_account_id = 111122223333\nsso_role_name = puller\nsso_region = eu-west-1\n\
+                 sso_start_url = https://nobody.awsapps.com/start\n",
+            ),
             "profile p has no session on this machine",
             "run: aws sso login --profile base",
             ".json`",
             "the older kind of SSO profile",
         ),
         (
-            "login_session = arn:aws:iam::111122223333:user/nobody\n".into(),
-            console,
+            on_base(ROLE, "login_session = arn:aws:iam::111122223333:user/nobody\n"),
             "profile p has no session on this machine",
             "run: aws login --profile base",
             ".json`",
             "`aws login` that was never run",
         ),
         (
-            role,
-            None,
+            on_base(GUARDED_ROLE, &keys),
             "AWS refused credentials to profile p",
             "allow sts:AssumeRole on arn:aws:iam::111122223333:role/guarded to arn:aws:iam::111122223333:user/alice, \
              and let the role's trust policy name it",
@@ -137,12 +141,10 @@ fn profiles_of_every_kind_fail_in_their_own_words() {
             "the role of a profile",
         ),
     ] {
-        let mut identity = home.identity(&format!("[profile p]\n{config}"));
-        if let Source::Profile(profile) = &mut identity.source {
-            profile.login = login;
-        }
-        let failure = check(mint(HOST, &identity), FailureKind::NoCredentials, what, hint, why);
-        assert!(failure.causes.join("\n").contains(cause), "{why}: {failure:?}");
+        let program = program(&machine, &format!("[profile p]\n{config}"));
+        let causes = check(&program.run(&["get"], HOST), HOST, what, hint, why).join("\n");
+        assert!(causes.contains(cause), "{why}: {causes}");
+        check_public(&program, Public::Silent, why);
     }
     for (config, cause, why) in [
         (
@@ -152,75 +154,76 @@ fn profiles_of_every_kind_fail_in_their_own_words() {
         ),
         ("role_arn = a\nsource_profile = gone\n", "`gone` was not defined", "a source that is not there"),
         ("sso_session = gone\nsso_account_id = 1\nsso_role_name = r\n", "`gone`", "a session that is not there"),
-        ("region = eu-west-1\n", "", "no credentials"),
     ] {
-        let identity = home.identity(&format!("[profile p]\n{config}"));
-        let hint = format!("check the profile in {}", home.folder.path().join("config").display());
+        let program = program(&machine, &format!("[profile p]\n{config}"));
+        let hint = format!("check the profile in {}", machine.home.path().join(".aws/config").display());
         let what = "profile p has no usable credentials";
-        let failure = check(mint(HOST, &identity), FailureKind::NoCredentials, what, &hint, why);
-        assert!(failure.causes.join("\n").contains(cause), "{why}: {failure:?}");
+        let causes = check(&program.run(&["get"], HOST), HOST, what, &hint, why).join("\n");
+        assert!(causes.contains(cause), "{why}: {causes}");
+        check_public(&program, Public::Silent, why);
     }
 }
 
 #[test]
 fn faults_on_the_way_to_credentials_are_told_apart_from_ecrs() {
-    let world = Loopback::start();
-    let home = Home::new();
-    let role = Role { arn: ROLE.into(), external_id: None, session_name: None };
-    let identity = Identity { role: Some(role), ..home.alice(&world.endpoint()) };
-    for (fault, kind, what, hint, why) in [
+    let machine = Machine::new();
+    machine.configure(&rule(ROLE, None, None));
+    let program = as_alice(&machine);
+    for (fault, public, what, hint, why) in [
         (
             Fault::Throttled,
-            FailureKind::Unreachable,
+            Public::Told,
             "AWS is throttling requests for account 111122223333 in eu-west-1".to_owned(),
             "wait a little and try again",
             "STS throttles",
         ),
         (
             Fault::UnknownKey,
-            FailureKind::NoCredentials,
+            Public::Silent,
             "AWS does not know the access key of profile p".into(),
             "check the access key and that it belongs to this AWS partition",
             "a deleted key",
         ),
         (
             Fault::SessionExpired,
-            FailureKind::NoCredentials,
+            Public::Silent,
             "the AWS credentials of profile p have expired".into(),
             "get new credentials; session keys end",
             "session keys that ended",
         ),
         (
             Fault::ClockSkew,
-            FailureKind::NoCredentials,
+            Public::Silent,
             "AWS refused the request because of its time".into(),
             "set this machine's clock; AWS accepts 5 minutes of difference",
             "a clock that is wrong",
         ),
         (
             Fault::Cut,
-            FailureKind::Unreachable,
+            Public::Told,
             "127.0.0.1 cut the connection for a token of account 111122223333 in eu-west-1".into(),
             "check the network; behind a proxy, set HTTPS_PROXY",
             "cut in the middle",
         ),
         (
             Fault::Garbage,
-            FailureKind::Garbled,
+            Public::Told,
             format!("AWS gave no usable answer to assume {ROLE}"),
             "check that no proxy or endpoint_url answers in place of AWS",
             "an answer of someone else",
         ),
     ] {
-        world.faults.clear();
-        world.faults.always("AssumeRole", fault);
-        check(mint(HOST, &identity), kind, &what, hint, why);
+        machine.aws.faults.clear();
+        machine.aws.faults.always("AssumeRole", fault);
+        check(&program.run(&["get"], HOST), HOST, &what, hint, why);
+        check_public(&program, public, why);
     }
-    assert_eq!(world.count("GetAuthorizationToken"), 0, "ECR need not be asked");
-    let wrong = alice(&world.endpoint()).replace(SECRET_ACCESS_KEY, "another-secret-access-key");
+    assert_eq!(machine.minted(), 0, "ECR need not be asked");
+    machine.configure(""); // no role
+    let wrong = alice(&machine.aws.endpoint()).replace(SECRET_ACCESS_KEY, "another-secret-access-key");
     check(
-        mint(HOST, &home.identity(&wrong)),
-        FailureKind::NoCredentials,
+        &crate::aws_tokens::program(&machine, &wrong).run(&["get"], HOST),
+        HOST,
         "AWS does not accept the secret access key of profile p",
         "check that the secret access key belongs to the access key id",
         "a secret of another key",

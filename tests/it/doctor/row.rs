@@ -1,17 +1,17 @@
-//! A broken world, and what breaks one.
+//! A broken machine, and what breaks one.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::support::{
+    loopback::{ACCESS_KEY_ID, SECRET_ACCESS_KEY},
     machine::Machine,
     program::Program,
-    world::{ACCESS_KEY_ID, SECRET_ACCESS_KEY},
 };
 
 /// The registry of most rows.
 pub(super) const HOST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
 
-/// A broken world.
+/// A broken machine.
 pub(super) struct Row {
     /// Why the row is there.
     pub(super) why: &'static str,

@@ -67,9 +67,9 @@ fn a_huge_file_is_refused_and_one_at_the_limit_is_not() {
     let world = World::new();
     let frame = "{\"a\":\"\"}".len();
     let text = |size: u64| format!("{{\"a\":\"{}\"}}", "x".repeat(size as usize - frame));
-    write(&world.docker(), text(ecr_rs::setup::MAX_FILE_SIZE + 1));
+    write(&world.docker(), text(ecr_rs::private_fs::LARGEST + 1));
     refused(&world, "cannot read FILE: it is larger than 16777216 bytes", "move it away");
-    write(&world.docker(), text(ecr_rs::setup::MAX_FILE_SIZE));
+    write(&world.docker(), text(ecr_rs::private_fs::LARGEST));
     world.setup("docker --dry-run").unwrap();
 }
 
@@ -77,7 +77,7 @@ fn a_huge_file_is_refused_and_one_at_the_limit_is_not() {
 fn a_folder_in_the_files_place_is_refused() {
     let world = World::new();
     fs::create_dir_all(world.docker()).unwrap();
-    refused(&world, "cannot read FILE: it is a folder, not a file", "remove the folder");
+    refused(&world, "cannot read FILE: it is a folder, not a regular file", "remove the folder");
     let world = World::new();
     write(&world.home().join(".docker"), "");
     let err = world.setup("docker").unwrap_err();

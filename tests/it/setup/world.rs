@@ -7,13 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Parser;
+use clap::ValueEnum;
 use ecr_rs::{
-    cli::setup::{Setup, run},
     environment::Environment,
     report::Report,
+    setup::{Plan, Request, Target},
 };
 use tempfile::TempDir;
+
+use crate::support::program::Program;
 
 pub(crate) struct World {
     root: PathBuf,
@@ -29,12 +31,6 @@ pub(crate) struct World {
 pub(crate) struct Printed {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-}
-
-#[derive(Parser)]
-struct Line {
-    #[command(flatten)]
-    setup: Setup,
 }
 
 impl World {
@@ -108,13 +104,42 @@ impl World {
         }
     }
 
-    /// Runs `setup` with these arguments.
+    /// Runs the built program's `setup` with these arguments. What it prints when it fails is read back.
+    ///
+    /// A machine without a home folder is one on which the password database has none either: it is
+    /// asked in process.
     pub(crate) fn setup(&self, arguments: &str) -> Result<Printed, Report> {
-        let line = Line::try_parse_from(std::iter::once("setup").chain(arguments.split_whitespace())).unwrap();
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        run(&line.setup, &self.environment(), &mut stdout, &mut stderr)?;
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ok(Printed { stdout: text(stdout), stderr: text(stderr) })
+        if self.homeless {
+            return self.setup_in_process(arguments);
+        }
+        let binary = env!("CARGO_BIN_EXE_docker-credential-ecr-rs");
+        let program = Program::at(binary, &self.home()).with("TMPDIR", self.path("tmp"));
+        let program = self.variables.iter().fold(program, |program, (name, value)| program.with(name, value));
+        let words: Vec<&str> = std::iter::once("setup").chain(arguments.split_whitespace()).collect();
+        let outcome = program.run(&words, "");
+        match outcome.status {
+            Some(0) => Ok(Printed { stdout: outcome.stdout, stderr: outcome.stderr }),
+            Some(1) => Err(printed_report(&outcome.stderr)),
+            _ => panic!("{words:?}: {outcome:?}"),
+        }
+    }
+
+    fn setup_in_process(&self, arguments: &str) -> Result<Printed, Report> {
+        let mut request = Request::default();
+        let words: Vec<&str> = arguments.split_whitespace().collect();
+        for word in words.iter().filter(|word| !word.starts_with("--")) {
+            match Target::from_str(word, false) {
+                Ok(target) => request.targets.push(target),
+                Err(_) => request.registries.push((*word).to_owned()),
+            }
+        }
+        let environment = self.environment();
+        let plan = match words.contains(&"--undo") {
+            true => Plan::undo(&request, &environment)?,
+            false => Plan::setup(&request, &environment)?,
+        };
+        plan.apply(&mut |_, _| Ok(()))?;
+        Ok(Printed { stdout: plan.notes.join("\n"), stderr: String::new() })
     }
 
     /// Every file below the home folder with what it holds: nothing more, nothing less, nothing torn.
@@ -134,6 +159,18 @@ impl World {
         }
         files
     }
+}
+
+/// The report whose lines these are.
+fn printed_report(stderr: &str) -> Report {
+    let mut lines = stderr.lines();
+    let first = lines.next().and_then(|line| line.strip_prefix("docker-credential-ecr-rs: error: "));
+    let report = Report::new(first.unwrap_or_else(|| panic!("no error: {stderr:?}")));
+    lines.fold(report, |report, line| match (line.strip_prefix("  caused by: "), line.strip_prefix("  hint: ")) {
+        (Some(cause), _) => report.cause(cause),
+        (_, Some(hint)) => report.hint(hint),
+        _ => panic!("neither a cause nor a hint: {stderr:?}"),
+    })
 }
 
 /// Writes a file and its folders.

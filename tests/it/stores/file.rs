@@ -8,7 +8,7 @@ use std::{
 
 use ecr_rs::keychain::{Entry, Fault, FaultKind, Keychain, file::FileStore};
 
-use super::promises::{self, assert_kept, login, token};
+use super::contract::{self, assert_kept, login, token};
 
 const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -32,8 +32,8 @@ fn fault<T>(outcome: Result<T, Fault>) -> Fault {
 #[test]
 fn keeps_the_promises_of_a_keychain() {
     let folder = folder();
-    promises::check(&FileStore::new(folder.path().to_owned()));
-    promises::check(&FileStore::new(folder.path().join("not/there/yet")));
+    contract::check(&FileStore::new(folder.path().to_owned()));
+    contract::check(&FileStore::new(folder.path().join("not/there/yet")));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn other_files_in_the_folder_are_left_alone() {
     // The Go helper keeps its own cache in the same folder, named by the same variable.
     fs::write(folder.path().join("cache.json"), "{}").expect("it can be written");
     fs::create_dir(folder.path().join("a-folder")).expect("it can be made");
-    promises::check(&store);
+    contract::check(&store);
     assert!(folder.path().join("cache.json").exists() && folder.path().join("a-folder").exists());
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use ecr_rs::keychain::{Entry, Fault, FaultKind, Keychain, Label, LoginLabel, helper::HelperStore};
 
-use super::promises::{assert_kept, login, token};
+use super::contract::{assert_kept, login, token};
 
 /// A helper that works as `pass` does: exact server names, one file each, under `$0.d`.
 const KEEPER: &str = r#"

@@ -15,7 +15,7 @@ use keyring_core::{
     api::{CredentialApi, CredentialStoreApi},
 };
 
-use super::promises::{self, assert_kept, login, token};
+use super::contract::{self, assert_kept, login, token};
 
 const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -165,7 +165,7 @@ fn fault<T>(outcome: std::result::Result<T, Fault>) -> Fault {
 #[test]
 fn keeps_the_promises_of_a_keychain() {
     let shelf = Shelf::default();
-    promises::check(&shelf.keychain());
+    contract::check(&shelf.keychain());
     assert_eq!(shelf.users(), [""; 0], "no item is left behind");
 }
 
@@ -210,7 +210,7 @@ fn items_of_other_programs_are_neither_listed_nor_touched() {
     .map(|(service, user)| (service.to_owned(), user.to_owned()))
     .into();
     shelf.state().items = foreign.iter().map(|name| (name.clone(), b"theirs".to_vec())).collect();
-    promises::check(&shelf.keychain());
+    contract::check(&shelf.keychain());
     let left = shelf.state().items.clone();
     assert!(foreign.iter().all(|name| left.get(name).is_some_and(|secret| secret == b"theirs")), "{left:?}");
     assert_eq!(left.len(), foreign.len());
