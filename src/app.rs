@@ -7,7 +7,7 @@ use crate::{
     config::{CacheStore, Config, LoginStore},
     environment::Environment,
     identity::{self, Finder},
-    keychain::{self, Keychain, file::FileStore, helper::HelperStore, none::NoStore, unusable::Unusable},
+    keychain::{self, Keychain, file::FileStore, helper::HelperStore, none::NoStore, unavailable::UnavailableStore},
     log::Log,
     names::PROGRAM,
     token::Service,
@@ -78,7 +78,7 @@ fn cache(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
     let folder = environment.path("AWS_ECR_CACHE_DIR");
     let store = config.cache.unwrap_or(if folder.is_some() { CacheStore::File } else { CacheStore::Keychain });
     match store {
-        CacheStore::Keychain => native(environment, config),
+        CacheStore::Keychain => native(environment),
         CacheStore::Keyutils => keyutils(),
         CacheStore::None => Box::new(NoStore),
         CacheStore::File => {
@@ -94,39 +94,38 @@ fn cache(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
 /// Where other registries' logins are kept.
 fn logins(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
     match &config.logins {
-        LoginStore::Keychain => native(environment, config),
+        LoginStore::Keychain => native(environment),
         LoginStore::Helper(suffix) => match HelperStore::find(suffix, &environment.search_path()) {
             Ok(helper) => Box::new(helper),
-            Err(fault) => Box::new(Unusable(fault)),
+            Err(err) => Box::new(UnavailableStore(err)),
         },
     }
 }
 
 #[cfg(target_os = "linux")]
-fn native(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
+fn native(environment: &Environment) -> Box<dyn Keychain> {
     let address = environment.text("DBUS_SESSION_BUS_ADDRESS");
     let runtime_folder = environment.path("XDG_RUNTIME_DIR");
-    Box::new(keychain::linux::SecretService::new(
+    Box::new(keychain::linux::SecretServiceStore::new(
         address.as_deref(),
         runtime_folder.as_deref(),
-        config.session,
         environment.interactive,
     ))
 }
 
 #[cfg(target_os = "macos")]
-fn native(_: &Environment, _: &Config) -> Box<dyn Keychain> {
+fn native(_: &Environment) -> Box<dyn Keychain> {
     keychain::macos::open()
 }
 
 #[cfg(windows)]
-fn native(_: &Environment, _: &Config) -> Box<dyn Keychain> {
+fn native(_: &Environment) -> Box<dyn Keychain> {
     keychain::windows::open()
 }
 
 #[cfg(target_os = "linux")]
 fn keyutils() -> Box<dyn Keychain> {
-    Box::new(keychain::keyutils::Keyutils::new())
+    Box::new(keychain::keyutils::KeyutilsStore::new())
 }
 
 /// The kernel's key store is Linux's alone: elsewhere its choice keeps nothing.

@@ -6,22 +6,20 @@
 mod support;
 
 use ecr_rs::{
-    keychain::{Entry, Key, Keychain, Label, LoginLabel, TokenLabel, memory::MemoryKeychain},
+    docker::logins::LOGIN,
+    keychain::{Entry, Key, Keychain, Label},
     secret::Secret,
+    token::cache::TOKEN,
 };
+use support::memory::MemoryStore;
 
 fn login(server: &str, username: &str) -> Label {
-    Label::Login(LoginLabel { server: server.into(), spelled: format!("https://{server}"), username: username.into() })
+    Label::new(Key::new(&LOGIN, &[server]), &[&format!("https://{server}"), username])
 }
 
 fn token(host: &str, identity: &str, expires: u64) -> Label {
-    Label::Token(TokenLabel {
-        host: host.into(),
-        identity: identity.into(),
-        account: if host.starts_with("public.") { String::new() } else { "123456789012".into() },
-        region: "eu-west-1".into(),
-        expires,
-    })
+    let account = if host.starts_with("public.") { "" } else { "123456789012" };
+    Label::new(Key::new(&TOKEN, &[host, identity]), &[account, "eu-west-1", &expires.to_string()])
 }
 
 fn put(keychain: &dyn Keychain, label: &Label, secret: &str) {
@@ -36,9 +34,14 @@ fn get(keychain: &dyn Keychain, key: &Key) -> Option<(Label, String)> {
 }
 
 fn listed(keychain: &dyn Keychain) -> Vec<Label> {
-    let mut labels = keychain.list().unwrap_or_else(|fault| panic!("list: {fault}"));
-    labels.sort_by_key(Label::to_text);
-    labels
+    let mut all = Vec::new();
+    for kind in [&LOGIN, &TOKEN] {
+        let labels = keychain.list(kind).unwrap_or_else(|fault| panic!("list {}: {fault}", kind.name));
+        assert!(labels.iter().all(|label| label.key().kind() == kind), "of this kind only: {labels:?}");
+        all.extend(labels);
+    }
+    all.sort();
+    all
 }
 
 fn forget(keychain: &dyn Keychain, key: &Key) {
@@ -46,21 +49,21 @@ fn forget(keychain: &dyn Keychain, key: &Key) {
 }
 
 /// The longest secret that the contract speaks of, in bytes.
-const LONGEST: usize = 16 * 1024;
+const MAX_SECRET: usize = 16 * 1024;
 
 /// Every case of the contract on one empty keychain, which is empty again at the end.
 fn keeps_the_contract(keychain: &dyn Keychain) {
-    keeps_the_contract_up_to(LONGEST, keychain);
+    keeps_the_contract_up_to(MAX_SECRET, keychain);
 }
 
 /// The same for a machine that gives a store less room.
 fn keeps_the_contract_up_to(longest: usize, keychain: &dyn Keychain) {
     let hub = login("https://index.docker.io/v1/", "someone");
-    assert_eq!(get(keychain, &hub.key()), None, "none is a value, not a fault");
-    forget(keychain, &hub.key()); // of nothing
+    assert_eq!(get(keychain, hub.key()), None, "none is a value, not a fault");
+    forget(keychain, hub.key()); // of nothing
     assert_eq!(listed(keychain), [], "an empty keychain");
 
-    let long = "0123456789abcdef".repeat(LONGEST / 16);
+    let long = "0123456789abcdef".repeat(MAX_SECRET / 16);
     let up_to = |length: usize| long[..length.min(longest)].to_owned();
     let entries = [
         (hub.clone(), "dckr_pat_1".to_owned(), "an ordinary login"),
@@ -69,17 +72,17 @@ fn keeps_the_contract_up_to(longest: usize, keychain: &dyn Keychain) {
         (login("r.example:5000", ""), String::new(), "an empty name and an empty secret"),
         (login("ünï.example", "naïve \"q\"\n名"), "pä\"ß\\wörd\r\n\t😀".into(), "unicode, quotes and newlines"),
         (token("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "f00d", 1), up_to(2714), "an ECR token"),
-        (token("public.ecr.aws", "f00d", u64::MAX), up_to(LONGEST), "ECR Public has no account; 16 KiB"),
+        (token("public.ecr.aws", "f00d", u64::MAX), up_to(MAX_SECRET), "ECR Public has no account; 16 KiB"),
     ];
     for (label, secret, why) in &entries {
         put(keychain, label, secret);
-        assert_eq!(get(keychain, &label.key()), Some((label.clone(), secret.clone())), "{why}");
+        assert_eq!(get(keychain, label.key()), Some((label.clone(), secret.clone())), "{why}");
     }
     let mut labels: Vec<Label> = entries.iter().map(|(label, ..)| label.clone()).collect();
-    labels.sort_by_key(Label::to_text);
+    labels.sort();
     assert_eq!(listed(keychain), labels, "list names every entry once");
     for (label, secret, why) in &entries {
-        assert_eq!(get(keychain, &label.key()), Some((label.clone(), secret.clone())), "still there: {why}");
+        assert_eq!(get(keychain, label.key()), Some((label.clone(), secret.clone())), "still there: {why}");
     }
 
     // Neighbours: a key is met whole or not at all.
@@ -91,7 +94,7 @@ fn keeps_the_contract_up_to(longest: usize, keychain: &dyn Keychain) {
         (token(ecr, "beef", 1), "two identities never share a token"),
         (token(ecr, "", 1), "no identity is not any identity"),
     ] {
-        assert_eq!(get(keychain, &label.key()), None, "{why}");
+        assert_eq!(get(keychain, label.key()), None, "{why}");
     }
 
     // Replacing.
@@ -103,46 +106,40 @@ fn keeps_the_contract_up_to(longest: usize, keychain: &dyn Keychain) {
         (token(ecr, "f00d", 1), "t1", "an older expiry again: the last one put counts"),
     ] {
         put(keychain, &label, secret);
-        assert_eq!(get(keychain, &label.key()), Some((label.clone(), secret.into())), "{why}");
+        assert_eq!(get(keychain, label.key()), Some((label.clone(), secret.into())), "{why}");
         assert_eq!(listed(keychain).len(), entries.len(), "in place of the old one: {why}");
     }
     put(keychain, &token(ecr, "beef", 1), "other");
-    assert_eq!(get(keychain, &token(ecr, "f00d", 1).key()).expect("it was put").1, "t1", "identities side by side");
-    forget(keychain, &token(ecr, "beef", 1).key());
+    assert_eq!(get(keychain, token(ecr, "f00d", 1).key()).expect("it was put").1, "t1", "identities side by side");
+    forget(keychain, token(ecr, "beef", 1).key());
 
     // Forgetting, one at a time.
     for (at, (label, _, why)) in entries.iter().enumerate() {
-        forget(keychain, &label.key());
-        assert_eq!(get(keychain, &label.key()), None, "forgotten: {why}");
-        forget(keychain, &label.key()); // twice is once
+        forget(keychain, label.key());
+        assert_eq!(get(keychain, label.key()), None, "forgotten: {why}");
+        forget(keychain, label.key()); // twice is once
         assert_eq!(listed(keychain).len(), entries.len() - at - 1, "the others stay: {why}");
     }
 }
 
 #[test]
 fn memory() {
-    keeps_the_contract(&MemoryKeychain::default());
+    keeps_the_contract(&MemoryStore::default());
 }
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use ecr_rs::keychain::{
-        FaultKind, Keychain,
-        keyutils::Keyutils,
-        linux::{SecretService, Session},
-    };
+    use ecr_rs::keychain::{ErrorKind, Keychain, keyutils::KeyutilsStore, linux::SecretServiceStore};
 
-    use super::{LONGEST, keeps_the_contract, keeps_the_contract_up_to, support::bus::FakeBus};
+    use super::{MAX_SECRET, TOKEN, keeps_the_contract, keeps_the_contract_up_to, support::bus::FakeBus};
 
     #[test]
     fn secret_service() {
-        for session in [Session::Plain, Session::Dh] {
-            let bus = FakeBus::start();
-            let foreign = bus.add("not ours", &[("service", "other"), ("server", "ghcr.io")], b"x");
-            keeps_the_contract(&SecretService::new(Some(&bus.address()), None, session, false));
-            let left: Vec<String> = bus.items().into_iter().map(|item| item.path).collect();
-            assert_eq!(left, [foreign], "another program's item is as it was");
-        }
+        let bus = FakeBus::start();
+        let foreign = bus.add("not ours", &[("service", "other"), ("server", "ghcr.io")], b"x");
+        keeps_the_contract(&SecretServiceStore::new(Some(&bus.address()), None, false));
+        let left: Vec<String> = bus.items().into_iter().map(|item| item.path).collect();
+        assert_eq!(left, [foreign], "another program's item is as it was");
     }
 
     /// A real service, with a keyring made for the test: `.ci/run` starts one and names its bus.
@@ -152,25 +149,23 @@ mod linux {
             println!("ECR_RS_TEST_BUS is not set: no real Secret Service here");
             return;
         };
-        for session in [Session::Plain, Session::Dh] {
-            keeps_the_contract(&SecretService::new(Some(&bus), None, session, true));
-        }
+        keeps_the_contract(&SecretServiceStore::new(Some(&bus), None, true));
     }
 
     #[test]
     fn kernel_keyring() {
         // Apart from the user's own entries, and from those of another run.
-        let keychain = Keyutils::for_service(&format!("docker-credential-ecr-rs-test-{}", std::process::id()));
-        match keychain.list() {
+        let keychain = KeyutilsStore::for_service(&format!("docker-credential-ecr-rs-test-{}", std::process::id()));
+        match keychain.list(&TOKEN) {
             Ok(labels) => assert_eq!(labels, []),
             Err(fault) => {
                 println!("no kernel keys on this machine: {fault}");
-                assert_eq!(fault.kind, FaultKind::Absent, "{fault}");
+                assert_eq!(fault.kind, ErrorKind::Unavailable, "{fault}");
                 return;
             }
         }
         // An ordinary user has 20,000 bytes for all keys, and deleted ones count for a moment.
         let root = rustix::process::getuid().is_root();
-        keeps_the_contract_up_to(if root { LONGEST } else { 512 }, &keychain);
+        keeps_the_contract_up_to(if root { MAX_SECRET } else { 512 }, &keychain);
     }
 }

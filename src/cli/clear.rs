@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use super::{aws_args::AwsArgs, token::registry};
 use crate::{
-    app::App,
     door::{Start, Streams},
-    keychain::{Fault, Label, TokenLabel},
+    keychain,
     report::Report,
     token::cache,
 };
@@ -38,8 +37,8 @@ impl Clear {
         let app = AwsArgs::default().open(start)?;
         let host = self.whose.host.as_ref().map(|host| registry(&app, host)).transpose()?.map(|registry| registry.host);
         let whose = host.as_ref().map_or("of any registry".into(), |host| format!("of {host}"));
-        let failed = |fault: Fault| fault.report(&format!("forget the tokens {whose}"));
-        let removed = forget(&app, host.as_deref()).map_err(failed)?;
+        let failed = |err: keychain::Error| err.report(&format!("forget the tokens {whose}"));
+        let removed = cache::forget(&*app.cache, host.as_deref()).map_err(failed)?;
         if self.quiet {
             return Ok(ExitCode::SUCCESS);
         }
@@ -52,14 +51,4 @@ impl Clear {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Removes the tokens of a host, or all of them, and gives back their labels.
-fn forget(app: &App, host: Option<&str>) -> Result<Vec<TokenLabel>, Fault> {
-    let mut labels = cache::tokens(&*app.cache)?;
-    labels.retain(|label| host.is_none_or(|host| label.host == host));
-    for label in &labels {
-        app.cache.remove(&Label::Token(label.clone()).key())?;
-    }
-    Ok(labels)
 }

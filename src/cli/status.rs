@@ -16,11 +16,11 @@ use crate::{
     app::App,
     door::{Start, Streams},
     identity::Target,
-    keychain::{Fault, TokenLabel},
+    keychain,
     names::PROGRAM,
     registry::{Server, TOKEN_LIFETIME},
     report::Report,
-    token::cache,
+    token::cache::{self, TokenLabel},
 };
 
 /// Show the cached tokens and how long they live
@@ -49,7 +49,7 @@ impl Status {
     pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
         let style = Style::of(start.terminals.stdout, &start.environment);
         let app = self.aws.open(start)?;
-        let labels = cache::tokens(&*app.cache).map_err(|fault: Fault| fault.report("list the cached tokens"))?;
+        let labels = cache::tokens(&*app.cache).map_err(|err: keychain::Error| err.report("list the cached tokens"))?;
         let mut rows: Vec<Row> = labels.into_iter().map(|label| Row::of(label, &app)).collect();
         rows.sort_by(|a, b| {
             (&a.label.host, !a.current, &a.label.identity).cmp(&(&b.label.host, !b.current, &b.label.identity))
@@ -86,7 +86,7 @@ impl Row {
 
 /// An identity as people see it: the head of its fingerprint.
 pub(super) fn identity_name(label: &TokenLabel) -> &str {
-    if label.identity == cache::BROUGHT {
+    if label.identity == cache::USER_SUPPLIED {
         return "docker login";
     }
     label.identity.get(..8).unwrap_or(&label.identity)

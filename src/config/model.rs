@@ -5,10 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::Deserialize;
 
 use super::glob::Glob;
-use crate::{
-    keychain::Session,
-    registry::{Custom, TOKEN_LIFETIME},
-};
+use crate::registry::{Custom, TOKEN_LIFETIME};
 
 /// The part of its life that a token must still have to be handed out without a new one, unless the
 /// file says another: a push that starts now can finish.
@@ -26,8 +23,6 @@ pub struct Config {
     pub cache: Option<CacheStore>,
     /// `[cache] refresh-before`: the life a cached token must still have.
     pub refresh_before: Duration,
-    /// `[keychain] session`: how secrets travel on the session bus.
-    pub session: Session,
     /// `[other-registries] store`: where other registries' logins are kept.
     pub logins: LoginStore,
     /// `[defaults] profile`: for registries without a rule.
@@ -100,7 +95,6 @@ impl Default for Config {
             path: None,
             cache: None,
             refresh_before: REFRESH_BEFORE,
-            session: Session::Plain,
             logins: LoginStore::Keychain,
             default_profile: None,
             rules: Vec::new(),

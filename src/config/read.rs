@@ -346,6 +346,7 @@ external-id = "x"
     fn what_is_wrong_is_named_with_its_line() {
         for (text, line, what, hint) in [
             ("a = ", 1, "not TOML", "correct"),
+            ("[keychain]\nsession = \"plain\"", 1, "no key \"keychain\"", "cache"),
             ("[cahce]\n", 1, "no key \"cahce\"", "did you mean \"cache\"?"),
             ("[cache]\n\nstor = \"file\"", 3, "[cache] has no key \"stor\"", "\"store\""),
             ("[cache]\nstore = \"keychian\"", 2, "none of keychain, keyutils, file, none", "\"keychain\""),
@@ -353,7 +354,6 @@ external-id = "x"
             ("[cache]\nstore = \"\"", 2, "none of keychain", "known here: keychain"),
             ("[defaults]\nprofile = \"\"", 2, "defaults.profile: an empty text", "quotes"),
             ("[other-registries]\nstore = 7", 2, "other-registries.store: invalid type", "quotes"),
-            ("[keychain]\nsession = \"plain\"", 1, "the file has no key \"keychain\"", "known here: cache"),
             (
                 "\"a`, expected `b\" = 1",
                 1,

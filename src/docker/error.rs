@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::{
-    keychain::Fault,
+    keychain,
     names::NOT_FOUND,
     report::{Level, Report, fold},
     token,
@@ -27,8 +27,8 @@ pub enum Error {
     Keychain {
         /// What was tried: "read the login for ghcr.io".
         doing: String,
-        /// The keychain's error.
-        fault: Fault,
+        /// Why.
+        cause: keychain::Error,
     },
     /// There is no token of an ECR registry.
     Token(token::Error),
@@ -50,7 +50,7 @@ impl From<Error> for Report {
             Error::MissingUsername => Report::new("no credentials username"),
             Error::Input { what } => Report::new(format!("cannot read standard input: {what}"))
                 .hint("Docker writes this input itself: run `docker login` rather than this helper"),
-            Error::Keychain { doing, fault } => fault.report(&doing),
+            Error::Keychain { doing, cause } => cause.report(&doing),
             Error::Token(err) => err.into(),
             Error::Config(report) => report,
             Error::Usage(text) => Report::new(text),

@@ -2,14 +2,14 @@
 
 use super::{
     error::Error,
+    logins,
     wire::{Login, StoreRequest},
 };
 use crate::{
     app::App,
-    keychain::{Entry, Fault, Key, Keychain, Label, LoginLabel},
+    keychain::{self, Keychain},
     log::Log,
     registry::{Server, USERNAME},
-    secret::Secret,
     token::{Service, cache},
 };
 
@@ -35,13 +35,7 @@ impl<'a> Helper<'a> {
                 let token = self.tokens.token(&registry).map_err(Error::Token)?;
                 Ok(token.map(|token| Login { username: USERNAME.into(), secret: token.password }))
             }
-            Server::Other(server) => {
-                let entry = self.logins.get(&login_key(&server)).map_err(failed("read", &server))?;
-                Ok(entry.and_then(|entry| match entry.label {
-                    Label::Login(label) => Some(Login { username: label.username, secret: entry.secret }),
-                    Label::Token(_) => None,
-                }))
-            }
+            Server::Other(server) => logins::get(self.logins, &server).map_err(failed("read", &server)),
         }
     }
 
@@ -66,14 +60,7 @@ impl<'a> Helper<'a> {
                 Ok(())
             }
             Server::Other(server) => {
-                let label = LoginLabel {
-                    server: server.clone(),
-                    spelled: request.server.clone(),
-                    username: request.login.username.clone(),
-                };
-                let secret = Secret::from(request.login.secret.expose().to_owned());
-                let entry = Entry { label: Label::Login(label), secret };
-                self.logins.put(&entry).map_err(failed("keep", &server))
+                logins::put(self.logins, &server, &request.server, &request.login).map_err(failed("keep", &server))
             }
         }
     }
@@ -85,9 +72,10 @@ impl<'a> Helper<'a> {
             return Ok(());
         }
         match server {
-            Server::Ecr(registry) => cache::forget(self.tokens.cache, &registry)
-                .map_err(|fault| Error::Keychain { doing: format!("forget the tokens for {}", registry.host), fault }),
-            Server::Other(server) => self.logins.remove(&login_key(&server)).map_err(failed("forget", &server)),
+            Server::Ecr(registry) => cache::forget(self.tokens.cache, Some(&registry.host))
+                .map(drop)
+                .map_err(|cause| Error::Keychain { doing: format!("forget the tokens for {}", registry.host), cause }),
+            Server::Other(server) => logins::remove(self.logins, &server).map_err(failed("forget", &server)),
         }
     }
 
@@ -97,19 +85,16 @@ impl<'a> Helper<'a> {
     /// give up all their logins on an error, ECR's too, which need no keychain.
     pub(super) fn list(&self) -> Vec<(String, String)> {
         let mut servers = Vec::new();
-        match self.logins.list() {
-            Ok(labels) => servers.extend(labels.into_iter().filter_map(|label| match label {
-                Label::Login(login) => Some((login.spelled, login.username)),
-                Label::Token(_) => None,
-            })),
-            Err(fault) => self.tokens.log.warn_once(format_args!("nothing is listed: {fault}")),
+        match logins::list(self.logins) {
+            Ok(labels) => servers.extend(labels.into_iter().map(|label| (label.spelled, label.username))),
+            Err(err) => self.tokens.log.warn_once(format_args!("nothing is listed: {err}")),
         }
         match cache::tokens(self.tokens.cache) {
             Ok(labels) => {
                 let valid = labels.into_iter().filter(|label| cache::time(label.expires) > self.tokens.now);
                 servers.extend(valid.map(|label| (label.host, USERNAME.to_owned())));
             }
-            Err(fault) => self.tokens.log.warn_once(format_args!("nothing is listed: {fault}")),
+            Err(err) => self.tokens.log.warn_once(format_args!("nothing is listed: {err}")),
         }
         servers.sort();
         servers.dedup();
@@ -129,11 +114,7 @@ impl<'a> Helper<'a> {
 /// (`ecr-login/ecr.go`), whose users had to set it before `docker login` worked at all.
 const IGNORE: &str = "AWS_ECR_IGNORE_CREDS_STORAGE";
 
-fn login_key(server: &str) -> Key {
-    Key::Login { server: server.into() }
-}
-
-fn failed(verb: &str, server: &str) -> impl FnOnce(Fault) -> Error {
+fn failed(verb: &str, server: &str) -> impl FnOnce(keychain::Error) -> Error {
     let doing = format!("{verb} the login for {server}");
-    move |fault| Error::Keychain { doing, fault }
+    move |cause| Error::Keychain { doing, cause }
 }

@@ -5,6 +5,7 @@
 
 mod error;
 mod helper;
+pub mod logins;
 mod wire;
 
 pub use error::Error;

@@ -16,30 +16,26 @@ use std::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Entry, Fault, FaultKind, Key, Keychain, Label, LoginLabel};
+use super::{Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label};
 use crate::{
+    names::{HELPER, HELPER_PREFIX, NOT_FOUND, PROGRAM},
     process::{self, Limits, Output, Stderr},
     registry::Server,
     secret::Secret,
 };
 
-/// How long the other helper may take. Longer than [`super::PATIENCE`]: it may wake a smart card
+/// How long the other helper may take. Longer than `CALL_TIMEOUT`: it may wake a smart card
 /// or Docker Desktop. It is ended when the time is over.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+const HELPER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most bytes that an answer may have. The longest secret is 16 KiB.
-const LONGEST: usize = 1 << 20;
+const MAX_ANSWER: usize = 1 << 20;
 
 /// The most characters of the helper's own error text that are passed on.
-const LONGEST_TEXT: usize = 1000;
+const MAX_TEXT: usize = 1000;
 
-/// "There is none", word for word (docker-credential-helpers, `credentials/error.go`).
-const NOT_FOUND: &str = "credentials not found in native keychain";
-
-/// This program's own suffix: asking ourselves would never end.
-const OURS: &str = "ecr-rs";
-
-/// Another credential helper as the store of logins. It keeps no ECR tokens.
+/// Another credential helper as the store of logins: of entries that a `server` finds and that have
+/// a `username`. It keeps no others.
 #[derive(Debug)]
 pub struct HelperStore {
     /// `docker-credential-SUFFIX`, for messages.
@@ -71,25 +67,26 @@ impl HelperStore {
     /// Finds `docker-credential-SUFFIX` in the folders of `path`, a value of `PATH`.
     ///
     /// Fails when the suffix is no plain name, names this program, or no such program is there.
-    pub fn find(suffix: &str, path: &OsStr) -> Result<HelperStore, Fault> {
+    pub fn find(suffix: &str, path: &OsStr) -> Result<HelperStore, Error> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
         if suffix.is_empty() || !suffix.bytes().all(plain) {
             let detail = format!(
                 "`{}` is no name of a helper: write `pass` for docker-credential-pass, not a path",
                 suffix.escape_debug()
             );
-            return Err(fault(FaultKind::Refused, detail));
+            return Err(fault(ErrorKind::Refused, detail));
         }
-        let program = format!("docker-credential-{suffix}");
+        let program = format!("{HELPER_PREFIX}{suffix}");
         let found = process::find(&program, path);
-        if suffix.eq_ignore_ascii_case(OURS) || found.as_deref().is_some_and(is_ours) {
+        // Asking ourselves would never end.
+        if suffix.eq_ignore_ascii_case(HELPER) || found.as_deref().is_some_and(is_ours) {
             let detail = format!("{program} is this program itself; name another helper or `keychain`");
-            return Err(fault(FaultKind::Refused, detail));
+            return Err(fault(ErrorKind::Refused, detail));
         }
         match found {
             Some(path) => Ok(HelperStore { program, path }),
             None => Err(fault(
-                FaultKind::Absent,
+                ErrorKind::Unavailable,
                 format!(
                     "{program} is not on the PATH; install it, or change `[other-registries] store` in config.toml"
                 ),
@@ -98,21 +95,21 @@ impl HelperStore {
     }
 
     /// Runs one verb to its end. Its stderr is the person's, as when Docker runs it.
-    fn run(&self, verb: &str, stdin: Zeroizing<Vec<u8>>) -> Result<Output, Fault> {
-        let limits = Limits { time: PATIENCE, output: LONGEST };
+    fn run(&self, verb: &str, stdin: Zeroizing<Vec<u8>>) -> Result<Output, Error> {
+        let limits = Limits { time: HELPER_TIMEOUT, output: MAX_ANSWER };
         process::run(Command::new(&self.path).arg(verb), stdin, limits, Stderr::Inherit).map_err(|err| {
             let (kind, detail) = match err {
-                process::Error::Start(err) => (FaultKind::Absent, format!("cannot be started: {err}")),
-                process::Error::Timeout(time) => (FaultKind::Silent, format!("stopped after {} s", time.as_secs())),
-                process::Error::TooLong(bytes) => (FaultKind::Garbled, format!("its answer has over {bytes} bytes")),
-                process::Error::Read(err) => (FaultKind::Garbled, format!("its answer cannot be read: {err}")),
+                process::Error::Start(err) => (ErrorKind::Unavailable, format!("cannot be started: {err}")),
+                process::Error::Timeout(time) => (ErrorKind::Timeout, format!("stopped after {} s", time.as_secs())),
+                process::Error::TooLong(bytes) => (ErrorKind::Malformed, format!("its answer has over {bytes} bytes")),
+                process::Error::Read(err) => (ErrorKind::Malformed, format!("its answer cannot be read: {err}")),
             };
             self.fault(kind, verb, &detail)
         })
     }
 
     /// A run that asks for one server; `None` when the helper does not know it.
-    fn ask(&self, verb: &str, server: &str) -> Result<Option<Output>, Fault> {
+    fn ask(&self, verb: &str, server: &str) -> Result<Option<Output>, Error> {
         let outcome = self.run(verb, Zeroizing::new(server.as_bytes().to_vec()))?;
         if !outcome.status.success() && outcome.stdout.trim_ascii() == NOT_FOUND.as_bytes() {
             return Ok(None);
@@ -120,7 +117,7 @@ impl HelperStore {
         self.check(verb, outcome).map(Some)
     }
 
-    fn check(&self, verb: &str, outcome: Output) -> Result<Output, Fault> {
+    fn check(&self, verb: &str, outcome: Output) -> Result<Output, Error> {
         if outcome.status.success() {
             return Ok(outcome);
         }
@@ -131,24 +128,34 @@ impl HelperStore {
             text if text.contains("\"Secret\"") => format!("printed an answer and then failed ({status})"),
             text => text,
         };
-        Err(self.fault(FaultKind::Refused, verb, &detail))
+        Err(self.fault(ErrorKind::Refused, verb, &detail))
     }
 
-    fn server<'a>(&self, key: &'a Key) -> Result<&'a str, Fault> {
-        match key {
-            Key::Login { server } => Ok(server),
-            Key::Token { .. } => {
-                let detail = format!("{} keeps logins of other registries, not tokens of ECR", self.program);
-                Err(fault(FaultKind::Refused, detail))
-            }
-        }
+    fn server<'k>(&self, key: &'k Key) -> Result<&'k str, Error> {
+        key.attribute("server").ok_or_else(|| self.no_login())
     }
 
-    fn garbled(&self, verb: &str) -> Fault {
-        self.fault(FaultKind::Garbled, verb, "its answer is not the JSON that Docker's protocol asks for")
+    /// A login's label: its server, the spelling that it is listed by, its user name.
+    fn label(&self, kind: &'static EntryKind, [server, spelled, username]: [&str; 3]) -> Result<Label, Error> {
+        let label = Label::from_attributes(kind, |name| match name {
+            "kind" => Some(kind.name),
+            "server" => Some(server),
+            "spelled" => Some(spelled),
+            "username" => Some(username),
+            _ => None,
+        });
+        label.ok_or_else(|| self.no_login())
     }
 
-    fn fault(&self, kind: FaultKind, verb: &str, detail: &str) -> Fault {
+    fn no_login(&self) -> Error {
+        fault(ErrorKind::Refused, format!("{} keeps logins of other registries, not tokens of ECR", self.program))
+    }
+
+    fn malformed(&self, verb: &str) -> Error {
+        self.fault(ErrorKind::Malformed, verb, "its answer is not the JSON that Docker's protocol asks for")
+    }
+
+    fn fault(&self, kind: ErrorKind, verb: &str, detail: &str) -> Error {
         fault(kind, format!("{} {verb}: {detail}", self.program))
     }
 }
@@ -158,22 +165,20 @@ impl Keychain for HelperStore {
         NAME
     }
 
-    fn get(&self, key: &Key) -> Result<Option<Entry>, Fault> {
+    fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
         let server = self.server(key)?;
         let Some(outcome) = self.ask("get", server)? else { return Ok(None) };
-        let Found { username, secret } = serde_json::from_slice(&outcome.stdout).map_err(|_| self.garbled("get"))?;
+        let Found { username, secret } = serde_json::from_slice(&outcome.stdout).map_err(|_| self.malformed("get"))?;
         let secret = Secret::from(secret);
         if username.is_empty() && secret.expose().is_empty() {
             return Ok(None); // As docker-py reads it (docker/credentials/store.py).
         }
-        let label = LoginLabel { server: server.into(), spelled: server.into(), username };
-        Ok(Some(Entry { label: Label::Login(label), secret }))
+        Ok(Some(Entry { label: self.label(key.kind(), [server, server, &username])?, secret }))
     }
 
-    fn put(&self, entry: &Entry) -> Result<(), Fault> {
-        let key = entry.label.key();
-        let server = self.server(&key)?;
-        let Label::Login(LoginLabel { username, .. }) = &entry.label else { unreachable!("it has a login's key") };
+    fn put(&self, entry: &Entry) -> Result<(), Error> {
+        let server = self.server(entry.label.key())?;
+        let username = entry.label.attribute("username").ok_or_else(|| self.no_login())?;
         let secret = entry.secret.expose();
         // Room for all of it: a buffer that grows leaves copies of the secret behind.
         let mut stdin = Zeroizing::new(Vec::with_capacity(6 * (server.len() + username.len() + secret.len()) + 64));
@@ -187,29 +192,32 @@ impl Keychain for HelperStore {
         self.check("store", outcome).map(drop)
     }
 
-    fn remove(&self, key: &Key) -> Result<(), Fault> {
+    fn remove(&self, key: &Key) -> Result<(), Error> {
         self.ask("erase", self.server(key)?).map(drop)
     }
 
-    fn list(&self) -> Result<Vec<Label>, Fault> {
+    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
+        if !kind.key.contains(&"server") {
+            return Err(self.no_login());
+        }
         // Docker's own clients send this word, and helpers that read their input wait for some.
         let outcome = self.run("list", Zeroizing::new(b"unused".to_vec()))?;
         let outcome = self.check("list", outcome)?;
         // `null` is what helpers in Go print for an empty map.
         let found: Option<BTreeMap<String, String>> =
-            serde_json::from_slice(&outcome.stdout).map_err(|_| self.garbled("list"))?;
+            serde_json::from_slice(&outcome.stdout).map_err(|_| self.malformed("list"))?;
         let label = |(spelled, username): (String, String)| match Server::parse(&spelled, |_| None)? {
-            Server::Other(server) => Some(Label::Login(LoginLabel { server, spelled, username })),
+            Server::Other(server) => Some(self.label(kind, [&server, &spelled, &username])),
             Server::Ecr(_) => None, // Stored before we came: ECR's tokens are minted now.
         };
-        Ok(found.unwrap_or_default().into_iter().filter_map(label).collect())
+        found.unwrap_or_default().into_iter().filter_map(label).collect()
     }
 }
 
 const NAME: &str = "credential helper";
 
-fn fault(kind: FaultKind, detail: String) -> Fault {
-    Fault { store: NAME, kind, detail }
+fn fault(kind: ErrorKind, detail: String) -> Error {
+    Error { store: NAME, kind, detail }
 }
 
 /// The helper's own words on one line, without control characters, not endless.
@@ -217,11 +225,10 @@ fn one_line(stdout: &[u8]) -> String {
     let text = String::from_utf8_lossy(stdout);
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
-    words.join(" ").chars().take(LONGEST_TEXT).collect()
+    words.join(" ").chars().take(MAX_TEXT).collect()
 }
 
 /// Whether a helper of another name is a link to this program.
 fn is_ours(path: &Path) -> bool {
-    let ours = format!("docker-credential-{OURS}");
-    path.canonicalize().is_ok_and(|path| path.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case(&ours)))
+    path.canonicalize().is_ok_and(|path| path.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case(PROGRAM)))
 }

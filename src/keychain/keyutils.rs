@@ -7,7 +7,7 @@
 use linux_keyutils::{Key as KernelKey, KeyError, KeyRing, KeyRingIdentifier, LinkNode};
 use zeroize::Zeroizing;
 
-use super::{Entry, Fault, FaultKind, Key, Keychain, Label, SERVICE, record};
+use super::{Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label, SERVICE, record};
 use crate::secret::Secret;
 
 const NAME: &str = "kernel keyring";
@@ -19,20 +19,20 @@ const MAX_KEYS: usize = 4096;
 const SEPARATOR: char = '\n';
 
 /// The user's persistent keyring in the kernel.
-pub struct Keyutils {
+pub struct KeyutilsStore {
     /// What the descriptions of our keys start with.
     service: String,
 }
 
-impl Keyutils {
+impl KeyutilsStore {
     /// The store for [`SERVICE`].
-    pub fn new() -> Keyutils {
-        Keyutils::for_service(SERVICE)
+    pub(crate) fn new() -> KeyutilsStore {
+        KeyutilsStore::for_service(SERVICE)
     }
 
     /// A store apart from the user's own entries, for tests.
-    pub fn for_service(service: &str) -> Keyutils {
-        Keyutils { service: service.to_owned() }
+    pub fn for_service(service: &str) -> KeyutilsStore {
+        KeyutilsStore { service: service.to_owned() }
     }
 
     /// What finds a key: everyone on the machine may see descriptions, so it names no host.
@@ -41,53 +41,47 @@ impl Keyutils {
     }
 }
 
-impl Default for Keyutils {
-    fn default() -> Keyutils {
-        Keyutils::new()
-    }
-}
-
-impl Keychain for Keyutils {
+impl Keychain for KeyutilsStore {
     fn name(&self) -> &'static str {
         NAME
     }
 
-    fn get(&self, key: &Key) -> Result<Option<Entry>, Fault> {
+    fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
         let found = keyring()?.search(&self.description(key));
-        let Some(payload) = existing(found.and_then(read)).map_err(|err| fault("reading a key", err))? else {
+        let Some(payload) = existing(found.and_then(read)).map_err(|err| error("reading a key", err))? else {
             return Ok(None);
         };
-        match parse(&payload).filter(|(label, _)| label.key() == *key) {
+        match parse(key.kind(), &payload).filter(|(label, _)| label.key() == key) {
             Some((label, secret)) => Ok(Some(Entry { label, secret: Secret::from(secret.to_owned()) })),
-            None => Err(Fault {
+            None => Err(Error {
                 store: NAME,
-                kind: FaultKind::Garbled,
+                kind: ErrorKind::Malformed,
                 detail: "the key's payload is no entry of ours".into(),
             }),
         }
     }
 
-    fn put(&self, entry: &Entry) -> Result<(), Fault> {
+    fn put(&self, entry: &Entry) -> Result<(), Error> {
         let (label, secret) = (entry.label.to_text(), entry.secret.expose());
         let mut payload = Zeroizing::new(String::with_capacity(label.len() + 1 + secret.len()));
         payload.push_str(&label);
         payload.push(SEPARATOR);
         payload.push_str(secret);
         // A key of the same description is updated in place.
-        let added = keyring()?.add_key(&self.description(&entry.label.key()), payload.as_bytes());
-        added.map(drop).map_err(|err| fault("storing a key", err))
+        let added = keyring()?.add_key(&self.description(entry.label.key()), payload.as_bytes());
+        added.map(drop).map_err(|err| error("storing a key", err))
     }
 
-    fn remove(&self, key: &Key) -> Result<(), Fault> {
+    fn remove(&self, key: &Key) -> Result<(), Error> {
         let keyring = keyring()?;
         let unlinked = keyring.search(&self.description(key)).and_then(|key| keyring.unlink_key(key));
-        existing(unlinked).map(drop).map_err(|err| fault("deleting a key", err))
+        existing(unlinked).map(drop).map_err(|err| error("deleting a key", err))
     }
 
     /// A key's payload is read whole, with the secret, which is wiped unseen.
-    fn list(&self) -> Result<Vec<Label>, Fault> {
+    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
         let prefix = format!("{}:", self.service);
-        let links = keyring()?.get_links(MAX_KEYS).map_err(|err| fault("listing keys", err))?;
+        let links = keyring()?.get_links(MAX_KEYS).map_err(|err| error("listing keys", err))?;
         let ours = links.iter().filter_map(|node| match node {
             LinkNode::Key(key) if key.metadata().is_ok_and(|data| data.get_description().starts_with(&prefix)) => {
                 Some(*key)
@@ -96,9 +90,9 @@ impl Keychain for Keyutils {
         });
         let mut labels = Vec::new();
         for key in ours {
-            let payload = existing(read(key)).map_err(|err| fault("reading a key", err))?;
-            // An entry that a later version wrote may make no sense to this one: it is passed over.
-            labels.extend(payload.and_then(|payload| parse(&payload).map(|(label, _)| label)));
+            let payload = existing(read(key)).map_err(|err| error("reading a key", err))?;
+            // What is of another kind, or was written by a later version, is passed over.
+            labels.extend(payload.and_then(|payload| parse(kind, &payload).map(|(label, _)| label)));
         }
         Ok(labels)
     }
@@ -106,7 +100,7 @@ impl Keychain for Keyutils {
 
 /// The user's keyring, linked to this process's own: only what a process's keyrings lead to may
 /// be read, and without a PAM session (in a container, in CI) nothing leads to it.
-fn keyring() -> Result<KeyRing, Fault> {
+fn keyring() -> Result<KeyRing, Error> {
     KeyRing::get_persistent(KeyRingIdentifier::Process)
         .or_else(|_| {
             // A kernel without persistent keyrings: the user's other one ends with the last login.
@@ -114,19 +108,19 @@ fn keyring() -> Result<KeyRing, Fault> {
             KeyRing::from_special_id(KeyRingIdentifier::Process, true)?.link_keyring(keyring)?;
             Ok(keyring)
         })
-        .map_err(|err| fault("opening the user's keyring", err))
+        .map_err(|err| error("opening the user's keyring", err))
 }
 
 fn read(key: KernelKey) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     key.read_to_vec().map(Zeroizing::new)
 }
 
-fn parse(payload: &[u8]) -> Option<(Label, &str)> {
+fn parse<'p>(kind: &'static EntryKind, payload: &'p [u8]) -> Option<(Label, &'p str)> {
     let (label, secret) = std::str::from_utf8(payload).ok()?.split_once(SEPARATOR)?;
-    Some((Label::from_text(label)?, secret))
+    Some((Label::from_text(kind, label)?, secret))
 }
 
-/// Tells "there is no such key" from a fault. A key may end between two calls.
+/// Tells "there is no such key" from an error. A key may end between two calls.
 fn existing<T>(outcome: Result<T, KeyError>) -> Result<Option<T>, KeyError> {
     match outcome {
         Ok(value) => Ok(Some(value)),
@@ -135,41 +129,42 @@ fn existing<T>(outcome: Result<T, KeyError>) -> Result<Option<T>, KeyError> {
     }
 }
 
-fn fault(doing: &str, err: KeyError) -> Fault {
+fn error(doing: &str, err: KeyError) -> Error {
     /// errno of a system call that a kernel or a seccomp profile does not know.
     const ENOSYS: i32 = 38;
     let (kind, words) = match err {
         KeyError::PermissionDenied | KeyError::OperationNotSupported | KeyError::Unknown(ENOSYS) => {
-            (FaultKind::Absent, "the kernel does not allow keys here, as in most containers")
+            (ErrorKind::Unavailable, "the kernel does not allow keys here, as in most containers")
         }
-        KeyError::AccessDenied => (FaultKind::Refused, "the kernel denies access to the keyring"),
+        KeyError::AccessDenied => (ErrorKind::Refused, "the kernel denies access to the keyring"),
         KeyError::QuotaExceeded => {
-            (FaultKind::Refused, "the user's quota of keys is used up (/proc/sys/kernel/keys/maxbytes)")
+            (ErrorKind::Refused, "the user's quota of keys is used up (/proc/sys/kernel/keys/maxbytes)")
         }
-        KeyError::InvalidArguments => (FaultKind::Refused, "an entry is longer than a key can be (32,767 bytes)"),
-        _ => (FaultKind::Refused, "the kernel says no"),
+        KeyError::InvalidArguments => (ErrorKind::Refused, "an entry is longer than a key can be (32,767 bytes)"),
+        _ => (ErrorKind::Refused, "the kernel says no"),
     };
-    Fault { store: NAME, kind, detail: format!("{doing}: {words} ({err:?})") }
+    Error { store: NAME, kind, detail: format!("{doing}: {words} ({err:?})") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keychain::entry::kinds::{self, LOGIN, TOKEN};
 
     #[test]
     fn kernel_errors_in_words() {
         for (err, kind, words) in [
-            (KeyError::PermissionDenied, FaultKind::Absent, "containers"), // Docker's seccomp profile
-            (KeyError::Unknown(38), FaultKind::Absent, "containers"),
-            (KeyError::OperationNotSupported, FaultKind::Absent, "containers"),
-            (KeyError::AccessDenied, FaultKind::Refused, "denies access"),
-            (KeyError::QuotaExceeded, FaultKind::Refused, "maxbytes"),
-            (KeyError::InvalidArguments, FaultKind::Refused, "32,767"),
-            (KeyError::OutOfMemory, FaultKind::Refused, "OutOfMemory"),
+            (KeyError::PermissionDenied, ErrorKind::Unavailable, "containers"), // Docker's seccomp profile
+            (KeyError::Unknown(38), ErrorKind::Unavailable, "containers"),
+            (KeyError::OperationNotSupported, ErrorKind::Unavailable, "containers"),
+            (KeyError::AccessDenied, ErrorKind::Refused, "denies access"),
+            (KeyError::QuotaExceeded, ErrorKind::Refused, "maxbytes"),
+            (KeyError::InvalidArguments, ErrorKind::Refused, "32,767"),
+            (KeyError::OutOfMemory, ErrorKind::Refused, "OutOfMemory"),
         ] {
-            let fault = fault("storing a key", err);
-            assert_eq!(fault.kind, kind, "{err:?}");
-            assert!(fault.detail.starts_with("storing a key: ") && fault.detail.contains(words), "{}", fault.detail);
+            let error = error("storing a key", err);
+            assert_eq!(error.kind, kind, "{err:?}");
+            assert!(error.detail.starts_with("storing a key: ") && error.detail.contains(words), "{}", error.detail);
         }
         for err in [KeyError::KeyDoesNotExist, KeyError::KeyExpired, KeyError::KeyRevoked] {
             assert_eq!(existing::<()>(Err(err)), Ok(None), "gone is none: {err:?}");
@@ -178,29 +173,33 @@ mod tests {
 
     #[test]
     fn descriptions_tell_keys_apart_and_no_host() {
-        let store = Keyutils::new();
-        let login = |server: &str| store.description(&Key::Login { server: server.into() });
-        let token = |host: &str, identity: &str| {
-            store.description(&Key::Token { host: host.into(), identity: identity.into() })
-        };
+        let store = KeyutilsStore::new();
+        let login = |server: &str| store.description(&Key::new(&LOGIN, &[server]));
+        let token = |host: &str, identity: &str| store.description(&Key::new(&TOKEN, &[host, identity]));
         let all = [login("a"), login("b"), token("a", "b"), token("ab", ""), token("", "ab")];
         for (at, one) in all.iter().enumerate() {
             assert!(!all[..at].contains(one), "two keys share {one}");
         }
-        assert_eq!(login("ghcr.io"), login("ghcr.io"));
-        assert!(!login("ghcr.io").contains("ghcr"));
-        assert_eq!(login("a").len(), SERVICE.len() + 1 + 32);
+        assert_eq!(login("ghcr.io"), "docker-credential-ecr-rs:60e8398c8e8710cecf93784557262f56", "as first stored");
+        assert!(all.iter().all(|one| one.len() == SERVICE.len() + 1 + 32));
     }
 
     #[test]
-    fn payloads_that_are_not_ours() {
+    fn payloads_that_are_ours_and_that_are_not() {
+        let payload = "{\"kind\":\"login\",\"server\":\"ghcr.io\",\"spelled\":\"ghcr.io\",\"username\":\"u\"}\np\nw";
+        assert_eq!(
+            parse(&LOGIN, payload.as_bytes()),
+            Some((kinds::login("ghcr.io", "ghcr.io", "u"), "p\nw")),
+            "a secret may have lines"
+        );
+        assert_eq!(parse(&TOKEN, payload.as_bytes()), None, "another kind");
         for (payload, why) in [
             (&b""[..], "nothing"),
             (b"secret", "no label"),
             (b"{}\nsecret", "an empty label"),
             (b"\xff\nsecret", "no text"),
         ] {
-            assert!(parse(payload).is_none(), "{why}");
+            assert!(parse(&LOGIN, payload).is_none(), "{why}");
         }
     }
 }

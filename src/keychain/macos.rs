@@ -8,12 +8,12 @@ use security_framework::{base, os::macos::keychain::SecKeychain};
 
 use super::{
     Keychain, SERVICE,
-    native::{Habits, NativeKeychain},
+    keyring::{KeyringStore, Quirks},
 };
 
 /// Errors of an item that its access list closes to this program (Apple, `SecBase.h`): an ad-hoc
 /// signed binary is another program after each upgrade.
-const CLOSED: [i32; 3] = [
+const ACCESS_DENIED: [i32; 3] = [
     -25293, // errSecAuthFailed
     -25308, // errSecInteractionNotAllowed: the system would have asked a person
     -25299, // errSecDuplicateItem: an item that could not be found for writing, because it is closed
@@ -21,20 +21,20 @@ const CLOSED: [i32; 3] = [
 
 /// The login keychain. Opened by the first call.
 pub(crate) fn open() -> Box<dyn Keychain> {
-    let habits = Habits {
+    let quirks = Quirks {
         name: "macOS Keychain",
-        limit: usize::MAX,
-        label: usize::MAX,
+        max_secret: usize::MAX,
+        max_label: usize::MAX,
         search: &[("service", SERVICE)],
         modifiers: &[],
-        closed: |err| match err {
+        access_denied: |err| match err {
             Error::PlatformFailure(cause) => {
-                cause.downcast_ref::<base::Error>().is_some_and(|err| CLOSED.contains(&err.code()))
+                cause.downcast_ref::<base::Error>().is_some_and(|err| ACCESS_DENIED.contains(&err.code()))
             }
             _ => false,
         },
     };
-    Box::new(NativeKeychain::new(habits, open_without_prompts))
+    Box::new(KeyringStore::new(quirks, open_without_prompts))
 }
 
 fn open_without_prompts() -> keyring_core::Result<Arc<CredentialStore>> {

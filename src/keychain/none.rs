@@ -1,6 +1,6 @@
 //! `cache.store = "none"` and `AWS_ECR_DISABLE_CACHE`: nothing is kept.
 
-use super::{Entry, Fault, Key, Keychain, Label};
+use super::{Entry, EntryKind, Error, Key, Keychain, Label};
 
 /// A store that forgets everything and never fails.
 #[derive(Debug, Clone, Copy)]
@@ -11,19 +11,19 @@ impl Keychain for NoStore {
         "no cache"
     }
 
-    fn get(&self, _: &Key) -> Result<Option<Entry>, Fault> {
+    fn get(&self, _: &Key) -> Result<Option<Entry>, Error> {
         Ok(None)
     }
 
-    fn put(&self, _: &Entry) -> Result<(), Fault> {
+    fn put(&self, _: &Entry) -> Result<(), Error> {
         Ok(())
     }
 
-    fn remove(&self, _: &Key) -> Result<(), Fault> {
+    fn remove(&self, _: &Key) -> Result<(), Error> {
         Ok(())
     }
 
-    fn list(&self) -> Result<Vec<Label>, Fault> {
+    fn list(&self, _: &'static EntryKind) -> Result<Vec<Label>, Error> {
         Ok(Vec::new())
     }
 }

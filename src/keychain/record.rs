@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Entry, Key, Label};
+use super::{Entry, EntryKind, Key, Label};
 use crate::{digest::sha256, secret::Secret};
 
 /// The only version so far. A reader that meets another one does not guess.
@@ -14,7 +14,7 @@ const VERSION: u32 = 1;
 #[derive(Serialize)]
 struct Written<'a> {
     version: u32,
-    label: BTreeMap<&'static str, String>,
+    label: BTreeMap<&'static str, &'a str>,
     secret: &'a str,
 }
 
@@ -52,42 +52,41 @@ pub(super) fn encode(entry: &Entry) -> Zeroizing<Vec<u8>> {
     bytes
 }
 
-/// Reads [`encode`] back; `None` when it is not whole or of another version.
-pub(super) fn decode(bytes: &[u8]) -> Option<Entry> {
+/// Reads [`encode`] back; `None` when it is not whole, of another kind or of another version.
+pub(super) fn decode(kind: &'static EntryKind, bytes: &[u8]) -> Option<Entry> {
     let Read { version, label, secret } = serde_json::from_slice(bytes).ok()?;
     let secret = Secret::from(secret);
-    Some(Entry { label: to_label(version, &label)?, secret })
+    Some(Entry { label: to_label(kind, version, &label)?, secret })
 }
 
 /// The label alone, with the same rules as [`decode`].
-pub(super) fn decode_label(bytes: &[u8]) -> Option<Label> {
+pub(super) fn decode_label(kind: &'static EntryKind, bytes: &[u8]) -> Option<Label> {
     let ReadLabel { version, label } = serde_json::from_slice(bytes).ok()?;
-    to_label(version, &label)
+    to_label(kind, version, &label)
 }
 
-fn to_label(version: u32, attributes: &BTreeMap<String, String>) -> Option<Label> {
+fn to_label(kind: &'static EntryKind, version: u32, attributes: &BTreeMap<String, String>) -> Option<Label> {
     if version != VERSION {
         return None;
     }
-    Label::from_attributes(|name| attributes.get(name).map(String::as_str))
+    Label::from_attributes(kind, |name| attributes.get(name).map(String::as_str))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keychain::LoginLabel;
+    use crate::keychain::entry::kinds::{self, LOGIN, TOKEN};
 
     fn entry() -> Entry {
-        let label = LoginLabel { server: "ghcr.io".into(), spelled: "ghcr.io".into(), username: "ünï".into() };
-        Entry { label: Label::Login(label), secret: Secret::from(String::from("p\"w\n☃")) }
+        Entry { label: kinds::login("ghcr.io", "ghcr.io", "ünï"), secret: Secret::from(String::from("p\"w\n☃")) }
     }
 
     #[test]
     fn an_entry_survives() {
         let bytes = encode(&entry());
-        let read = decode(&bytes).expect("it was just written");
+        let read = decode(&LOGIN, &bytes).expect("it was just written");
         assert_eq!((read.label, read.secret.expose()), (entry().label, "p\"w\n☃"));
-        assert_eq!(decode_label(&bytes), Some(entry().label));
+        assert_eq!(decode_label(&LOGIN, &bytes), Some(entry().label));
     }
 
     #[test]
@@ -102,15 +101,17 @@ mod tests {
             (r#"{"version":1,"label":{"kind":"login"},"secret":"s"}"#.into(), "half a label"),
             (format!(r#"{{"version":1,"label":{label},"secret":7}}"#), "the secret is no text"),
         ] {
-            assert!(decode(text.as_bytes()).is_none(), "{why}");
+            assert!(decode(&LOGIN, text.as_bytes()).is_none(), "{why}");
         }
-        assert!(decode(b"\xff\xfe").is_none(), "not UTF-8");
+        assert!(decode(&LOGIN, b"\xff\xfe").is_none(), "not UTF-8");
+        assert!(decode(&TOKEN, &encode(&entry())).is_none(), "another kind");
+        assert!(decode_label(&TOKEN, &encode(&entry())).is_none(), "another kind");
     }
 
     #[test]
     fn names_differ_where_keys_differ() {
-        let login = |server: &str| Key::Login { server: server.into() };
-        let token = |host: &str, identity: &str| Key::Token { host: host.into(), identity: identity.into() };
+        let login = |server: &str| Key::new(&LOGIN, &[server]);
+        let token = |host: &str, identity: &str| Key::new(&TOKEN, &[host, identity]);
         let keys = [login("a"), login("a\",\"b"), token("a", "b"), token("a", "c"), token("b", "a"), token("ab", "")];
         let names: std::collections::BTreeSet<_> = keys.iter().map(name).collect();
         assert_eq!(names.len(), keys.len());

@@ -7,29 +7,29 @@ use windows_native_keyring_store::Store;
 
 use super::{
     Keychain,
-    native::{Habits, NativeKeychain},
+    keyring::{KeyringStore, Quirks},
 };
 
 /// CRED_MAX_CREDENTIAL_BLOB_SIZE of `wincred.h`. Bytes are written as they are, not as UTF-16.
-const BLOB: usize = 5 * 512;
+const MAX_SECRET: usize = 5 * 512;
 
 /// Keeps our target names under 255 characters. Windows would take 32,767 and 513 of a user name,
 /// but Wine keeps credentials under registry keys of that name, and is where this can be tried.
-const NAME: usize = 100;
+const MAX_LABEL: usize = 100;
 
 /// The Credential Manager. Opened by the first call.
 pub(crate) fn open() -> Box<dyn Keychain> {
-    let habits = Habits {
+    let quirks = Quirks {
         name: "Windows Credential Manager",
-        limit: BLOB,
-        label: NAME,
+        max_secret: MAX_SECRET,
+        max_label: MAX_LABEL,
         // A regular expression on target names; they are ours by `open_ours`.
         search: &[("pattern", "^docker-credential-ecr-rs:")],
         // The store's default, Enterprise, would roam to the user's other machines.
         modifiers: &[("persistence", "Local")],
-        closed: |_| false,
+        access_denied: |_| false,
     };
-    Box::new(NativeKeychain::new(habits, open_ours))
+    Box::new(KeyringStore::new(quirks, open_ours))
 }
 
 /// Target names are `docker-credential-ecr-rs:USER@SERVICE`. The service has no `@`, so the last

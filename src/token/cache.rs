@@ -4,22 +4,69 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Token;
 use crate::{
-    keychain::{Entry, Fault, Key, Keychain, Label, TokenLabel},
+    keychain::{Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label},
     registry::Registry,
     secret::Secret,
 };
 
-/// The identity of a token that a person brought with `docker login`, not minted by us. No
+/// The entries of cached tokens: two identities never share one.
+pub static TOKEN: EntryKind = EntryKind {
+    name: "token",
+    key: &["host", "identity"],
+    further: &["account", "region", "expires"],
+    title: "ECR token for",
+    titled_by: "host",
+    restored_by: None,
+};
+
+/// The identity of a token that a person supplied with `docker login`, not minted by us. No
 /// fingerprint reads like this.
-pub const BROUGHT: &str = "brought by docker login";
+pub const USER_SUPPLIED: &str = "supplied by docker login";
+
+/// A cached token without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenLabel {
+    /// The registry's host, lower-case, without port.
+    pub host: String,
+    /// The fingerprint of the AWS identity that minted it, or [`USER_SUPPLIED`].
+    pub identity: String,
+    /// The registry's 12-digit AWS account; empty for ECR Public.
+    pub account: String,
+    /// The registry's AWS region.
+    pub region: String,
+    /// When the token ends, in seconds since 1970.
+    pub expires: u64,
+}
+
+impl TokenLabel {
+    /// Reads a label of the kind [`TOKEN`]; `None` when its end is no number.
+    fn read(label: &Label) -> Option<TokenLabel> {
+        let text = |name: &str| label.attribute(name).map(String::from);
+        Some(TokenLabel {
+            host: text("host")?,
+            identity: text("identity")?,
+            account: text("account")?,
+            region: text("region")?,
+            expires: label.attribute("expires")?.parse().ok()?,
+        })
+    }
+}
+
+/// What finds the token of a registry's host and an identity.
+pub(crate) fn key(host: &str, identity: &str) -> Key {
+    Key::new(&TOKEN, &[host, identity])
+}
 
 /// The cached token of a registry and identity, fresh, stale or expired.
-pub fn load(keychain: &dyn Keychain, registry: &Registry, identity: &str) -> Result<Option<Token>, Fault> {
-    let key = Key::Token { host: registry.host.clone(), identity: identity.into() };
-    Ok(keychain.get(&key)?.and_then(|entry| match entry.label {
-        Label::Token(label) => Some(Token { password: entry.secret, expires_at: time(label.expires) }),
-        Label::Login(_) => None,
-    }))
+pub fn load(keychain: &dyn Keychain, registry: &Registry, identity: &str) -> Result<Option<Token>, Error> {
+    let Some(entry) = keychain.get(&key(&registry.host, identity))? else { return Ok(None) };
+    match TokenLabel::read(&entry.label) {
+        Some(label) => Ok(Some(Token { password: entry.secret, expires_at: time(label.expires) })),
+        None => {
+            let detail = "a token's end is no number of seconds".into();
+            Err(Error { store: keychain.name(), kind: ErrorKind::Malformed, detail })
+        }
+    }
 }
 
 /// Keeps a token in place of the one before, and drops tokens of any registry that have ended: a
@@ -30,40 +77,57 @@ pub fn keep(
     identity: &str,
     token: &Token,
     now: SystemTime,
-) -> Result<(), Fault> {
-    let label = TokenLabel {
-        host: registry.host.clone(),
-        identity: identity.into(),
-        account: registry.account().into(),
-        region: registry.region.clone(),
-        expires: token.expires_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
-    };
-    keychain.put(&Entry { label: Label::Token(label), secret: Secret::from(token.password.expose().to_owned()) })?;
+) -> Result<(), Error> {
+    let expires = token.expires_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
+    let label = Label::new(key(&registry.host, identity), &[registry.account(), &registry.region, &expires]);
+    keychain.put(&Entry { label, secret: Secret::from(token.password.expose().to_owned()) })?;
     for label in tokens(keychain)?.into_iter().filter(|label| time(label.expires) <= now) {
-        keychain.remove(&Label::Token(label).key())?;
+        keychain.remove(&key(&label.host, &label.identity))?;
     }
     Ok(())
 }
 
-/// Drops a registry's tokens of every identity.
-pub fn forget(keychain: &dyn Keychain, registry: &Registry) -> Result<(), Fault> {
-    for label in tokens(keychain)?.into_iter().filter(|label| label.host == registry.host) {
-        keychain.remove(&Label::Token(label).key())?;
+/// Drops the tokens of every identity, of one host or of all, and gives back their labels.
+pub fn forget(keychain: &dyn Keychain, host: Option<&str>) -> Result<Vec<TokenLabel>, Error> {
+    let mut labels = tokens(keychain)?;
+    labels.retain(|label| host.is_none_or(|host| label.host == host));
+    for label in &labels {
+        keychain.remove(&key(&label.host, &label.identity))?;
     }
-    Ok(())
+    Ok(labels)
 }
 
-/// The labels of all cached tokens, those that have ended too.
-pub fn tokens(keychain: &dyn Keychain) -> Result<Vec<TokenLabel>, Fault> {
-    let tokens = keychain.list()?.into_iter().filter_map(|label| match label {
-        Label::Token(token) => Some(token),
-        Label::Login(_) => None,
-    });
-    Ok(tokens.collect())
+/// The labels of all cached tokens, those that have ended too. One that cannot be read is passed over.
+pub fn tokens(keychain: &dyn Keychain) -> Result<Vec<TokenLabel>, Error> {
+    Ok(keychain.list(&TOKEN)?.iter().filter_map(TokenLabel::read).collect())
 }
 
 /// When a label says that its token ends.
 pub fn time(expires: u64) -> SystemTime {
     // An absurd number in an entry must not panic: it counts as ended.
     UNIX_EPOCH.checked_add(Duration::from_secs(expires)).unwrap_or(UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_read_back() {
+        for (expires, expected, why) in [
+            ("1900000000", Some(1_900_000_000), "seconds since 1970"),
+            ("18446744073709551615", Some(u64::MAX), "an absurd end is still one"),
+            ("soon", None, "no number"),
+            ("-1", None, "before 1970"),
+            ("", None, "nothing"),
+        ] {
+            let label = Label::new(key("public.ecr.aws", "f00d"), &["", "us-east-1", expires]);
+            let read = TokenLabel::read(&label);
+            assert_eq!(read.as_ref().map(|label| label.expires), expected, "{why}");
+            if let Some(TokenLabel { host, identity, account, region, .. }) = read {
+                assert_eq!((&*host, &*identity, &*account, &*region), ("public.ecr.aws", "f00d", "", "us-east-1"));
+            }
+        }
+        assert_eq!(time(u64::MAX), UNIX_EPOCH, "beyond what the clock can say");
+    }
 }

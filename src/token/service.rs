@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     identity::{Finder, Identity, IdentityError, Source, Target},
-    keychain::{Fault, Keychain},
+    keychain::{self, Keychain},
     log::Log,
     registry::{Kind, Partition, Registry, TOKEN_LIFETIME},
     report::Report,
@@ -127,7 +127,7 @@ impl Service<'_> {
         }
         let token = Token { password: Secret::from(secret.expose().to_owned()), expires_at: end_of(secret, self.now) };
         if !token.remaining(self.now).is_zero() {
-            self.keep(registry, cache::BROUGHT, &token);
+            self.keep(registry, cache::USER_SUPPLIED, &token);
         }
     }
 
@@ -162,7 +162,7 @@ impl Service<'_> {
 
     /// The token that `docker login` supplied, while it is valid.
     fn supplied(&self, registry: &Registry) -> Option<Token> {
-        self.cached(registry, cache::BROUGHT).token.filter(|token| self.is_valid(token))
+        self.cached(registry, cache::USER_SUPPLIED).token.filter(|token| self.is_valid(token))
     }
 
     fn is_valid(&self, token: &Token) -> bool {
@@ -200,15 +200,15 @@ impl Service<'_> {
         }
     }
 
-    fn warn_of_cache(&self, fault: &Fault) {
-        self.log.warn_once(format_args!("the ECR token is not cached: {fault}"));
+    fn warn_of_cache(&self, err: &keychain::Error) {
+        self.log.warn_once(format_args!("the ECR token is not cached: {err}"));
     }
 }
 
 /// What the cache said: a fault costs one AWS call and one line, never the answer.
 struct Cached {
     token: Option<Token>,
-    fault: Option<Fault>,
+    fault: Option<keychain::Error>,
 }
 
 fn no_token(registry: &Registry, cause: MintError) -> Error {

@@ -36,12 +36,6 @@ CONFIG
     check 0 "docker login (other registry, kept by docker-credential-secretservice)" docker_login_delegate
     check 0 "docker pull (ECR, beside the other helper)" docker_pull_ecr
     check 0 "docker logout (other registry, kept by docker-credential-secretservice)" docker_logout_delegate
-
-    configure <<CONFIG
-[keychain]
-session = "dh"
-CONFIG
-    check 0 "docker pull (ECR, encrypted session with the keychain)" docker_pull_ecr
     unset ECR_RS_CONFIG
 }
 

@@ -155,8 +155,8 @@ fn a_keychain_that_fails_costs_one_call_and_one_line() {
         (Knob::Silent, "did not answer in time"),
         (Knob::Closes, "Secret Service"),
         (Knob::HalfMessage, "Secret Service"),
-        (Knob::Garbage, "answered nonsense"),
-        (Knob::HugeLength, "answered nonsense"),
+        (Knob::Garbage, "returned malformed data"),
+        (Knob::HugeLength, "returned malformed data"),
         (Knob::Flood, "did not answer in time"),
     ];
     // Side by side, because some of them last until a bound is reached.

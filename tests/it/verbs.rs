@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ecr_rs::{
-    keychain::{Entry, Label, LoginLabel},
+    docker::logins::LOGIN,
+    keychain::{Entry, Key, Label},
     secret::Secret,
     token::Token,
 };
@@ -276,10 +277,8 @@ fn a_second_login_replaces_the_first_whatever_its_spelling() {
 #[test]
 fn nothing_prints_a_secret() {
     const CANARY: &str = "canary";
-    let entry = Entry {
-        label: Label::Login(LoginLabel { server: "h".into(), spelled: "h".into(), username: "u".into() }),
-        secret: Secret::from(String::from(CANARY)),
-    };
+    let entry =
+        Entry { label: Label::new(Key::new(&LOGIN, &["h"]), &["h", "u"]), secret: Secret::from(String::from(CANARY)) };
     let token = Token { password: Secret::from(String::from(CANARY)), expires_at: UNIX_EPOCH };
     let mut printed = vec![format!("{entry:?}"), format!("{token:#?}")];
 

@@ -12,11 +12,10 @@
 //! ```
 
 mod service;
-mod session;
 mod wire;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashSet},
     io::{self, BufRead, BufReader, Write},
     os::unix::net::{UnixListener, UnixStream},
     path::PathBuf,
@@ -25,10 +24,7 @@ use std::{
     time::Duration,
 };
 
-use self::{
-    session::Session,
-    wire::{Answer, Failure, Field, UNKNOWN_METHOD, answer, failure, message, read_call, signal},
-};
+use self::wire::{Answer, Failure, Field, UNKNOWN_METHOD, answer, failure, message, read_call, signal};
 use tempfile::TempDir;
 
 /// How the bus and the service behave.
@@ -140,7 +136,7 @@ impl FakeBus {
                     return;
                 }
                 state.connections += 1;
-                let client = Client { number: state.connections, shared: shared.clone(), sessions: HashMap::new() };
+                let client = Client { number: state.connections, shared: shared.clone(), sessions: HashSet::new() };
                 drop(state);
                 // A client may leave at any time: that ends its thread, and is no fault of the test.
                 thread::spawn(move || client.serve(stream.expect("a connection")).is_ok());
@@ -215,8 +211,8 @@ impl Shared {
 struct Client {
     number: usize,
     shared: Arc<Shared>,
-    /// The open sessions of this connection.
-    sessions: HashMap<String, Session>,
+    /// The paths of the open sessions of this connection.
+    sessions: HashSet<String>,
 }
 
 impl Client {

@@ -11,12 +11,13 @@ use crate::{
     app::App,
     aws::endpoint,
     cli::output,
+    docker::logins,
     environment::Environment,
     identity::{Identity, Source, Target},
-    keychain::{Keychain, Label, TokenLabel},
+    keychain::Keychain,
     registry::{Kind, Registry},
     report::Report,
-    token::TokenSource,
+    token::{TokenSource, cache::TokenLabel},
 };
 
 /// All checks of one ECR registry, until one fails that the rest hang on.
@@ -104,25 +105,19 @@ fn unusable(check: &'static str, registry: &Registry, living: Option<SystemTime>
 }
 
 /// A registry that is not ECR: is there a login? No secret is read.
-pub(super) fn other(logins: &dyn Keychain, server: &str) -> Finding {
+pub(super) fn other(store: &dyn Keychain, server: &str) -> Finding {
     const CHECK: &str = "login";
-    match logins.list() {
-        Ok(labels) => {
-            let login = labels.into_iter().find_map(|label| match label {
-                Label::Login(login) if login.server == server => Some(login),
-                _ => None,
-            });
-            match login {
-                Some(login) => Finding::ok(CHECK, format!("{} keeps the login of {}", logins.name(), login.username)),
-                None => Finding::warning(
-                    CHECK,
-                    format!("{server} is no registry of Amazon ECR, and {} has no login for it", logins.name()),
-                    format!(
-                        "docker login {server}; if it is a custom domain of ECR, give it a [[registry]] rule with account and region"
-                    ),
+    match logins::list(store) {
+        Ok(labels) => match labels.into_iter().find(|login| login.server == server) {
+            Some(login) => Finding::ok(CHECK, format!("{} keeps the login of {}", store.name(), login.username)),
+            None => Finding::warning(
+                CHECK,
+                format!("{server} is no registry of Amazon ECR, and {} has no login for it", store.name()),
+                format!(
+                    "docker login {server}; if it is a custom domain of ECR, give it a [[registry]] rule with account and region"
                 ),
-            }
-        }
-        Err(fault) => Finding::failed(CHECK, format!("cannot look for the login of {server}: {fault}"), fault.hint()),
+            ),
+        },
+        Err(err) => Finding::failed(CHECK, format!("cannot look for the login of {server}: {err}"), err.hint()),
     }
 }

@@ -6,9 +6,13 @@ use super::finding::Finding;
 use crate::{
     cli::output,
     config::{Config, LoginStore},
+    docker::logins,
     environment::Environment,
-    keychain::{FaultKind, Key, Keychain, TokenLabel},
-    token::{cache, single_flight},
+    keychain::{ErrorKind, Keychain},
+    token::{
+        cache::{self, TokenLabel},
+        single_flight,
+    },
 };
 
 const CHECK: &str = "cache";
@@ -18,13 +22,13 @@ const CHECK: &str = "cache";
 pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
     let name = keychain.name();
     // A list passes over locked entries; a look for one that is not found asks the store about its lock.
-    let absent = Key::Token { host: "doctor.invalid".into(), identity: String::new() };
+    let absent = cache::key("doctor.invalid", "");
     match cache::tokens(keychain).and_then(|labels| keychain.get(&absent).map(|_| labels)) {
         Ok(labels) => (Finding::ok(CHECK, format!("{name}, tokens in it: {}", labels.len())), labels),
         // An ECR `get` works all the same: it asks AWS each time.
         Err(fault) => {
             let hint = match fault.kind {
-                FaultKind::Absent => {
+                ErrorKind::Unavailable => {
                     "start a keychain (on Linux gnome-keyring or KWallet, with a D-Bus session), or set [cache] store = \"keyutils\" (until reboot) or \"file\" (clear text) in config.toml"
                 }
                 _ => fault.hint(),
@@ -37,7 +41,7 @@ pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
 /// The helper that keeps other registries' logins, where config.toml names one: can it be asked?
 pub(super) fn delegate(config: &Config, logins: &dyn Keychain) -> Option<Finding> {
     let LoginStore::Helper(suffix) = &config.logins else { return None };
-    Some(match logins.list() {
+    Some(match logins::list(logins) {
         Ok(_) => Finding::ok("logins", format!("docker-credential-{suffix} keeps those of other registries")),
         Err(fault) => Finding::warning(
             "logins",
@@ -62,7 +66,7 @@ pub(super) fn lock(environment: &Environment) -> Finding {
 /// When the cached token of this registry and identity ends; `None` when none lives.
 pub(super) fn living(labels: &[TokenLabel], host: &str, identity: &str, now: SystemTime) -> Option<SystemTime> {
     let mine =
-        |label: &&TokenLabel| label.host == host && [identity, cache::BROUGHT].contains(&label.identity.as_str());
+        |label: &&TokenLabel| label.host == host && [identity, cache::USER_SUPPLIED].contains(&label.identity.as_str());
     labels.iter().filter(mine).map(|label| cache::time(label.expires)).filter(|end| *end > now).max()
 }
 

@@ -5,7 +5,7 @@
 //! each step; a cached token is read twice as fast without.
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{self, Read, Write},
     os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
@@ -15,11 +15,11 @@ use zeroize::Zeroizing;
 
 use super::{
     address::Address,
-    fault,
+    answer::error,
     message::{self, Call, PREFIX, Reply},
     wire::Malformed,
 };
-use crate::keychain::{Fault, FaultKind};
+use crate::keychain::{Error, ErrorKind};
 
 /// Room for one secret of usual size with its headers, so that the buffer need not grow.
 const BUFFER: usize = 16 * 1024;
@@ -28,7 +28,7 @@ const BUFFER: usize = 16 * 1024;
 const MAX_LINE: usize = 1024;
 
 /// How many answers are kept for later: more than we ever have calls under way at once.
-const MOST_EARLY: usize = 8;
+const MAX_EARLY: usize = 8;
 
 /// The end of all waiting.
 #[derive(Clone, Copy)]
@@ -36,18 +36,18 @@ pub(super) struct Deadline(Instant);
 
 impl Deadline {
     /// From now on.
-    pub(super) fn after(patience: Duration) -> Deadline {
-        Deadline(Instant::now() + patience)
+    pub(super) fn after(timeout: Duration) -> Deadline {
+        Deadline(Instant::now() + timeout)
     }
 
     /// The time left, which is never zero: a zero timeout would mean "for ever".
-    fn left(self, doing: &str) -> Result<Duration, Fault> {
+    fn left(self, doing: &str) -> Result<Duration, Error> {
         let left = self.0.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(fault(FaultKind::Silent, doing)) } else { Ok(left) }
+        if left.is_zero() { Err(error(ErrorKind::Timeout, doing)) } else { Ok(left) }
     }
 }
 
-/// A connection. After a fault it must be dropped: answers may still be on their way.
+/// A connection. After an error it must be dropped: answers may still be on their way.
 pub(super) struct Bus {
     stream: UnixStream,
     flags: u8,
@@ -71,16 +71,16 @@ enum Greeting {
 
 impl Bus {
     /// Connects to the first address that accepts. The greeting is queued, not yet sent.
-    pub(super) fn connect(addresses: &[Address], flags: u8, deadline: Deadline) -> Result<Bus, Fault> {
-        let mut last = fault(FaultKind::Absent, "no D-Bus session: DBUS_SESSION_BUS_ADDRESS names no unix socket");
+    pub(super) fn connect(addresses: &[Address], flags: u8, deadline: Deadline) -> Result<Bus, Error> {
+        let mut last = error(ErrorKind::Unavailable, "no D-Bus session: DBUS_SESSION_BUS_ADDRESS names no unix socket");
         for address in addresses {
             match connect(address, deadline.left("connecting to D-Bus")?) {
                 Ok(stream) => return Ok(Bus::greet(stream, flags)),
                 Err(errno) if errno == rustix::io::Errno::AGAIN => {
-                    last = fault(FaultKind::Silent, "connecting to D-Bus");
+                    last = error(ErrorKind::Timeout, "connecting to D-Bus");
                 }
                 Err(errno) => {
-                    last = fault(FaultKind::Absent, format!("cannot connect to D-Bus at {address}: {errno}"));
+                    last = error(ErrorKind::Unavailable, format!("cannot connect to D-Bus at {address}: {errno}"));
                 }
             }
         }
@@ -132,7 +132,7 @@ impl Bus {
 
     /// Sends what is queued and waits for the answers to `serials`, given back in that order. An
     /// answer to another call is kept until it is waited for.
-    pub(super) fn answers(&mut self, serials: &[u32], deadline: Deadline) -> Result<Vec<Reply>, Fault> {
+    pub(super) fn answers(&mut self, serials: &[u32], deadline: Deadline) -> Result<Vec<Reply>, Error> {
         self.send(deadline)?;
         if let Greeting::Authenticating { hello } = self.greeting {
             self.authenticate(deadline)?;
@@ -152,7 +152,7 @@ impl Bus {
             };
             if self.greeting == (Greeting::Naming { hello: reply.to }) {
                 if let Some(name) = &reply.error {
-                    return Err(fault(FaultKind::Refused, format!("D-Bus Hello: {name}: {}", reply.error_text())));
+                    return Err(error(ErrorKind::Refused, format!("D-Bus Hello: {name}: {}", reply.error_text())));
                 }
                 self.greeting = Greeting::Done;
             } else if let Some(at) = serials.iter().position(|serial| *serial == reply.to)
@@ -161,7 +161,7 @@ impl Bus {
                 replies[at] = Some(reply);
                 missing -= 1;
             } else {
-                if self.early.len() == MOST_EARLY {
+                if self.early.len() == MAX_EARLY {
                     self.early.remove(0); // nobody came for it
                 }
                 self.early.push(reply);
@@ -170,18 +170,18 @@ impl Bus {
         Ok(replies.into_iter().flatten().collect())
     }
 
-    fn send(&mut self, deadline: Deadline) -> Result<(), Fault> {
+    fn send(&mut self, deadline: Deadline) -> Result<(), Error> {
         const DOING: &str = "sending to D-Bus";
         let mut sent = 0;
         while sent < self.outgoing.len() {
             self.stream
                 .set_write_timeout(Some(deadline.left(DOING)?))
-                .map_err(|err| fault(FaultKind::Absent, format!("{DOING}: {err}")))?;
+                .map_err(|err| error(ErrorKind::Unavailable, format!("{DOING}: {err}")))?;
             match self.stream.write(&self.outgoing[sent..]) {
                 Ok(count) => sent += count,
-                Err(err) if err.kind() == ErrorKind::Interrupted => {}
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
                 // The bus may have said why before it hung up: let the reader find out.
-                Err(err) if err.kind() == ErrorKind::BrokenPipe => break,
+                Err(err) if err.kind() == io::ErrorKind::BrokenPipe => break,
                 Err(err) => return Err(lost(DOING, &err)),
             }
         }
@@ -190,27 +190,27 @@ impl Bus {
     }
 
     /// Reads the one line that answers AUTH.
-    fn authenticate(&mut self, deadline: Deadline) -> Result<(), Fault> {
+    fn authenticate(&mut self, deadline: Deadline) -> Result<(), Error> {
         loop {
             let unread = &self.incoming[self.unread.clone()];
             if let Some(end) = unread.windows(2).position(|pair| pair == b"\r\n") {
                 let line = &unread[..end];
                 if !line.starts_with(b"OK ") {
                     let line = String::from_utf8_lossy(line);
-                    return Err(fault(FaultKind::Refused, format!("D-Bus does not let this user in: {line}")));
+                    return Err(error(ErrorKind::Refused, format!("D-Bus does not let this user in: {line}")));
                 }
                 self.unread.start += end + 2;
                 return Ok(());
             }
             if unread.len() > MAX_LINE {
-                return Err(Fault::from(Malformed("no D-Bus greeting")));
+                return Err(Error::from(Malformed("no D-Bus greeting")));
             }
             self.fill(MAX_LINE + 2, deadline)?;
         }
     }
 
     /// Reads one message; `None` when it answers nothing.
-    fn receive(&mut self, deadline: Deadline) -> Result<Option<Reply>, Fault> {
+    fn receive(&mut self, deadline: Deadline) -> Result<Option<Reply>, Error> {
         deadline.left("waiting for an answer")?; // also while messages for others never end
         self.fill_to(PREFIX, deadline)?;
         let start = self.unread.start;
@@ -223,7 +223,7 @@ impl Bus {
         Ok(message)
     }
 
-    fn fill_to(&mut self, length: usize, deadline: Deadline) -> Result<(), Fault> {
+    fn fill_to(&mut self, length: usize, deadline: Deadline) -> Result<(), Error> {
         while self.unread.len() < length {
             self.fill(length, deadline)?;
         }
@@ -231,7 +231,7 @@ impl Bus {
     }
 
     /// Reads what has arrived, with room for `length` unread bytes.
-    fn fill(&mut self, length: usize, deadline: Deadline) -> Result<(), Fault> {
+    fn fill(&mut self, length: usize, deadline: Deadline) -> Result<(), Error> {
         const DOING: &str = "waiting for an answer";
         if self.unread.start + length > self.incoming.len() {
             self.incoming.copy_within(self.unread.clone(), 0);
@@ -245,41 +245,35 @@ impl Bus {
         }
         self.stream
             .set_read_timeout(Some(deadline.left(DOING)?))
-            .map_err(|err| fault(FaultKind::Absent, format!("{DOING}: {err}")))?;
+            .map_err(|err| error(ErrorKind::Unavailable, format!("{DOING}: {err}")))?;
         match self.stream.read(&mut self.incoming[self.unread.end..]) {
-            Ok(0) if self.unread.is_empty() => Err(fault(FaultKind::Absent, "D-Bus closed the connection")),
-            Ok(0) => Err(Fault::from(Malformed("a message cut short"))),
+            Ok(0) if self.unread.is_empty() => Err(error(ErrorKind::Unavailable, "D-Bus closed the connection")),
+            Ok(0) => Err(Error::from(Malformed("a message cut short"))),
             Ok(count) => {
                 self.unread.end += count;
                 Ok(())
             }
-            Err(err) if err.kind() == ErrorKind::Interrupted => Ok(()),
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => Ok(()),
             Err(err) => Err(lost(DOING, &err)),
         }
     }
 }
 
-/// Connects within `patience`: a socket whose queue is full would hold us for ever.
-fn connect(address: &Address, patience: Duration) -> rustix::io::Result<UnixStream> {
+/// Connects within `timeout`: a socket whose queue is full would hold us for ever.
+fn connect(address: &Address, timeout: Duration) -> rustix::io::Result<UnixStream> {
     let place = match address {
         Address::Path(path) => SocketAddrUnix::new(path)?,
         Address::Abstract(name) => SocketAddrUnix::new_abstract_name(name)?,
     };
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(patience))?;
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(timeout))?;
     rustix::net::connect(&socket, &place)?;
     Ok(socket.into())
 }
 
-fn lost(doing: &str, err: &std::io::Error) -> Fault {
+fn lost(doing: &str, err: &io::Error) -> Error {
     match err.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => fault(FaultKind::Silent, doing),
-        _ => fault(FaultKind::Absent, format!("{doing}: {err}")),
-    }
-}
-
-impl From<Malformed> for Fault {
-    fn from(Malformed(rule): Malformed) -> Fault {
-        fault(FaultKind::Garbled, rule)
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => error(ErrorKind::Timeout, doing),
+        _ => error(ErrorKind::Unavailable, format!("{doing}: {err}")),
     }
 }

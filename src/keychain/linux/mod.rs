@@ -4,91 +4,78 @@
 //! Source: freedesktop.org Secret Service API Draft 0.2.
 
 mod address;
+mod answer;
 mod bus;
-mod dh;
 mod message;
 mod service;
 mod session;
 mod wire;
 
-pub use super::Session;
-
 use std::{cell::Cell, collections::BTreeMap, path::Path};
 
 use self::{
     address::Address,
+    answer::{NAME, error},
     bus::{Bus, Deadline},
     message::NO_AUTO_START,
-    service::Link,
+    service::Connection,
 };
-use super::{Entry, Fault, FaultKind, Key, Keychain, Label, PATIENCE};
-
-const NAME: &str = "Secret Service";
+use super::{CALL_TIMEOUT, Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label};
 
 /// The user's Secret Service. It connects on the first call and stays connected for later ones.
-pub struct SecretService {
+pub struct SecretServiceStore {
     addresses: Vec<Address>,
-    session: Session,
     flags: u8,
-    link: Cell<Option<Link>>,
+    connection: Cell<Option<Connection>>,
 }
 
-impl SecretService {
+impl SecretServiceStore {
     /// A store behind the session bus at `address` (the text of `DBUS_SESSION_BUS_ADDRESS`), else
     /// at `bus` in `runtime_folder` (`XDG_RUNTIME_DIR`).
     ///
     /// Only when `interactive` may the bus start the service: a daemon that is started without a
     /// person is locked, and one that cannot start holds the call for half a minute.
-    pub fn new(
-        address: Option<&str>,
-        runtime_folder: Option<&Path>,
-        session: Session,
-        interactive: bool,
-    ) -> SecretService {
-        SecretService {
+    pub fn new(address: Option<&str>, runtime_folder: Option<&Path>, interactive: bool) -> SecretServiceStore {
+        SecretServiceStore {
             addresses: address::parse(address, runtime_folder),
-            session,
             flags: if interactive { 0 } else { NO_AUTO_START },
-            link: Cell::new(None),
+            connection: Cell::new(None),
         }
     }
 
-    /// Runs one call of the trait. A connection that met a fault is not used again.
-    fn with_link<T>(&self, work: impl FnOnce(&mut Link) -> Result<T, Fault>) -> Result<T, Fault> {
-        let deadline = Deadline::after(PATIENCE);
-        let mut link = match self.link.take() {
-            Some(mut link) => {
-                link.deadline = deadline;
-                link
+    /// Runs one call of the trait. A connection that met an error is not used again.
+    fn connected<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let deadline = Deadline::after(CALL_TIMEOUT);
+        let mut connection = match self.connection.take() {
+            Some(mut connection) => {
+                connection.deadline = deadline;
+                connection
             }
-            None => Link::new(Bus::connect(&self.addresses, self.flags, deadline)?, deadline),
+            None => Connection::new(Bus::connect(&self.addresses, self.flags, deadline)?, deadline),
         };
-        let outcome = work(&mut link)?;
-        self.link.set(Some(link));
+        let outcome = work(&mut connection)?;
+        self.connection.set(Some(connection));
         Ok(outcome)
     }
 }
 
-impl Keychain for SecretService {
+impl Keychain for SecretServiceStore {
     fn name(&self) -> &'static str {
         NAME
     }
 
-    fn get(&self, key: &Key) -> Result<Option<Entry>, Fault> {
-        // A token is there more often than not, a login is not: clients ask for one with every image
-        // that anybody may pull. A session that nothing is read through costs gnome-keyring 0.3 ms.
-        let expected = match key {
-            Key::Token { .. } => Some(self.session),
-            Key::Login { .. } => None,
-        };
-        self.with_link(|link| {
+    fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
+        // What is cached is there more often than not; a login is not: clients ask for one with every
+        // image that anybody may pull. A session that nothing is read through costs gnome-keyring 0.3 ms.
+        let expected = key.kind().is_cache();
+        self.connected(|connection| {
             loop {
-                let found = link.search(&key.attributes(), expected)?;
+                let found = connection.search(&key.attributes(), expected)?;
                 if found.unlocked.is_empty() {
-                    return link.nothing(&found).map(|()| None);
+                    return connection.nothing(&found).map(|()| None);
                 }
-                link.open(self.session)?;
-                if let Some(entry) = link.newest(&found.unlocked, key)? {
+                connection.open()?;
+                if let Some(entry) = connection.newest(&found.unlocked, key)? {
                     return Ok(Some(entry));
                 }
                 // Another process put a newer one and deleted what we found: look again.
@@ -96,46 +83,38 @@ impl Keychain for SecretService {
         })
     }
 
-    fn put(&self, entry: &Entry) -> Result<(), Fault> {
-        let attributes = entry.label.attributes();
-        self.with_link(|link| {
-            let older = link.search(&entry.label.key().attributes(), Some(self.session))?;
-            link.create(entry, &attributes)?;
+    fn put(&self, entry: &Entry) -> Result<(), Error> {
+        self.connected(|connection| {
+            let older = connection.search(&entry.label.key().attributes(), true)?;
+            connection.create(entry)?;
             // Only what was there before: an entry that another process creates meanwhile stays.
-            link.delete(&older.unlocked)?;
+            connection.delete(&older.unlocked)?;
             Ok(())
         })
     }
 
-    fn remove(&self, key: &Key) -> Result<(), Fault> {
-        self.with_link(|link| {
-            let found = link.search(&key.attributes(), None)?;
-            if link.delete(&found.unlocked)? {
-                return Err(fault(FaultKind::Locked, "deleting an entry would ask a person"));
+    fn remove(&self, key: &Key) -> Result<(), Error> {
+        self.connected(|connection| {
+            let found = connection.search(&key.attributes(), false)?;
+            if connection.delete(&found.unlocked)? {
+                return Err(error(ErrorKind::Locked, "deleting an entry would ask a person"));
             }
-            if found.unlocked.is_empty() || !found.locked.is_empty() { link.nothing(&found) } else { Ok(()) }
+            if found.unlocked.is_empty() || !found.locked.is_empty() { connection.nothing(&found) } else { Ok(()) }
         })
     }
 
-    fn list(&self) -> Result<Vec<Label>, Fault> {
-        self.with_link(|link| {
-            let found = link.search(&[], None)?;
+    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
+        self.connected(|connection| {
+            let found = connection.search(&[("kind", kind.name)], false)?;
             if found.unlocked.is_empty() {
-                link.nothing(&found)?;
+                connection.nothing(&found)?;
             }
-            let mut items = link.properties(&found.unlocked)?;
+            let mut items = connection.properties(kind, &found.unlocked)?;
             items.sort_by_key(|item| item.modified); // the newest of a key counts, as in `get`
             // An entry that a later version wrote may make no sense to this one: it is passed over.
             let labels = items.into_iter().filter_map(|item| item.label);
-            let newest: BTreeMap<Key, Label> = labels.map(|label| (label.key(), label)).collect();
+            let newest: BTreeMap<Key, Label> = labels.map(|label| (label.key().clone(), label)).collect();
             Ok(newest.into_values().collect())
         })
     }
-}
-
-/// A fault with its words on one line, for a daemon may answer with pages.
-fn fault(kind: FaultKind, detail: impl Into<String>) -> Fault {
-    const MAX_DETAIL: usize = 400;
-    let detail = detail.into().chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_DETAIL).collect();
-    Fault { store: NAME, kind, detail }
 }

@@ -1,13 +1,13 @@
 //! What we ask of the service, one method a step of the trait's calls.
 
 use super::{
+    answer::{accepted, error, is_no_object},
     bus::{Bus, Deadline},
-    fault,
     message::{Call, Reply},
-    session::{Offer, Open},
-    wire::{Malformed, Reader, Writer},
+    session::{Session, read_secret},
+    wire::{Malformed, Writer},
 };
-use crate::keychain::{Entry, Fault, FaultKind, Key, Label, SERVICE, Session};
+use crate::keychain::{Entry, EntryKind, Error, ErrorKind, Key, Label, SERVICE};
 
 const DESTINATION: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
@@ -26,11 +26,11 @@ const SCHEMA: (&str, &str) = ("xdg:schema", "docker-credential-ecr-rs.Entry");
 const NO_PATH: &str = "/";
 
 /// A connection with what has been agreed on it.
-pub(super) struct Link {
+pub(super) struct Connection {
     bus: Bus,
     /// The end of the trait's call that is running.
     pub(super) deadline: Deadline,
-    session: Option<Open>,
+    session: Option<Session>,
 }
 
 /// Our items that have the attributes asked for.
@@ -49,22 +49,17 @@ pub(super) struct Properties {
     pub(super) modified: u64,
 }
 
-impl Link {
+impl Connection {
     /// A new connection, on which nothing is sent yet.
-    pub(super) fn new(bus: Bus, deadline: Deadline) -> Link {
-        Link { bus, deadline, session: None }
+    pub(super) fn new(bus: Bus, deadline: Deadline) -> Connection {
+        Connection { bus, deadline, session: None }
     }
 
     /// Finds our items. In the same round trip a session is opened, where one is wanted, and the
     /// default collection asked whether it is locked: of one that is, KWallet finds nothing.
-    pub(super) fn search(&mut self, attributes: &[(&str, &str)], session: Option<Session>) -> Result<Found, Fault> {
-        check_texts(attributes.iter().map(|(_, value)| *value))?;
-        let offer = match session {
-            Some(session) if self.session.is_none() => Some(Offer::new(session)?),
-            _ => None,
-        };
-        let open =
-            offer.as_ref().map(|offer| self.queue(ROOT, SERVICE_INTERFACE, "OpenSession", "sv", offer.to_body()));
+    pub(super) fn search(&mut self, attributes: &[(&str, &str)], with_session: bool) -> Result<Found, Error> {
+        check_texts(attributes)?;
+        let open = (with_session && self.session.is_none()).then(|| self.queue_open());
         let mut body = Writer::with_capacity(512);
         body.strings([("service", SERVICE)].into_iter().chain(attributes.iter().copied()));
         let search = self.queue(ROOT, SERVICE_INTERFACE, "SearchItems", "a{ss}", body);
@@ -75,48 +70,50 @@ impl Link {
         let serials: Vec<u32> = open.into_iter().chain([search]).collect();
         let mut replies = self.bus.answers(&serials, self.deadline)?;
         let search = replies.pop().expect("an answer for each serial");
-        if let (Some(offer), Some(open)) = (offer, replies.pop()) {
-            self.session = Some(offer.accept(&open)?);
+        if let Some(open) = replies.pop() {
+            self.session = Some(Session::accept(&open)?);
         }
         let mut arguments = accepted(&search, "SearchItems", "aoao")?;
         Ok(Found { unlocked: arguments.paths()?, locked: arguments.paths()?, locked_call })
     }
 
     /// Opens the session where `search` did not.
-    pub(super) fn open(&mut self, session: Session) -> Result<(), Fault> {
+    pub(super) fn open(&mut self) -> Result<(), Error> {
         if self.session.is_none() {
-            let offer = Offer::new(session)?;
-            let call = self.queue(ROOT, SERVICE_INTERFACE, "OpenSession", "sv", offer.to_body());
-            let reply = self.answer(call)?;
-            self.session = Some(offer.accept(&reply)?);
+            let call = self.queue_open();
+            self.session = Some(Session::accept(&self.answer(call)?)?);
         }
         Ok(())
     }
 
+    fn queue_open(&mut self) -> u32 {
+        self.queue(ROOT, SERVICE_INTERFACE, "OpenSession", "sv", Session::request())
+    }
+
     /// Tells "there is none" from "it cannot be seen".
-    pub(super) fn nothing(&mut self, found: &Found) -> Result<(), Fault> {
+    pub(super) fn nothing(&mut self, found: &Found) -> Result<(), Error> {
         if !found.locked.is_empty() {
-            return Err(fault(
-                FaultKind::Locked,
+            return Err(error(
+                ErrorKind::Locked,
                 "the entry is in a locked collection, and opening that would ask a person",
             ));
         }
         let collection = self.answer(found.locked_call)?;
-        if collection.error.as_deref().is_some_and(is_no_object) {
+        if is_no_object(&collection) {
             return Ok(()); // no collection, no entry
         }
         let mut arguments = accepted(&collection, "Get Locked", "v")?;
         match (arguments.signature(), arguments.u32()) {
             (Ok("b"), Ok(0)) => Ok(()),
-            (Ok("b"), Ok(1)) => Err(fault(FaultKind::Locked, "its default collection cannot be searched")),
-            _ => Err(Fault::from(Malformed("a property of another type"))),
+            (Ok("b"), Ok(1)) => Err(error(ErrorKind::Locked, "its default collection cannot be searched")),
+            _ => Err(Error::from(Malformed("a property of another type"))),
         }
     }
 
     /// The newest of these items, for two processes may have stored one at the same time. `None`
     /// when another process has deleted them all meanwhile.
-    pub(super) fn newest(&mut self, items: &[String], key: &Key) -> Result<Option<Entry>, Fault> {
-        let session = self.session().path.clone();
+    pub(super) fn newest(&mut self, items: &[String], key: &Key) -> Result<Option<Entry>, Error> {
+        let session = self.session().path().to_owned();
         let mut serials = Vec::new();
         for item in items {
             let mut body = Writer::with_capacity(128);
@@ -127,14 +124,14 @@ impl Link {
         let replies = self.bus.answers(&serials, self.deadline)?;
         let (secrets, properties) = replies.split_at(items.len());
         let mut newest: Option<(u64, Label, &Reply)> = None;
-        let mut senseless = false;
+        let mut malformed = false;
         for (secret, properties) in secrets.iter().zip(properties) {
-            if secret.error.as_deref().is_some_and(is_no_object) {
+            if is_no_object(secret) {
                 continue;
             }
-            let Some(properties) = read_properties(properties)? else { continue };
-            match properties.label.filter(|label| label.key() == *key) {
-                None => senseless = true,
+            let Some(properties) = read_properties(key.kind(), properties)? else { continue };
+            match properties.label.filter(|label| label.key() == key) {
+                None => malformed = true,
                 Some(label) if newest.as_ref().is_none_or(|(best, ..)| properties.modified >= *best) => {
                     newest = Some((properties.modified, label, secret));
                 }
@@ -142,16 +139,16 @@ impl Link {
             }
         }
         match newest {
-            Some((_, label, secret)) => Ok(Some(Entry { label, secret: self.session().read(secret)? })),
-            None if senseless => Err(Fault::from(Malformed("the entry's attributes make no sense"))),
+            Some((_, label, secret)) => Ok(Some(Entry { label, secret: read_secret(secret)? })),
+            None if malformed => Err(Error::from(Malformed("an entry without the attributes that ours have"))),
             None => Ok(None),
         }
     }
 
-    pub(super) fn properties(&mut self, items: &[String]) -> Result<Vec<Properties>, Fault> {
+    pub(super) fn properties(&mut self, kind: &'static EntryKind, items: &[String]) -> Result<Vec<Properties>, Error> {
         let serials = self.queue_properties(items);
         let replies = self.bus.answers(&serials, self.deadline)?;
-        replies.iter().filter_map(|reply| read_properties(reply).transpose()).collect()
+        replies.iter().filter_map(|reply| read_properties(kind, reply).transpose()).collect()
     }
 
     fn queue_properties(&mut self, items: &[String]) -> Vec<u32> {
@@ -165,37 +162,38 @@ impl Link {
     }
 
     /// Adds an item, beside what is there: the service's own replacing wants all attributes equal.
-    pub(super) fn create(&mut self, entry: &Entry, attributes: &[(&'static str, String)]) -> Result<(), Fault> {
-        check_texts(attributes.iter().map(|(_, value)| value.as_str()))?;
+    pub(super) fn create(&mut self, entry: &Entry) -> Result<(), Error> {
+        let attributes = entry.label.attributes();
+        check_texts(&attributes)?;
         for collection in COLLECTIONS {
             let texts: usize = attributes.iter().map(|(_, value)| value.len()).sum();
             let mut body = Writer::with_capacity(entry.secret.expose().len() + 2 * texts + 2048);
-            write_properties(&mut body, entry, attributes);
-            self.session().write(&mut body, &entry.secret)?;
+            write_properties(&mut body, &entry.label, &attributes);
+            self.session().write(&mut body, &entry.secret);
             body.u32(0); // replace: no
             let call = self.queue(collection, COLLECTION_INTERFACE, "CreateItem", "a{sv}(oayays)b", body);
             let reply = self.answer(call)?;
-            if reply.error.as_deref().is_some_and(is_no_object) {
+            if is_no_object(&reply) {
                 continue;
             }
             let mut arguments = accepted(&reply, "CreateItem", "oo")?;
             arguments.string()?; // the item, or no path when there is a prompt
             let prompt = arguments.string()?;
             if prompt != NO_PATH {
-                return Err(fault(FaultKind::Locked, "storing an entry would ask a person"));
+                return Err(error(ErrorKind::Locked, "storing an entry would ask a person"));
             }
             return Ok(());
         }
-        Err(fault(FaultKind::Absent, "it has no default collection to store an entry in"))
+        Err(error(ErrorKind::Unavailable, "it has no default collection to store an entry in"))
     }
 
     /// Deletes items; says whether a person would be asked about one, which then stays.
-    pub(super) fn delete(&mut self, items: &[String]) -> Result<bool, Fault> {
+    pub(super) fn delete(&mut self, items: &[String]) -> Result<bool, Error> {
         let serials: Vec<u32> =
             items.iter().map(|item| self.queue(item, ITEM_INTERFACE, "Delete", "", Writer::with_capacity(0))).collect();
         let mut prompts = false;
         for reply in self.bus.answers(&serials, self.deadline)? {
-            if reply.error.as_deref().is_some_and(is_no_object) {
+            if is_no_object(&reply) {
                 continue; // another process was faster
             }
             prompts |= accepted(&reply, "Delete", "o")?.string()? != NO_PATH;
@@ -203,7 +201,7 @@ impl Link {
         Ok(prompts)
     }
 
-    fn session(&self) -> &Open {
+    fn session(&self) -> &Session {
         self.session.as_ref().expect("whoever reads or writes a secret has searched with a session")
     }
 
@@ -211,41 +209,36 @@ impl Link {
         self.bus.queue(Call { destination: DESTINATION, path, interface, member }, signature, &body.into_bytes())
     }
 
-    fn answer(&mut self, serial: u32) -> Result<Reply, Fault> {
+    fn answer(&mut self, serial: u32) -> Result<Reply, Error> {
         Ok(self.bus.answers(&[serial], self.deadline)?.pop().expect("an answer for each serial"))
     }
 }
 
 /// The bus hangs up on a string with a NUL in it.
-fn check_texts<'a>(mut texts: impl Iterator<Item = &'a str>) -> Result<(), Fault> {
-    match texts.any(|text| text.contains('\0')) {
-        true => Err(fault(FaultKind::Refused, "a name with a NUL byte in it cannot be stored")),
+fn check_texts(attributes: &[(&str, &str)]) -> Result<(), Error> {
+    match attributes.iter().any(|(_, value)| value.contains('\0')) {
+        true => Err(error(ErrorKind::Refused, "a name with a NUL byte in it cannot be stored")),
         false => Ok(()),
     }
 }
 
 /// The first argument of CreateItem.
-fn write_properties(body: &mut Writer, entry: &Entry, attributes: &[(&'static str, String)]) {
-    let title = match &entry.label {
-        Label::Login(login) => format!("Registry login for {}", login.spelled),
-        Label::Token(token) => format!("ECR token for {}", token.host),
-    };
+fn write_properties(body: &mut Writer, label: &Label, attributes: &[(&str, &str)]) {
     body.array(8, |properties| {
         properties.align(8);
         properties.string("org.freedesktop.Secret.Item.Label");
         properties.signature("s");
-        properties.string(&title);
+        properties.string(&label.title());
         properties.align(8);
         properties.string("org.freedesktop.Secret.Item.Attributes");
         properties.signature("a{ss}");
-        let own = [SCHEMA, ("service", SERVICE)];
-        properties.strings(own.into_iter().chain(attributes.iter().map(|(name, value)| (*name, value.as_str()))));
+        properties.strings([SCHEMA, ("service", SERVICE)].into_iter().chain(attributes.iter().copied()));
     });
 }
 
-/// The answer of GetAll; `None` when the item is gone by now.
-fn read_properties(reply: &Reply) -> Result<Option<Properties>, Fault> {
-    if reply.error.as_deref().is_some_and(is_no_object) {
+/// The answer of GetAll for an item of this kind; `None` when the item is gone by now.
+fn read_properties(kind: &'static EntryKind, reply: &Reply) -> Result<Option<Properties>, Error> {
+    if is_no_object(reply) {
         return Ok(None);
     }
     let read = || {
@@ -259,7 +252,7 @@ fn read_properties(reply: &Reply) -> Result<Option<Properties>, Fault> {
                 ("Attributes", "a{ss}") => {
                     let attributes = peek.strings()?;
                     let find = |name: &str| attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-                    properties.label = Label::from_attributes(find).filter(|_| find("service") == Some(SERVICE));
+                    properties.label = Label::from_attributes(kind, find).filter(|_| find("service") == Some(SERVICE));
                 }
                 ("Modified", "t") => properties.modified = peek.u64()?,
                 _ => {}
@@ -269,32 +262,4 @@ fn read_properties(reply: &Reply) -> Result<Option<Properties>, Fault> {
         Ok(properties)
     };
     read().map(Some)
-}
-
-/// The answer's arguments; an error answer becomes a fault with the service's own words.
-pub(super) fn accepted<'r>(reply: &'r Reply, member: &str, signature: &str) -> Result<Reader<'r>, Fault> {
-    let Some(name) = reply.error.as_deref() else {
-        return Ok(reply.arguments(signature)?);
-    };
-    let kind = match name {
-        "org.freedesktop.DBus.Error.ServiceUnknown" | "org.freedesktop.DBus.Error.NameHasNoOwner" => FaultKind::Absent,
-        "org.freedesktop.Secret.Error.IsLocked" => FaultKind::Locked,
-        "org.freedesktop.DBus.Error.NoReply"
-        | "org.freedesktop.DBus.Error.Timeout"
-        | "org.freedesktop.DBus.Error.TimedOut" => FaultKind::Silent,
-        name if name.starts_with("org.freedesktop.DBus.Error.Spawn.") => FaultKind::Absent,
-        _ => FaultKind::Refused,
-    };
-    Err(fault(kind, format!("{member}: {name}: {}", reply.error_text())))
-}
-
-/// Whether the object that was called does not exist. Services differ in how they say so.
-fn is_no_object(error: &str) -> bool {
-    matches!(
-        error,
-        "org.freedesktop.Secret.Error.NoSuchObject"
-            | "org.freedesktop.DBus.Error.UnknownObject"
-            | "org.freedesktop.DBus.Error.UnknownMethod"
-            | "org.freedesktop.DBus.Error.UnknownInterface"
-    )
 }

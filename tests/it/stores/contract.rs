@@ -1,29 +1,71 @@
 //! The contract of every store, whatever it keeps its entries in.
 
 use ecr_rs::{
-    keychain::{Entry, Key, Keychain, Label, LoginLabel, TokenLabel, none::NoStore},
+    docker::logins::LOGIN,
+    keychain::{Entry, Key, Keychain, Label, none::NoStore},
     secret::Secret,
+    token::cache::TOKEN,
 };
 
 pub(crate) fn login(server: &str, username: &str, secret: &str) -> Entry {
-    let label = LoginLabel { server: server.into(), spelled: format!("https://{server}"), username: username.into() };
-    Entry { label: Label::Login(label), secret: Secret::from(secret.to_owned()) }
+    let label = Label::new(Key::new(&LOGIN, &[server]), &[&format!("https://{server}"), username]);
+    Entry { label, secret: Secret::from(secret.to_owned()) }
 }
 
 pub(crate) fn token(host: &str, identity: &str, expires: u64, secret: &str) -> Entry {
-    let label = TokenLabel {
-        host: host.into(),
-        identity: identity.into(),
-        account: "123456789012".into(),
-        region: "eu-west-1".into(),
-        expires,
-    };
-    Entry { label: Label::Token(label), secret: Secret::from(secret.to_owned()) }
+    let key = Key::new(&TOKEN, &[host, identity]);
+    let label = Label::new(key, &["123456789012", "eu-west-1", &expires.to_string()]);
+    Entry { label, secret: Secret::from(secret.to_owned()) }
+}
+
+/// An entry as the first builds stored it, to the letter: users' keychains are full of them.
+pub(crate) struct FirstStored {
+    pub(crate) entry: Entry,
+    /// The name of its key.
+    pub(crate) name: &'static str,
+    /// Its label in one text.
+    pub(crate) label: &'static str,
+    /// All of it in one text.
+    pub(crate) record: &'static str,
+}
+
+pub(crate) fn first_stored() -> [FirstStored; 2] {
+    let key = Key::new(&TOKEN, &["111122223333.dkr.ecr.eu-west-1.amazonaws.com", "f00d"]);
+    let label = Label::new(key, &["111122223333", "eu-west-1", "1900000000"]);
+    [
+        FirstStored {
+            entry: login("ghcr.io", "me", "s\"1"),
+            name: "60e8398c8e8710cecf93784557262f56e37f1a7ec381b4efdcd53a750a7e31d9",
+            label: r#"{"kind":"login","server":"ghcr.io","spelled":"https://ghcr.io","username":"me"}"#,
+            record: r#"{"version":1,"label":{"kind":"login","server":"ghcr.io","spelled":"https://ghcr.io","username":"me"},"secret":"s\"1"}"#,
+        },
+        FirstStored {
+            entry: Entry { label, secret: Secret::from(String::from("s\"1")) },
+            name: "6ef3d114abc5ee8df29c69c1169ae5e4af7ab13eaf4e348c04bf81c288d11eeb",
+            label: r#"{"kind":"token","host":"111122223333.dkr.ecr.eu-west-1.amazonaws.com","identity":"f00d","account":"111122223333","region":"eu-west-1","expires":"1900000000"}"#,
+            record: r#"{"version":1,"label":{"account":"111122223333","expires":"1900000000","host":"111122223333.dkr.ecr.eu-west-1.amazonaws.com","identity":"f00d","kind":"token","region":"eu-west-1"},"secret":"s\"1"}"#,
+        },
+    ]
+}
+
+/// The labels of both kinds, sorted.
+#[track_caller]
+pub(crate) fn listed(store: &dyn Keychain) -> Vec<Label> {
+    let mut labels: Vec<Label> = [&LOGIN, &TOKEN]
+        .into_iter()
+        .flat_map(|kind| {
+            let labels = store.list(kind).expect("asked");
+            assert!(labels.iter().all(|label| label.key().kind() == kind), "of this kind only: {labels:?}");
+            labels
+        })
+        .collect();
+    labels.sort();
+    labels
 }
 
 #[track_caller]
 pub(crate) fn assert_kept(store: &dyn Keychain, entry: &Entry) {
-    let found = store.get(&entry.label.key()).expect("the store works").expect("the entry is there");
+    let found = store.get(entry.label.key()).expect("the store works").expect("the entry is there");
     assert_eq!(found.label, entry.label);
     assert_eq!(found.secret.expose(), entry.secret.expose(), "secret of {:?}", entry.label);
 }
@@ -31,10 +73,10 @@ pub(crate) fn assert_kept(store: &dyn Keychain, entry: &Entry) {
 /// Walks through the promises of `Keychain` with an empty store.
 #[track_caller]
 pub(crate) fn check(store: &dyn Keychain) {
-    let unknown = Key::Login { server: "unknown.example".into() };
+    let unknown = Key::new(&LOGIN, &["unknown.example"]);
     assert!(store.get(&unknown).expect("asked").is_none(), "there is none");
     store.remove(&unknown).expect("removing nothing is fine");
-    assert_eq!(store.list().expect("asked"), [], "nothing yet");
+    assert_eq!(listed(store), [], "nothing yet");
 
     let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
     let entries = [
@@ -52,12 +94,9 @@ pub(crate) fn check(store: &dyn Keychain) {
     for (entry, _) in &entries {
         assert_kept(store, entry);
     }
-    let sorted = |mut labels: Vec<Label>| {
-        labels.sort_by_key(Label::to_text);
-        labels
-    };
-    let expected = sorted(entries.iter().map(|(entry, _)| entry.label.clone()).collect());
-    assert_eq!(sorted(store.list().expect("asked")), expected, "all entries, nothing twice");
+    let mut expected: Vec<Label> = entries.iter().map(|(entry, _)| entry.label.clone()).collect();
+    expected.sort();
+    assert_eq!(listed(store), expected, "all entries, nothing twice");
 
     // The same keys with other labels and shorter secrets: each replaces, none is added.
     let newer =
@@ -66,22 +105,22 @@ pub(crate) fn check(store: &dyn Keychain) {
         store.put(entry).expect("it is replaced");
         assert_kept(store, entry);
     }
-    let labels = store.list().expect("asked");
+    let labels = listed(store);
     assert_eq!(labels.len(), entries.len(), "{labels:?}");
     assert!(newer.iter().all(|entry| labels.contains(&entry.label)), "{labels:?}");
 
     for (entry, _) in &entries {
-        store.remove(&entry.label.key()).expect("it is removed");
-        assert!(store.get(&entry.label.key()).expect("asked").is_none(), "it is gone");
+        store.remove(entry.label.key()).expect("it is removed");
+        assert!(store.get(entry.label.key()).expect("asked").is_none(), "it is gone");
     }
-    assert_eq!(store.list().expect("asked"), [], "all gone");
+    assert_eq!(listed(store), [], "all gone");
 }
 
 #[test]
 fn no_store_keeps_nothing_and_never_fails() {
     let entry = login("ghcr.io", "me", "hunter2");
     NoStore.put(&entry).expect("never fails");
-    assert!(NoStore.get(&entry.label.key()).expect("never fails").is_none());
-    NoStore.remove(&entry.label.key()).expect("never fails");
-    assert_eq!(NoStore.list().expect("never fails"), []);
+    assert!(NoStore.get(entry.label.key()).expect("never fails").is_none());
+    NoStore.remove(entry.label.key()).expect("never fails");
+    assert_eq!(listed(&NoStore), []);
 }

@@ -6,9 +6,9 @@ use std::{
     thread,
 };
 
-use ecr_rs::keychain::{Entry, Fault, FaultKind, Keychain, file::FileStore};
+use ecr_rs::keychain::{Entry, Error, ErrorKind, Keychain, file::FileStore};
 
-use super::contract::{self, assert_kept, login, token};
+use super::contract::{self, FirstStored, assert_kept, listed, login, token};
 
 const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -25,7 +25,7 @@ fn only_file(folder: &Path) -> PathBuf {
 }
 
 #[track_caller]
-fn fault<T>(outcome: Result<T, Fault>) -> Fault {
+fn fault<T>(outcome: Result<T, Error>) -> Error {
     outcome.err().expect("this must be a fault")
 }
 
@@ -41,9 +41,9 @@ fn a_missing_folder_is_an_empty_store_and_is_not_made_by_looking() {
     let folder = folder();
     let missing = folder.path().join("missing");
     let store = FileStore::new(missing.clone());
-    let key = login("ghcr.io", "me", "x").label.key();
+    let key = login("ghcr.io", "me", "x").label.key().clone();
     assert!(store.get(&key).expect("asked").is_none());
-    assert_eq!(store.list().expect("asked"), []);
+    assert_eq!(listed(&store), []);
     store.remove(&key).expect("nothing to remove");
     assert!(!missing.exists());
 }
@@ -72,13 +72,24 @@ fn malformed_files_trouble_only_their_own_entry() {
         let good = login("good.example", "me", "x");
         store.put(&good).expect("others are kept");
 
-        let fault = fault(store.get(&bad.label.key()));
-        assert_eq!(fault.kind, FaultKind::Garbled, "{why}");
+        let fault = fault(store.get(bad.label.key()));
+        assert_eq!(fault.kind, ErrorKind::Malformed, "{why}");
         assert!(!fault.to_string().contains("canary"), "{why}: {fault}");
-        assert_eq!(store.list().expect("asked"), std::slice::from_ref(&good.label), "{why}");
+        assert_eq!(listed(&store), std::slice::from_ref(&good.label), "{why}");
         assert_kept(&store, &good);
         store.put(&bad).expect("it is written anew");
         assert_kept(&store, &bad);
+    }
+}
+
+#[test]
+fn files_are_as_they_were_first_stored() {
+    for FirstStored { entry, name, record, .. } in contract::first_stored() {
+        let folder = folder();
+        FileStore::new(folder.path().to_owned()).put(&entry).expect("it is kept");
+        let file = only_file(folder.path());
+        assert_eq!(file.file_name().and_then(|name| name.to_str()), Some(name));
+        assert_eq!(fs::read_to_string(file).expect("it can be read"), record);
     }
 }
 
@@ -102,8 +113,8 @@ fn what_a_killed_put_left_behind_goes_with_its_entry() {
     let file = only_file(folder.path());
     let left = file.with_extension("1.0.new");
     fs::copy(&file, &left).expect("a copy");
-    assert_eq!(store.list().expect("asked").len(), 1, "it is no entry");
-    store.remove(&entry.label.key()).expect("it is removed");
+    assert_eq!(listed(&store).len(), 1, "it is no entry");
+    store.remove(entry.label.key()).expect("it is removed");
     assert!(!left.exists() && !file.exists());
 }
 
@@ -118,9 +129,9 @@ fn fifty_writers_and_readers_see_whole_entries() {
             scope.spawn(move || {
                 let store = FileStore::new(path);
                 store.put(&version(number)).expect("it is kept");
-                let Entry { label, secret } = store.get(&version(0).label.key()).expect("whole").expect("there");
-                let ecr_rs::keychain::Label::Token(label) = label else { panic!("a token was kept") };
-                assert_eq!(secret.expose(), version(label.expires).secret.expose(), "label and secret belong together");
+                let Entry { label, secret } = store.get(version(0).label.key()).expect("whole").expect("there");
+                let expires = label.attribute("expires").and_then(|text| text.parse().ok()).expect("a token was kept");
+                assert_eq!(secret.expose(), version(expires).secret.expose(), "label and secret belong together");
             });
         }
     });
@@ -179,8 +190,8 @@ mod unix {
             let entry = login("ghcr.io", "me", "x");
             store.put(&entry).expect("it is kept");
             spoil(&only_file(&folder.path().join("cache")));
-            let fault = fault(store.get(&entry.label.key()));
-            assert_eq!(fault.kind, FaultKind::Refused, "{why}: {fault}");
+            let fault = fault(store.get(entry.label.key()));
+            assert_eq!(fault.kind, ErrorKind::Refused, "{why}: {fault}");
             assert!(fault.detail.contains(words), "{why}: {fault}");
         }
     }
@@ -200,8 +211,8 @@ mod unix {
             let entry = login("ghcr.io", "me", "x");
             store.put(&entry).expect("it is kept");
             std::os::unix::fs::chown(pick(&only_file(folder.path())), Some(65534), None).expect("root can");
-            let fault = fault(store.get(&entry.label.key()));
-            assert_eq!(fault.kind, FaultKind::Refused, "{why}: {fault}");
+            let fault = fault(store.get(entry.label.key()));
+            assert_eq!(fault.kind, ErrorKind::Refused, "{why}: {fault}");
             assert!(fault.detail.contains("belongs to user 65534"), "{why}: {fault}");
         }
     }
@@ -215,8 +226,8 @@ mod unix {
         let file = only_file(folder.path());
         fs::remove_file(&file).expect("removed");
         rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::RUSR).expect("a pipe");
-        assert_eq!(fault(store.get(&entry.label.key())).kind, FaultKind::Refused);
-        assert_eq!(store.list().expect("asked"), []);
+        assert_eq!(fault(store.get(entry.label.key())).kind, ErrorKind::Refused);
+        assert_eq!(listed(&store), []);
     }
 
     #[test]
@@ -246,7 +257,7 @@ mod unix {
             (PathBuf::from("/proc/nothing-here"), "/proc/nothing-here", "a file system that makes no folders"),
         ] {
             let fault = fault(FileStore::new(path).put(&login("ghcr.io", "me", "x")));
-            assert_eq!(fault.kind, FaultKind::Refused, "{why}: {fault}");
+            assert_eq!(fault.kind, ErrorKind::Refused, "{why}: {fault}");
             assert!(fault.detail.contains(words), "{why}: {fault}");
         }
     }
@@ -261,7 +272,7 @@ mod unix {
         assert_kept(&store, &entry);
         if !rustix::process::geteuid().is_root() {
             let fault = fault(store.put(&entry));
-            assert_eq!(fault.kind, FaultKind::Refused);
+            assert_eq!(fault.kind, ErrorKind::Refused);
             assert!(fault.detail.contains("Permission denied"), "{fault}");
         }
         chmod(folder.path(), 0o700);

@@ -8,7 +8,11 @@ use std::{
     sync::OnceLock,
 };
 
-use ecr_rs::keychain::{Entry, Fault, FaultKind, Keychain, Label, LoginLabel, helper::HelperStore};
+use ecr_rs::{
+    docker::logins::LOGIN,
+    keychain::{Entry, Error, ErrorKind, Key, Keychain, Label, helper::HelperStore},
+    token::cache::TOKEN,
+};
 
 use super::contract::{assert_kept, login, token};
 
@@ -83,24 +87,21 @@ fn keeper(folder: &tempfile::TempDir) -> HelperStore {
 }
 
 #[track_caller]
-fn fault<T>(outcome: Result<T, Fault>) -> Fault {
+fn fault<T>(outcome: Result<T, Error>) -> Error {
     outcome.err().expect("this must be a fault")
 }
 
 /// A login as it comes back: helpers know one spelling.
 fn plain(server: &str, username: &str, secret: &str) -> Entry {
-    let mut entry = login(server, username, secret);
-    if let Label::Login(LoginLabel { spelled, .. }) = &mut entry.label {
-        *spelled = server.into();
-    }
-    entry
+    let label = Label::new(Key::new(&LOGIN, &[server]), &[server, username]);
+    Entry { label, ..login(server, username, secret) }
 }
 
 #[test]
 fn logins_come_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = keeper(&folder);
-    assert_eq!(store.list().expect("asked"), []);
+    assert_eq!(store.list(&LOGIN).expect("asked"), []);
     let entries = [
         plain("ghcr.io", "me", "hunter2"),
         plain("r.example:5000", "ünï", "☃ \"\\\n\u{1} $(reboot) `x` %s"),
@@ -109,17 +110,17 @@ fn logins_come_back() {
         plain("host.example/with/path", "me", "p"),
     ];
     for entry in &entries {
-        assert!(store.get(&entry.label.key()).expect("asked").is_none());
+        assert!(store.get(entry.label.key()).expect("asked").is_none());
         store.put(entry).expect("it is kept");
         assert_kept(&store, entry);
     }
-    assert_eq!(store.list().expect("asked").len(), entries.len());
+    assert_eq!(store.list(&LOGIN).expect("asked").len(), entries.len());
     for entry in &entries {
-        assert!(store.list().expect("asked").contains(&entry.label), "{:?}", entry.label);
+        assert!(store.list(&LOGIN).expect("asked").contains(&entry.label), "{:?}", entry.label);
         for _twice in 0..2 {
-            store.remove(&entry.label.key()).expect("also when it is gone already");
+            store.remove(entry.label.key()).expect("also when it is gone already");
         }
-        assert!(store.get(&entry.label.key()).expect("asked").is_none());
+        assert!(store.get(entry.label.key()).expect("asked").is_none());
     }
 }
 
@@ -139,21 +140,20 @@ fn what_docker_stored_before_is_found_and_what_we_store_docker_finds() {
         let json = format!(r#"{{"ServerURL":"{server}","Username":"u","Secret":"s"}}"#);
         fs::write(before.join(file), json).expect("written");
     }
-    let labels = store.list().expect("asked");
-    let old =
-        LoginLabel { server: "old.example".into(), spelled: "https://old.example/v2/".into(), username: "u".into() };
-    assert!(labels.contains(&Label::Login(old)), "the key is canonical, the spelling is the helper's: {labels:?}");
+    let labels = store.list(&LOGIN).expect("asked");
+    let old = Label::new(Key::new(&LOGIN, &["old.example"]), &["https://old.example/v2/", "u"]);
+    assert!(labels.contains(&old), "the key is canonical, the spelling is the helper's: {labels:?}");
     assert_eq!(labels.len(), 2, "ECR's tokens are not logins: {labels:?}");
 }
 
 #[test]
 fn answers_that_mean_there_is_none() {
-    let key = login("ghcr.io", "me", "x").label.key();
+    let key = login("ghcr.io", "me", "x").label.key().clone();
     for (suffix, why) in [("knows-nothing", "the protocol's sentence"), ("empty-login", "as docker-py reads it")] {
         assert!(helper(suffix).get(&key).unwrap_or_else(|fault| panic!("{why}: {fault}")).is_none(), "{why}");
     }
     helper("knows-nothing").remove(&key).expect("erasing the unknown is fine");
-    assert_eq!(helper("null").list().expect("an empty map in Go"), []);
+    assert_eq!(helper("null").list(&LOGIN).expect("an empty map in Go"), []);
     let found = helper("lower-case").get(&key).expect("asked").expect("there is one");
     assert_eq!(found.secret.expose(), "s");
     assert_kept(&helper("deaf"), &plain("ghcr.io", "u", "s"));
@@ -165,19 +165,19 @@ fn faults_pass_on_the_helpers_words_and_never_the_secret() {
     for (suffix, kind, words, why) in [
         (
             "angry",
-            FaultKind::Refused,
+            ErrorKind::Refused,
             "docker-credential-angry get: error: exit status 2: gpg: [31mdecryption failed [0m",
             "its own words, whole, on one line, without control characters",
         ),
-        ("near-miss", FaultKind::Refused, "not now", "only the exact sentence means that there is none"),
-        ("wordless", FaultKind::Refused, "exit status: 7", "nothing but its status"),
-        ("killed", FaultKind::Refused, "signal: 9", "it crashed"),
-        ("garbage", FaultKind::Garbled, "not the JSON", "no JSON"),
-        ("trailing", FaultKind::Garbled, "not the JSON", "JSON and more"),
-        ("null", FaultKind::Garbled, "not the JSON", "no login"),
-        ("huge", FaultKind::Garbled, "1048576", "an answer without end"),
+        ("near-miss", ErrorKind::Refused, "not now", "only the exact sentence means that there is none"),
+        ("wordless", ErrorKind::Refused, "exit status: 7", "nothing but its status"),
+        ("killed", ErrorKind::Refused, "signal: 9", "it crashed"),
+        ("garbage", ErrorKind::Malformed, "not the JSON", "no JSON"),
+        ("trailing", ErrorKind::Malformed, "not the JSON", "JSON and more"),
+        ("null", ErrorKind::Malformed, "not the JSON", "no login"),
+        ("huge", ErrorKind::Malformed, "1048576", "an answer without end"),
     ] {
-        let fault = fault(helper(suffix).get(&entry.label.key()));
+        let fault = fault(helper(suffix).get(entry.label.key()));
         assert_eq!((fault.store, fault.kind), ("credential helper", kind), "{why}: {fault}");
         assert!(fault.detail.contains(words), "{why}: {fault}");
         assert!(!format!("{fault} {fault:?}").contains("canary"), "{why}: {fault}");
@@ -191,17 +191,17 @@ fn faults_pass_on_the_helpers_words_and_never_the_secret() {
         assert!(!format!("{fault} {fault:?}").contains("canary"), "{why}: {fault}");
     }
     for suffix in ["angry", "garbage", "wordless"] {
-        fault(helper(suffix).list());
+        fault(helper(suffix).list(&LOGIN));
     }
-    fault(helper("angry").remove(&entry.label.key()));
+    fault(helper("angry").remove(entry.label.key()));
 }
 
-/// Takes the helper's `PATIENCE` once, by design.
+/// Takes the helper's timeout once, by design.
 #[test]
 fn a_helper_that_hangs_is_ended() {
     let entry = login("ghcr.io", "me", &"x".repeat(200_000)); // More than a pipe holds: nobody reads it.
     let fault = fault(helper("hang").put(&entry));
-    assert_eq!(fault.kind, FaultKind::Silent);
+    assert_eq!(fault.kind, ErrorKind::Timeout);
     assert!(fault.detail.contains("docker-credential-hang store: stopped after 10 s"), "{fault}");
 }
 
@@ -210,8 +210,9 @@ fn ecr_tokens_are_not_its_business() {
     let entry = token("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "a", 1, "x");
     let key = entry.label.key();
     let store = helper("hang"); // It is not even started.
-    for fault in [fault(store.get(&key)), fault(store.put(&entry)), fault(store.remove(&key))] {
-        assert_eq!(fault.kind, FaultKind::Refused);
+    for fault in [fault(store.get(key)), fault(store.put(&entry)), fault(store.remove(key)), fault(store.list(&TOKEN))]
+    {
+        assert_eq!(fault.kind, ErrorKind::Refused);
     }
 }
 
@@ -221,23 +222,27 @@ fn only_a_plain_name_of_another_program_is_run() {
     symlink(helpers().join("docker-credential-ecr-rs"), folder.path().join("docker-credential-alias")).expect("linked");
     let path = std::env::join_paths([Path::new("relative"), helpers(), folder.path()]).expect("no colon in them");
     for (suffix, kind, words, why) in [
-        ("", FaultKind::Refused, "no name of a helper", "nothing"),
-        ("../pass", FaultKind::Refused, "no name of a helper", "a path"),
-        ("/usr/bin/pass", FaultKind::Refused, "no name of a helper", "an absolute path"),
-        ("a b;c", FaultKind::Refused, "no name of a helper", "a command"),
-        ("pass\u{1b}[0m", FaultKind::Refused, "no name of a helper", "a control character"),
-        ("ecr-rs", FaultKind::Refused, "this program itself", "a loop"),
-        ("ECR-RS", FaultKind::Refused, "this program itself", "a loop where names know no case"),
-        ("alias", FaultKind::Refused, "this program itself", "a loop by another name"),
-        ("not-there", FaultKind::Absent, "not on the PATH", "not installed"),
-        ("no-program", FaultKind::Absent, "not on the PATH", "cannot be executed"),
+        ("", ErrorKind::Refused, "no name of a helper", "nothing"),
+        ("../pass", ErrorKind::Refused, "no name of a helper", "a path"),
+        ("/usr/bin/pass", ErrorKind::Refused, "no name of a helper", "an absolute path"),
+        ("a b;c", ErrorKind::Refused, "no name of a helper", "a command"),
+        ("pass\u{1b}[0m", ErrorKind::Refused, "no name of a helper", "a control character"),
+        ("ecr-rs", ErrorKind::Refused, "this program itself", "a loop"),
+        ("ECR-RS", ErrorKind::Refused, "this program itself", "a loop where names know no case"),
+        ("alias", ErrorKind::Refused, "this program itself", "a loop by another name"),
+        ("not-there", ErrorKind::Unavailable, "not on the PATH", "not installed"),
+        ("no-program", ErrorKind::Unavailable, "not on the PATH", "cannot be executed"),
     ] {
         let fault = fault(HelperStore::find(suffix, &path));
         assert_eq!(fault.kind, kind, "{why}: {fault}");
         assert!(fault.detail.contains(words) && !fault.detail.contains('\u{1b}'), "{why}: {fault}");
     }
     for path in [OsString::new(), OsString::from("::relative:")] {
-        assert_eq!(fault(HelperStore::find("angry", &path)).kind, FaultKind::Absent, "only absolute folders count");
+        assert_eq!(
+            fault(HelperStore::find("angry", &path)).kind,
+            ErrorKind::Unavailable,
+            "only absolute folders count"
+        );
     }
     HelperStore::find("angry", OsStr::new(&path)).expect("the right folder is not the first one");
 }

@@ -1,4 +1,4 @@
-//! `NativeKeychain` over a store in memory that behaves like those of Windows and macOS.
+//! `KeyringStore` over a store in memory that behaves like those of Windows and macOS.
 
 use std::{
     any::Any,
@@ -6,16 +6,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use ecr_rs::keychain::{
-    Fault, FaultKind, Keychain, SERVICE,
-    native::{Habits, NativeKeychain},
+use ecr_rs::{
+    docker::logins::LOGIN,
+    keychain::{
+        self, ErrorKind, Keychain, SERVICE,
+        keyring::{KeyringStore, Quirks},
+    },
 };
 use keyring_core::{
     Credential, Entry as Item, Error, Result,
     api::{CredentialApi, CredentialStoreApi},
 };
 
-use super::contract::{self, assert_kept, login, token};
+use super::contract::{self, FirstStored, assert_kept, listed, login, token};
 
 const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -51,9 +54,9 @@ impl Shelf {
         }
     }
 
-    fn keychain(&self) -> NativeKeychain {
+    fn keychain(&self) -> KeyringStore {
         let store = self.clone();
-        NativeKeychain::new(habits(BLOB), move || Ok(Arc::new(store)))
+        KeyringStore::new(quirks(BLOB), move || Ok(Arc::new(store)))
     }
 
     fn users(&self) -> Vec<String> {
@@ -61,14 +64,14 @@ impl Shelf {
     }
 }
 
-fn habits(limit: usize) -> Habits {
-    Habits {
+fn quirks(max_secret: usize) -> Quirks {
+    Quirks {
         name: "shelf",
-        limit,
-        label: limit / 25,
+        max_secret,
+        max_label: max_secret / 25,
         search: &[("service", SERVICE)],
         modifiers: &[("persistence", "Local")],
-        closed: |err| matches!(err, Error::PlatformFailure(cause) if cause.to_string() == "closed"),
+        access_denied: |err| matches!(err, Error::PlatformFailure(cause) if cause.to_string() == "closed"),
     }
 }
 
@@ -158,7 +161,7 @@ impl CredentialApi for Spot {
 }
 
 #[track_caller]
-fn fault<T>(outcome: std::result::Result<T, Fault>) -> Fault {
+fn fault<T>(outcome: std::result::Result<T, keychain::Error>) -> keychain::Error {
     outcome.err().expect("this must be a fault")
 }
 
@@ -173,9 +176,22 @@ fn keeps_the_promises_of_a_keychain() {
 fn an_unlimited_store_has_one_item_for_a_secret() {
     let shelf = Shelf::default();
     let store = shelf.clone();
-    let keychain = NativeKeychain::new(habits(usize::MAX), move || Ok(Arc::new(store)));
+    let keychain = KeyringStore::new(quirks(usize::MAX), move || Ok(Arc::new(store)));
     keychain.put(&token(HOST, "a", 1, &"p".repeat(2000))).expect("it is kept");
     assert_eq!(shelf.users().len(), 2, "and one for its label");
+}
+
+#[test]
+fn items_are_as_they_were_first_stored() {
+    for FirstStored { entry, name, label, record } in contract::first_stored() {
+        let shelf = Shelf::default();
+        let store = shelf.clone();
+        let keychain = KeyringStore::new(quirks(usize::MAX), move || Ok(Arc::new(store)));
+        keychain.put(&entry).expect("it is kept");
+        assert_eq!(shelf.users(), [format!("{name}.label.0.{label}"), format!("{name}.part.0")]);
+        let part = shelf.state().items[&(SERVICE.to_owned(), format!("{name}.part.0"))].clone();
+        assert!(part.ends_with(record.as_bytes()), "behind the part's header");
+    }
 }
 
 #[test]
@@ -192,7 +208,7 @@ fn list_reads_no_secret() {
     shelf.keychain().put(&token(HOST, "a", 1, "x")).expect("it is kept");
     shelf.keychain().put(&login("ghcr.io", "me", "x")).expect("it is kept");
     shelf.state().read = false;
-    assert_eq!(shelf.keychain().list().expect("asked").len(), 2);
+    assert_eq!(listed(&shelf.keychain()).len(), 2);
     assert!(!shelf.state().read);
 }
 
@@ -241,8 +257,8 @@ fn an_entry_that_is_not_whole_is_garbled_until_it_is_written_again() {
         let entry = token(HOST, "a", 1, &"canary".repeat(600));
         shelf.keychain().put(&entry).expect("it is kept");
         spoil(&mut shelf.state().items);
-        let fault = fault(shelf.keychain().get(&entry.label.key()));
-        assert_eq!(fault.kind, FaultKind::Garbled, "{why}");
+        let fault = fault(shelf.keychain().get(entry.label.key()));
+        assert_eq!(fault.kind, ErrorKind::Malformed, "{why}");
         assert!(!fault.to_string().contains("canary"), "{why}: {fault}");
         shelf.keychain().put(&entry).expect("it is written anew");
         assert_kept(&shelf.keychain(), &entry);
@@ -261,8 +277,8 @@ fn two_labels_of_two_writers_are_one_entry_with_the_later_end() {
         shelf.state().items.entry(name).or_insert(secret);
     }
     assert_eq!(shelf.users().len(), clean + 1, "a label with two ends");
-    assert_eq!(shelf.keychain().list().expect("asked"), std::slice::from_ref(&new.label));
-    shelf.keychain().remove(&new.label.key()).expect("it is removed");
+    assert_eq!(listed(&shelf.keychain()), std::slice::from_ref(&new.label));
+    shelf.keychain().remove(new.label.key()).expect("it is removed");
     assert_eq!(shelf.users(), [""; 0]);
 }
 
@@ -277,11 +293,11 @@ fn a_closed_item_is_a_missing_token_but_never_a_missing_login() {
     let users = shelf.users();
     shelf.state().closed.extend(users);
 
-    assert!(shelf.keychain().get(&token.label.key()).expect("a token is minted anew").is_none());
-    let fault = fault(shelf.keychain().get(&login.label.key()));
-    assert_eq!(fault.kind, FaultKind::Locked);
+    assert!(shelf.keychain().get(token.label.key()).expect("a token is minted anew").is_none());
+    let fault = fault(shelf.keychain().get(login.label.key()));
+    assert_eq!(fault.kind, ErrorKind::Locked);
     assert!(fault.detail.contains("ghcr.io") && fault.detail.contains("log in again"), "{fault}");
-    assert_eq!(shelf.keychain().list().expect("names are open").len(), 2);
+    assert_eq!(listed(&shelf.keychain()).len(), 2);
     for entry in [&token, &login] {
         shelf.keychain().put(entry).expect("it is deleted and written anew");
         assert_kept(&shelf.keychain(), entry);
@@ -293,37 +309,37 @@ fn faults_have_their_kind_and_never_the_secret() {
     for (error, kind, words, why) in [
         (
             (|| Error::NoStorageAccess("-25291 no keychain is available".into())) as fn() -> Error,
-            FaultKind::Locked,
+            ErrorKind::Locked,
             "-25291",
             "the store's own words",
         ),
-        (|| Error::PlatformFailure("error 5".into()), FaultKind::Refused, "error 5", "the store's own words"),
-        (|| Error::BadEncoding(b"canary".to_vec()), FaultKind::Garbled, "malformed", "it carries the secret"),
+        (|| Error::PlatformFailure("error 5".into()), ErrorKind::Refused, "error 5", "the store's own words"),
+        (|| Error::BadEncoding(b"canary".to_vec()), ErrorKind::Malformed, "malformed", "it carries the secret"),
         (
             || Error::BadDataFormat(b"canary".to_vec(), "canary".into()),
-            FaultKind::Garbled,
+            ErrorKind::Malformed,
             "malformed",
             "so may its cause",
         ),
-        (|| Error::BadStoreFormat("canary".into()), FaultKind::Garbled, "store", "its words may quote the store"),
-        (|| Error::Invalid("canary".into(), "canary".into()), FaultKind::Refused, "item", "so may these"),
-        (|| Error::TooLong("secret".into(), 2560), FaultKind::Refused, "2560", "the limit"),
-        (|| Error::Ambiguous(Vec::new()), FaultKind::Garbled, "same name", "which of them is ours"),
-        (|| Error::NoDefaultStore, FaultKind::Absent, "no store", "there is none"),
-        (|| Error::NotSupportedByStore("search".into()), FaultKind::Absent, "search", "it cannot do this"),
+        (|| Error::BadStoreFormat("canary".into()), ErrorKind::Malformed, "store", "its words may quote the store"),
+        (|| Error::Invalid("canary".into(), "canary".into()), ErrorKind::Refused, "item", "so may these"),
+        (|| Error::TooLong("secret".into(), 2560), ErrorKind::Refused, "2560", "the limit"),
+        (|| Error::Ambiguous(Vec::new()), ErrorKind::Malformed, "same name", "which of them is ours"),
+        (|| Error::NoDefaultStore, ErrorKind::Unavailable, "no store", "there is none"),
+        (|| Error::NotSupportedByStore("search".into()), ErrorKind::Unavailable, "search", "it cannot do this"),
     ] {
         let shelf = Shelf::default();
         shelf.state().fault = Some(error);
         let keychain = shelf.keychain();
         let entry = login("ghcr.io", "me", "canary");
-        let key = entry.label.key();
+        let key = entry.label.key().clone();
         for fault in [
             fault(keychain.get(&key)),
             fault(keychain.put(&entry)),
             fault(keychain.remove(&key)),
-            fault(keychain.list()),
+            fault(keychain.list(&LOGIN)),
             // A store that cannot even be opened says the same at every call.
-            fault(NativeKeychain::new(habits(BLOB), move || Err(error())).get(&key)),
+            fault(KeyringStore::new(quirks(BLOB), move || Err(error())).get(&key)),
         ] {
             assert_eq!((fault.store, fault.kind), ("shelf", kind), "{why}: {fault}");
             assert!(fault.detail.contains(words), "{why}: {fault}");
@@ -336,22 +352,22 @@ fn faults_have_their_kind_and_never_the_secret() {
 fn too_long_a_login_is_refused_before_anything_is_written() {
     let shelf = Shelf::default();
     let fault = fault(shelf.keychain().put(&login("ghcr.io", "me", &"p".repeat(70_000))));
-    assert_eq!(fault.kind, FaultKind::Refused);
+    assert_eq!(fault.kind, ErrorKind::Refused);
     assert!(fault.detail.contains("65536"), "{fault}");
     assert_eq!(shelf.users(), [""; 0]);
 }
 
-/// Takes `PATIENCE` once, by design.
+/// Takes `CALL_TIMEOUT` once, by design.
 #[test]
 fn a_call_that_never_returns_is_given_up_and_not_repeated() {
     let shelf = Shelf::default();
     let keychain = shelf.keychain();
-    let key = login("ghcr.io", "me", "x").label.key();
+    let key = login("ghcr.io", "me", "x").label.key().clone();
     assert!(keychain.get(&key).expect("it works at first").is_none());
     let hung = shelf.state(); // Every call of the store now waits for this guard.
-    assert_eq!(fault(keychain.get(&key)).kind, FaultKind::Silent);
-    let again = fault(keychain.list());
-    assert_eq!(again.kind, FaultKind::Silent);
+    assert_eq!(fault(keychain.get(&key)).kind, ErrorKind::Timeout);
+    let again = fault(keychain.list(&LOGIN));
+    assert_eq!(again.kind, ErrorKind::Timeout);
     assert!(again.detail.contains("an earlier call"), "nobody waits twice: {again}");
     drop(hung);
 }

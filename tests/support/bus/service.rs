@@ -6,7 +6,6 @@ use zvariant::{OwnedObjectPath, OwnedValue, Value};
 
 use super::{
     Client, Item, Knob, State,
-    session::Session,
     wire::{Answer, Call, Failure, INVALID_ARGS, UNKNOWN_METHOD, answer, failure, object_path, owned},
 };
 
@@ -91,8 +90,8 @@ impl Client {
                     return Err(failure("org.freedesktop.Secret.Error.IsLocked", "the item is locked"));
                 }
                 let item = state.item(&call.path)?.clone();
-                let (parameters, value) = self.session(&session)?.seal(&item.secret);
-                Ok(answer(&((session, parameters, value, item.content_type),)))
+                self.check_session(&session)?;
+                Ok(answer(&((session, Vec::<u8>::new(), item.secret, item.content_type),)))
             }
             ("Secret.Item", "Delete") => {
                 let mut state = self.shared.state();
@@ -118,25 +117,22 @@ impl Client {
     }
 
     fn open_session(&mut self, call: &Call) -> Result<Answer, Failure> {
-        let (algorithm, input): (String, OwnedValue) = call.arguments()?;
+        let (algorithm, _): (String, OwnedValue) = call.arguments()?;
+        if algorithm != "plain" {
+            return Err(failure("org.freedesktop.DBus.Error.NotSupported", "algorithm not supported"));
+        }
         let path = format!("{SECRETS}/session/s{}x{}", self.number, self.sessions.len());
-        let (output, session) = match algorithm.as_str() {
-            "plain" => (Value::from(""), Session::Plain),
-            "dh-ietf1024-sha256-aes128-cbc-pkcs7" => {
-                let theirs = Vec::try_from(input).map_err(|err| failure(INVALID_ARGS, &err.to_string()))?;
-                let (session, ours) = Session::agree(&theirs);
-                (Value::from(ours), session)
-            }
-            _ => return Err(failure("org.freedesktop.DBus.Error.NotSupported", "algorithm not supported")),
-        };
-        self.sessions.insert(path.clone(), session);
-        Ok(answer(&(output, object_path(&path))))
+        self.sessions.insert(path.clone());
+        Ok(answer(&(Value::from(""), object_path(&path))))
     }
 
     fn create_item(&mut self, call: &Call) -> Result<Answer, Failure> {
         let (mut properties, secret, replace): (HashMap<String, OwnedValue>, Secret, bool) = call.arguments()?;
         let (session, parameters, value, content_type) = secret;
-        let bytes = self.session(&session)?.open(&parameters, &value)?;
+        self.check_session(&session)?;
+        if !parameters.is_empty() {
+            return Err(failure(INVALID_ARGS, "a plain session has no parameters"));
+        }
         let mut property = |name: &str| {
             let name = format!("org.freedesktop.Secret.Item.{name}");
             properties.remove(&name).ok_or(failure(INVALID_ARGS, "a property is missing"))
@@ -160,10 +156,10 @@ impl Client {
         let modified = state.created;
         let same = state.items.iter_mut().find(|item| replace && item.attributes == attributes);
         let path = if let Some(item) = same {
-            *item = Item { label, secret: bytes, content_type, modified, ..item.clone() };
+            *item = Item { label, secret: value, content_type, modified, ..item.clone() };
             item.path.clone()
         } else {
-            state.create(label, attributes, bytes, content_type)
+            state.create(label, attributes, value, content_type)
         };
         Ok(answer(&(object_path(&path), object_path("/"))))
     }
@@ -193,7 +189,10 @@ impl Client {
         Ok(properties)
     }
 
-    fn session(&self, path: &OwnedObjectPath) -> Result<&Session, Failure> {
-        self.sessions.get(path.as_str()).ok_or(failure("org.freedesktop.Secret.Error.NoSession", "no such session"))
+    fn check_session(&self, path: &OwnedObjectPath) -> Result<(), Failure> {
+        match self.sessions.contains(path.as_str()) {
+            true => Ok(()),
+            false => Err(failure("org.freedesktop.Secret.Error.NoSession", "no such session")),
+        }
     }
 }

@@ -20,37 +20,37 @@ use std::{
     thread,
 };
 
-use keyring_core::{CredentialStore, Entry as Item, Error};
+use keyring_core::{CredentialStore, Entry as Item, Error as OsError};
 use zeroize::Zeroizing;
 
-use super::{Entry, Fault, FaultKind, Key, Keychain, Label, PATIENCE, SERVICE, record, split};
+use super::{CALL_TIMEOUT, Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label, SERVICE, record, split};
 
 /// What differs between the operating systems' stores.
 #[derive(Clone, Copy)]
-pub struct Habits {
+pub struct Quirks {
     /// What people call the store.
     pub name: &'static str,
     /// The most bytes that one item's secret may have.
-    pub limit: usize,
+    pub max_secret: usize,
     /// The most bytes of a label that one item's name may carry.
-    pub label: usize,
+    pub max_label: usize,
     /// What a search for items is narrowed by; it must find all of ours.
     pub search: &'static [(&'static str, &'static str)],
     /// How items are made.
     pub modifiers: &'static [(&'static str, &'static str)],
     /// Whether an error says that this one item is closed to us, while others may be open.
-    pub closed: fn(&Error) -> bool,
+    pub access_denied: fn(&OsError) -> bool,
 }
 
 /// The most bytes of an entry: four times the longest secret promised.
-const LONGEST: usize = 64 << 10;
+const MAX_ENTRY: usize = 64 << 10;
 
 /// A keychain of the operating system.
 ///
 /// Its calls cannot be cancelled, so they run on a thread of their own and are waited for at most
-/// [`PATIENCE`]. After one that did not come back nothing is asked again.
-pub struct NativeKeychain {
-    habits: Habits,
+/// `CALL_TIMEOUT`. After one that did not come back nothing is asked again.
+pub struct KeyringStore {
+    quirks: Quirks,
     worker: RefCell<Worker>,
 }
 
@@ -63,26 +63,26 @@ enum Worker {
     Stuck,
 }
 
-impl NativeKeychain {
+impl KeyringStore {
     /// Opens nothing yet: `open` is run by the first call, within its bound.
     pub fn new(
-        habits: Habits,
+        quirks: Quirks,
         open: impl FnOnce() -> keyring_core::Result<Arc<CredentialStore>> + Send + 'static,
-    ) -> NativeKeychain {
-        NativeKeychain { habits, worker: RefCell::new(Worker::NotStarted(Box::new(open))) }
+    ) -> KeyringStore {
+        KeyringStore { quirks, worker: RefCell::new(Worker::NotStarted(Box::new(open))) }
     }
 
     /// Runs `work` on the store's thread and waits for it, but not for ever.
     fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Items) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Fault> {
-        let habits = self.habits;
+        work: impl FnOnce(&Items) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let quirks = self.quirks;
         let (answer, answered) = mpsc::channel();
         let job: Job = Box::new(move |opened| {
             let outcome = match opened {
-                Ok(store) => work(&Items { store: store.clone(), habits }),
-                Err(err) => Err(habits.fault(err)),
+                Ok(store) => work(&Items { store: store.clone(), quirks }),
+                Err(err) => Err(quirks.error(err)),
             };
             drop(answer.send(outcome)); // Nobody waits for it any more: it came too late.
         });
@@ -93,15 +93,15 @@ impl NativeKeychain {
         };
         match &*worker {
             Worker::Running(jobs) if jobs.send(job).is_ok() => {}
-            _ => return Err(habits.silent("an earlier call is still waiting for it")),
+            _ => return Err(quirks.timeout("an earlier call is still waiting for it")),
         }
-        answered.recv_timeout(PATIENCE).unwrap_or_else(|err| {
+        answered.recv_timeout(CALL_TIMEOUT).unwrap_or_else(|err| {
             *worker = Worker::Stuck;
             match err {
                 mpsc::RecvTimeoutError::Timeout => {
-                    Err(habits.silent(&format!("the operating system's call took over {} s", PATIENCE.as_secs())))
+                    Err(quirks.timeout(&format!("the operating system's call took over {} s", CALL_TIMEOUT.as_secs())))
                 }
-                mpsc::RecvTimeoutError::Disconnected => Err(habits.silent("its library stopped in the middle")),
+                mpsc::RecvTimeoutError::Disconnected => Err(quirks.timeout("its library stopped in the middle")),
             }
         })
     }
@@ -120,56 +120,56 @@ fn start(open: Box<dyn FnOnce() -> Opened + Send>) -> mpsc::Sender<Job> {
     jobs
 }
 
-impl Keychain for NativeKeychain {
+impl Keychain for KeyringStore {
     fn name(&self) -> &'static str {
-        self.habits.name
+        self.quirks.name
     }
 
-    fn get(&self, key: &Key) -> Result<Option<Entry>, Fault> {
+    fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
         let key = key.clone();
         self.run(move |items| items.get(&key))
     }
 
-    fn put(&self, entry: &Entry) -> Result<(), Fault> {
+    fn put(&self, entry: &Entry) -> Result<(), Error> {
         let (label, bytes) = (entry.label.clone(), record::encode(entry));
         self.run(move |items| items.put(&label, &bytes))
     }
 
-    fn remove(&self, key: &Key) -> Result<(), Fault> {
+    fn remove(&self, key: &Key) -> Result<(), Error> {
         let key = key.clone();
         self.run(move |items| items.remove(&key))
     }
 
-    fn list(&self) -> Result<Vec<Label>, Fault> {
-        self.run(|items| items.list())
+    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
+        self.run(move |items| items.list(kind))
     }
 }
 
 /// The items of an open store.
 struct Items {
     store: Arc<CredentialStore>,
-    habits: Habits,
+    quirks: Quirks,
 }
 
 impl Items {
-    fn get(&self, key: &Key) -> Result<Option<Entry>, Fault> {
+    fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
         let name = record::name(key);
         // A writer may be half-way through its parts: the second look sees it done, or stopped.
         for _ in 0..2 {
             let parts = match self.parts(&name) {
                 Ok(Some(parts)) => parts,
                 Ok(None) => return Ok(None),
-                Err(err) if (self.habits.closed)(&err) => return self.closed(key, &err),
-                Err(err) => return Err(self.habits.fault(&err)),
+                Err(err) if (self.quirks.access_denied)(&err) => return self.denied(key, &err),
+                Err(err) => return Err(self.quirks.error(&err)),
             };
-            if let Some(entry) = split::join(&parts).and_then(|bytes| record::decode(&bytes))
-                && entry.label.key() == *key
+            if let Some(entry) = split::join(&parts).and_then(|bytes| record::decode(key.kind(), &bytes))
+                && entry.label.key() == key
             {
                 return Ok(Some(entry));
             }
         }
         let detail = "the entry is not one of ours, or was cut short while it was written".into();
-        Err(Fault { store: self.habits.name, kind: FaultKind::Garbled, detail })
+        Err(Error { store: self.quirks.name, kind: ErrorKind::Malformed, detail })
     }
 
     /// All parts that can be found; `None` when there is no first one.
@@ -186,31 +186,30 @@ impl Items {
         Ok(Some(parts))
     }
 
-    /// A token is minted anew, and the put that follows replaces the item. A login is the person's
-    /// own: "there is none" would be a lie that makes the client go on anonymously.
-    fn closed(&self, key: &Key, err: &Error) -> Result<Option<Entry>, Fault> {
-        match key {
-            Key::Token { .. } => Ok(None),
-            Key::Login { server } => {
-                let detail = format!(
-                    "it does not show the login of {server} to this program ({}); log in again to write it anew",
-                    words(err)
-                );
-                Err(Fault { store: self.habits.name, kind: FaultKind::Locked, detail })
-            }
-        }
+    /// What is lost of a cache is made again, and the put that follows replaces the item. Any other
+    /// entry is the person's own: "there is none" would be a lie that makes a client go on without.
+    fn denied(&self, key: &Key, err: &OsError) -> Result<Option<Entry>, Error> {
+        let Some(restored_by) = key.kind().restored_by else { return Ok(None) };
+        let values: Vec<&str> = key.attributes().into_iter().skip(1).map(|(_, value)| value).collect();
+        let detail = format!(
+            "it does not show the {} of {} to this program ({}); {restored_by} to write it anew",
+            key.kind().name,
+            values.join(", "),
+            words(err)
+        );
+        Err(Error { store: self.quirks.name, kind: ErrorKind::Locked, detail })
     }
 
-    fn put(&self, label: &Label, bytes: &[u8]) -> Result<(), Fault> {
-        if bytes.len() > LONGEST {
-            let detail = format!("the login is {} bytes long, and {LONGEST} are kept", bytes.len());
-            return Err(Fault { store: self.habits.name, kind: FaultKind::Refused, detail });
+    fn put(&self, label: &Label, bytes: &[u8]) -> Result<(), Error> {
+        if bytes.len() > MAX_ENTRY {
+            let detail = format!("the entry is {} bytes long, and {MAX_ENTRY} are kept", bytes.len());
+            return Err(Error { store: self.quirks.name, kind: ErrorKind::Refused, detail });
         }
-        let name = record::name(&label.key());
+        let name = record::name(label.key());
         let before = self.of(&name)?;
-        let parts = split::split(bytes, self.habits.limit);
+        let parts = split::split(bytes, self.quirks.max_secret);
         let parts: Vec<(String, _)> = (0..).map(|number| part(&name, number)).zip(parts).collect();
-        let labels = label_users(&name, label, self.habits.label);
+        let labels = label_users(&name, label, self.quirks.max_label);
         // Secret first, label last: what `list` names, `get` can answer.
         for (user, bytes) in &parts {
             self.write(user, bytes)?;
@@ -226,12 +225,12 @@ impl Items {
         Ok(())
     }
 
-    fn remove(&self, key: &Key) -> Result<(), Fault> {
+    fn remove(&self, key: &Key) -> Result<(), Error> {
         // In order of name: the label first, then the first part, so that what is left is no entry.
         self.of(&record::name(key))?.iter().try_for_each(|user| self.delete(user))
     }
 
-    fn list(&self) -> Result<Vec<Label>, Fault> {
+    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
         let mut pieces: BTreeMap<String, BTreeMap<usize, String>> = BTreeMap::new();
         for user in self.users()? {
             let mut fields = user.splitn(4, '.');
@@ -244,20 +243,20 @@ impl Items {
             // Two puts at once may leave two labels; the users are sorted, so the later `expires` wins.
             pieces.entry(name.to_owned()).or_default().insert(number, piece.to_owned());
         }
-        // What is not whole or not under its own name was not left by us.
+        // What is not whole or not under its own name was not left by us; the rest may be of another kind.
         Ok(pieces
             .into_iter()
             .filter_map(|(name, pieces)| {
-                let label = Label::from_text(&pieces.into_values().collect::<String>())?;
-                (record::name(&label.key()) == name).then_some(label)
+                let label = Label::from_text(kind, &pieces.into_values().collect::<String>())?;
+                (record::name(label.key()) == name).then_some(label)
             })
             .collect())
     }
 
     /// The users of our items, sorted.
-    fn users(&self) -> Result<Vec<String>, Fault> {
-        let spec: HashMap<&str, &str> = self.habits.search.iter().copied().collect();
-        let found = self.store.search(&spec).map_err(|err| self.habits.fault(&err))?;
+    fn users(&self) -> Result<Vec<String>, Error> {
+        let spec: HashMap<&str, &str> = self.quirks.search.iter().copied().collect();
+        let found = self.store.search(&spec).map_err(|err| self.quirks.error(&err))?;
         let ours = |(service, user): (String, String)| (service == SERVICE).then_some(user);
         let mut users: Vec<String> = found.iter().filter_map(Item::get_specifiers).filter_map(ours).collect();
         users.sort_unstable();
@@ -265,36 +264,38 @@ impl Items {
     }
 
     /// The users of the items of one entry, sorted.
-    fn of(&self, name: &str) -> Result<Vec<String>, Fault> {
+    fn of(&self, name: &str) -> Result<Vec<String>, Error> {
         let ours = |user: &String| user.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
         Ok(self.users()?.into_iter().filter(ours).collect())
     }
 
     fn item(&self, user: &str) -> keyring_core::Result<Item> {
-        self.store.build(SERVICE, user, Some(&self.habits.modifiers.iter().copied().collect()))
+        self.store.build(SERVICE, user, Some(&self.quirks.modifiers.iter().copied().collect()))
     }
 
     fn secret(&self, user: &str) -> keyring_core::Result<Option<Zeroizing<Vec<u8>>>> {
         match self.item(user)?.get_secret() {
             Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
-            Err(Error::NoEntry) => Ok(None),
+            Err(OsError::NoEntry) => Ok(None),
             Err(err) => Err(err),
         }
     }
 
     /// Writes an item; one that is closed to us is deleted and written anew, once.
-    fn write(&self, user: &str, bytes: &[u8]) -> Result<(), Fault> {
+    fn write(&self, user: &str, bytes: &[u8]) -> Result<(), Error> {
         let write = || self.item(user)?.set_secret(bytes);
         match write() {
-            Err(err) if (self.habits.closed)(&err) => self.delete(user).and_then(|()| self.habits.check(write())),
-            outcome => self.habits.check(outcome),
+            Err(err) if (self.quirks.access_denied)(&err) => {
+                self.delete(user).and_then(|()| self.quirks.check(write()))
+            }
+            outcome => self.quirks.check(outcome),
         }
     }
 
-    fn delete(&self, user: &str) -> Result<(), Fault> {
+    fn delete(&self, user: &str) -> Result<(), Error> {
         match self.item(user).and_then(|item| item.delete_credential()) {
-            Err(Error::NoEntry) => Ok(()),
-            outcome => self.habits.check(outcome),
+            Err(OsError::NoEntry) => Ok(()),
+            outcome => self.quirks.check(outcome),
         }
     }
 }
@@ -316,41 +317,42 @@ fn label_users(name: &str, label: &Label, limit: usize) -> Vec<String> {
     users
 }
 
-impl Habits {
-    fn check<T>(&self, outcome: keyring_core::Result<T>) -> Result<T, Fault> {
-        outcome.map_err(|err| self.fault(&err))
+impl Quirks {
+    fn check<T>(&self, outcome: keyring_core::Result<T>) -> Result<T, Error> {
+        outcome.map_err(|err| self.error(&err))
     }
 
-    fn silent(&self, detail: &str) -> Fault {
-        Fault { store: self.name, kind: FaultKind::Silent, detail: detail.into() }
+    fn timeout(&self, detail: &str) -> Error {
+        Error { store: self.name, kind: ErrorKind::Timeout, detail: detail.into() }
     }
 
-    fn fault(&self, err: &Error) -> Fault {
+    fn error(&self, err: &OsError) -> Error {
         let kind = match err {
-            Error::NoStorageAccess(_) => FaultKind::Locked,
-            _ if (self.closed)(err) => FaultKind::Locked,
-            Error::BadEncoding(_) | Error::BadDataFormat(..) | Error::BadStoreFormat(_) | Error::Ambiguous(_) => {
-                FaultKind::Garbled
-            }
-            Error::NoDefaultStore | Error::NotSupportedByStore(_) => FaultKind::Absent,
-            _ => FaultKind::Refused,
+            OsError::NoStorageAccess(_) => ErrorKind::Locked,
+            _ if (self.access_denied)(err) => ErrorKind::Locked,
+            OsError::BadEncoding(_)
+            | OsError::BadDataFormat(..)
+            | OsError::BadStoreFormat(_)
+            | OsError::Ambiguous(_) => ErrorKind::Malformed,
+            OsError::NoDefaultStore | OsError::NotSupportedByStore(_) => ErrorKind::Unavailable,
+            _ => ErrorKind::Refused,
         };
-        Fault { store: self.name, kind, detail: words(err) }
+        Error { store: self.name, kind, detail: words(err) }
     }
 }
 
 /// An error's words. Never its `Debug`, and no field that may carry the secret or a whole entry.
-fn words(err: &Error) -> String {
+fn words(err: &OsError) -> String {
     match err {
-        Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) => cause.to_string(),
-        Error::NoEntry => "the item went away in the middle".into(),
-        Error::BadEncoding(_) | Error::BadDataFormat(..) => "an item's content is malformed".into(),
-        Error::BadStoreFormat(_) => "the store itself is malformed".into(),
-        Error::TooLong(what, limit) => format!("the {what} is longer than its limit of {limit}"),
-        Error::Invalid(..) => "it does not take such an item".into(),
-        Error::Ambiguous(_) => "several items have the same name".into(),
-        Error::NoDefaultStore => "no store was opened".into(),
-        Error::NotSupportedByStore(what) => what.clone(),
+        OsError::PlatformFailure(cause) | OsError::NoStorageAccess(cause) => cause.to_string(),
+        OsError::NoEntry => "the item went away in the middle".into(),
+        OsError::BadEncoding(_) | OsError::BadDataFormat(..) => "an item's content is malformed".into(),
+        OsError::BadStoreFormat(_) => "the store itself is malformed".into(),
+        OsError::TooLong(what, limit) => format!("the {what} is longer than its limit of {limit}"),
+        OsError::Invalid(..) => "it does not take such an item".into(),
+        OsError::Ambiguous(_) => "several items have the same name".into(),
+        OsError::NoDefaultStore => "no store was opened".into(),
+        OsError::NotSupportedByStore(what) => what.clone(),
         _ => "an error that is unknown to this version".into(),
     }
 }
