@@ -163,15 +163,12 @@ impl Source<'_> {
         let (at, message) = (err.span().unwrap_or_default(), err.message().to_owned());
         err.set_input(None); // else it quotes the line in place of the path of the key
         let shown = err.to_string();
-        let key = shown.lines().find_map(|line| line.strip_prefix("in `")?.strip_suffix('`')).unwrap_or("the file");
+        let key = shown.lines().next_back().and_then(|line| line.strip_prefix("in `")?.strip_suffix('`'));
+        let table = key.map_or("the file".into(), |key| format!("[{key}]"));
+        let key = key.unwrap_or("the file");
         let (given, known) = message.rsplit_once("`, expected ").unwrap_or((&message, ""));
         let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
         if let Some(word) = given.strip_prefix("unknown field `") {
-            let table = match key {
-                "the file" => key.to_owned(),
-                rule if rule.starts_with("registry") => "[[registry]]".to_owned(),
-                table => format!("[{table}]"),
-            };
             self.refuse(at, format!("{table} has no key {word:?}"), nearest(word, &known))
         } else if let Some(word) = given.strip_prefix("unknown variant `") {
             self.refuse(at, format!("{key} = {word:?} is none of {}", known.join(", ")), nearest(word, &known))

@@ -57,7 +57,7 @@ pub(super) const CLIENTS: &[Row] = &[
     row(
         "a folder made by a mount",
         ("docker", "failed"),
-        "not a regular file",
+        "it is a folder, not a regular file",
         "remove the folder",
         |machine, program| {
             fs::remove_file(machine.home.path().join(".docker/config.json")).unwrap();
