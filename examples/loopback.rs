@@ -21,10 +21,10 @@ use std::{
 };
 
 use support::{
+    loopback::{self, ACCOUNT, Loopback, OTHER_ACCOUNT, OTHER_REGION, REGION},
     registry::{PLAIN_PASSWORD, PLAIN_USER},
     signer::Signer,
     tls::Tls,
-    world::{self, ACCOUNT, Loopback, OTHER_ACCOUNT, OTHER_REGION, REGION},
 };
 
 fn main() -> ExitCode {
@@ -52,19 +52,19 @@ fn run(folder: &Path) -> io::Result<()> {
         ("LOOPBACK_SIGNER_ROOT", signer_root.display().to_string()),
         ("LOOPBACK_SIGNING_PROFILE", signer.add_profile(ACCOUNT, REGION, "release")),
     ];
-    let world = Loopback::serving(vec![signer.clone()], Tls::in_folder(&folder));
-    world.calls.listen(Box::new(move |call| {
+    let loopback = Loopback::serving(vec![signer.clone()], Tls::in_folder(&folder));
+    loopback.calls.listen(Box::new(move |call| {
         let line = format!("{}\n", call.to_json());
         let mut calls = calls.lock().expect("no holder panics");
         calls.write_all(line.as_bytes()).expect("the log can be written");
     }));
     // Whoever waits for the file finds it whole.
-    fs::write(folder.join("env.new"), environment(&world, signing))?;
+    fs::write(folder.join("env.new"), environment(&loopback, signing))?;
     fs::rename(folder.join("env.new"), folder.join("env"))?;
-    println!("ready: {}", world.endpoint());
+    println!("ready: {}", loopback.endpoint());
     for line in io::stdin().lock().lines() {
         let line = line?;
-        if obey(&world, &signer, &line) {
+        if obey(&loopback, &signer, &line) {
             println!("done: {line}");
         } else {
             eprintln!("not understood: {line}");
@@ -74,25 +74,25 @@ fn run(folder: &Path) -> io::Result<()> {
 }
 
 /// Changes what a line asks for; `false` when it is not understood.
-fn obey(world: &Loopback, signer: &Signer, line: &str) -> bool {
+fn obey(loopback: &Loopback, signer: &Signer, line: &str) -> bool {
     let number = |text: &str| text.parse::<u64>().ok();
     match line.split_whitespace().collect::<Vec<_>>()[..] {
         [] => {}
-        ["clear"] => world.faults.clear(),
+        ["clear"] => loopback.faults.clear(),
         ["delay", operation, time] => {
             let Some(time) = number(time) else { return false };
-            world.faults.delay(operation, Duration::from_millis(time));
+            loopback.faults.delay(operation, Duration::from_millis(time));
         }
         ["token-length", length] => {
             let Ok(length) = length.parse() else { return false };
-            world.tokens.set_length(length);
+            loopback.tokens.set_length(length);
         }
         ["token-life", seconds] => {
             let Some(seconds) = number(seconds) else { return false };
-            world.tokens.set_life(Duration::from_secs(seconds));
+            loopback.tokens.set_life(Duration::from_secs(seconds));
         }
-        ["referrers", state @ ("on" | "off")] => world.registry.behave(|it| it.referrers = state == "on"),
-        ["redirects", state @ ("on" | "off")] => world.registry.behave(|it| it.redirects_blobs = state == "on"),
+        ["referrers", state @ ("on" | "off")] => loopback.registry.behave(|it| it.referrers = state == "on"),
+        ["redirects", state @ ("on" | "off")] => loopback.registry.behave(|it| it.redirects_blobs = state == "on"),
         ["revoke", arn] => signer.revoke(arn),
         _ => return false,
     }
@@ -101,26 +101,26 @@ fn obey(world: &Loopback, signer: &Signer, line: &str) -> bool {
 
 /// A principal, the proxy and the authority under the names that programs read; the rest as
 /// `LOOPBACK_…`. Programs that shall use an endpoint URL get `AWS_ENDPOINT_URL=$LOOPBACK_ENDPOINT`.
-fn environment(world: &Loopback, signing: [(&'static str, String); 2]) -> String {
+fn environment(loopback: &Loopback, signing: [(&'static str, String); 2]) -> String {
     let host = |account: &str, region: &str| format!("{account}.dkr.ecr.{region}.amazonaws.com");
-    let mut variables = world.proxy_variables();
+    let mut variables = loopback.proxy_variables();
     variables.extend([
-        ("LOOPBACK_ENDPOINT", world.endpoint()),
-        ("LOOPBACK_PORT", world.address().port().to_string()),
-        ("LOOPBACK_CA", world.tls.bundle().display().to_string()),
+        ("LOOPBACK_ENDPOINT", loopback.endpoint()),
+        ("LOOPBACK_PORT", loopback.address().port().to_string()),
+        ("LOOPBACK_CA", loopback.tls.bundle().display().to_string()),
         ("LOOPBACK_ACCOUNT", ACCOUNT.into()),
         ("LOOPBACK_OTHER_ACCOUNT", OTHER_ACCOUNT.into()),
         ("LOOPBACK_REGION", REGION.into()),
         ("LOOPBACK_OTHER_REGION", OTHER_REGION.into()),
         ("LOOPBACK_HOST", host(ACCOUNT, REGION)),
         ("LOOPBACK_OTHER_HOST", host(OTHER_ACCOUNT, OTHER_REGION)),
-        ("LOOPBACK_OTHER_ACCESS_KEY_ID", world::OTHER_ACCESS_KEY_ID.into()),
-        ("LOOPBACK_OTHER_SECRET_ACCESS_KEY", world::OTHER_SECRET_ACCESS_KEY.into()),
-        ("LOOPBACK_ROLE", world::ROLE.into()),
-        ("LOOPBACK_OTHER_ROLE", world::OTHER_ROLE.into()),
-        ("LOOPBACK_GUARDED_ROLE", world::GUARDED_ROLE.into()),
-        ("LOOPBACK_EXTERNAL_ID", world::EXTERNAL_ID.into()),
-        ("LOOPBACK_PLAIN_HOST", world.address().to_string()),
+        ("LOOPBACK_OTHER_ACCESS_KEY_ID", loopback::OTHER_ACCESS_KEY_ID.into()),
+        ("LOOPBACK_OTHER_SECRET_ACCESS_KEY", loopback::OTHER_SECRET_ACCESS_KEY.into()),
+        ("LOOPBACK_ROLE", loopback::ROLE.into()),
+        ("LOOPBACK_OTHER_ROLE", loopback::OTHER_ROLE.into()),
+        ("LOOPBACK_GUARDED_ROLE", loopback::GUARDED_ROLE.into()),
+        ("LOOPBACK_EXTERNAL_ID", loopback::EXTERNAL_ID.into()),
+        ("LOOPBACK_PLAIN_HOST", loopback.address().to_string()),
         ("LOOPBACK_PLAIN_TLS_HOST", "registry.loopback.example".into()),
         ("LOOPBACK_PLAIN_USER", PLAIN_USER.into()),
         ("LOOPBACK_PLAIN_PASSWORD", PLAIN_PASSWORD.into()),

@@ -1,14 +1,19 @@
-//! `cargo run --release --example sandbox`: the whole story on a machine without AWS account,
-//! Docker or network. AWS, the registry and the keychain are on loopback, the program is the real one.
+//! `cargo run --example sandbox`: an end-to-end demo on a machine without AWS account, Docker or
+//! network. AWS, the registry and the keychain are on loopback, the program is the real one.
+//!
+//! The demo starts itself under the program's name, and is then the program: its `main` is a module here.
+//! Nothing but this example has to be built, from the dependencies that `cargo test` needs too.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
+#[path = "../src/main.rs"]
+mod program;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -16,18 +21,22 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use support::{
     client::{Response, ask},
+    loopback::{ACCOUNT, Loopback, REGION},
     program::{Outcome, Program},
     registry::digest,
     signer::Signer,
-    world::{ACCOUNT, Loopback, REGION},
 };
 
-const BINARY: &str = "docker-credential-ecr-rs";
+const PROGRAM: &str = env!("CARGO_PKG_NAME"); // what docker starts for `"credsStore": "ecr-rs"`
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 fn main() -> ExitCode {
-    println!("{BINARY} in a sandbox: the program is real; AWS, the registry and the keychain are on loopback\n");
-    match build().and_then(|binary| tell(&binary)) {
+    let started_as = env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    if started_as.file_stem().is_some_and(|name| name == PROGRAM) {
+        return program::main();
+    }
+    println!("{PROGRAM} in a sandbox: the program is real; AWS, the registry and the keychain are on loopback\n");
+    match demo() {
         Ok((steps, calls)) => {
             println!("\nok: {steps} steps as they should be, {calls} AWS calls in all");
             ExitCode::SUCCESS
@@ -39,96 +48,78 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds the program as this example was built, and says where it is.
-fn build() -> Result<PathBuf, String> {
+/// Puts this executable into `folder` under the program's name, and says where it is.
+fn install(folder: &Path) -> Result<PathBuf, String> {
     let this = env::current_exe().map_err(|err| format!("cannot find this example: {err}"))?;
-    let profile = this.parent().and_then(Path::parent).ok_or("this example is not in a target folder")?;
-    let target = profile.parent().ok_or("this example is not in a target folder")?;
-    let binary = profile.join(format!("{BINARY}{}", env::consts::EXE_SUFFIX));
-    let name = profile.file_name().and_then(|name| name.to_str()).unwrap_or("release");
-    if !binary.exists() {
-        println!("building {BINARY} once; this takes some minutes …\n");
-    }
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Together with this example, so that both take their dependencies from one build.
-    cargo.args(["build", "--quiet", "--bin", BINARY, "--example", "sandbox"]);
-    cargo.args(["--profile", if name == "debug" { "dev" } else { name }]);
-    // What `cargo run` tells this example is news to build scripts that watch it: they would build all anew.
-    for (variable, _) in env::vars_os() {
-        let known = variable.to_string_lossy();
-        if known.starts_with("CARGO_PKG_") || known.starts_with("CARGO_MANIFEST_") {
-            cargo.env_remove(&variable);
-        }
-    }
-    cargo.arg("--manifest-path").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
-    let built = cargo.arg("--target-dir").arg(target).stdin(Stdio::null()).status();
-    match built {
-        Ok(status) if status.success() => Ok(binary),
-        Ok(status) => Err(format!("the program was not built: cargo ended with {status}")),
-        Err(err) => Err(format!("cannot start cargo: {err}")),
-    }
+    let program = folder.join(format!("{PROGRAM}{}", env::consts::EXE_SUFFIX));
+    // A link costs nothing; the sandbox may be on another file system than the target folder.
+    fs::hard_link(&this, &program)
+        .or_else(|_| fs::copy(&this, &program).map(|_| ()))
+        .map_err(|err| format!("cannot copy {} to {}: {err}", this.display(), program.display()))?;
+    Ok(program)
 }
 
-/// The story, step by step: how many steps, and how many calls AWS saw.
-fn tell(binary: &Path) -> Result<(usize, usize), String> {
+/// The demo, step by step: how many steps, and how many calls AWS saw.
+fn demo() -> Result<(usize, usize), String> {
     let home = tempfile::tempdir().map_err(|err| format!("no temporary folder: {err}"))?;
+    let binary = install(home.path())?;
     let signer = Signer::new();
-    let world = Loopback::with(vec![signer.clone()]);
+    let loopback = Loopback::with(vec![signer.clone()]);
     let keychain = Keychain::start(home.path())?;
-    let program = world
+    let program = loopback
         .proxy_variables()
         .into_iter()
-        .fold(Program::at(binary, home.path()), |program, (name, value)| program.with(name, value));
+        .fold(Program::at(&binary, home.path()), |program, (name, value)| program.with(name, value));
     let program = keychain.serve(program);
     let host = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com");
     println!("registry  {host}\nkeychain  {}\n", keychain.name());
 
-    let mut story = Story { world: &world, steps: 0 };
-    let first = story.step("get", "the first time", || {
+    let mut demo = Demo { loopback: &loopback, steps: 0 };
+    let first = demo.step("get", "the first time", || {
         let password = password(&program.run(&["get"], &host))?;
         Ok((format!("a new token from AWS, {} characters, valid for 12 hours", password.len()), password))
     })?;
-    story.costs("get", 1)?;
-    story.step("get", "once more", || match password(&program.run(&["get"], &host))? == first {
+    demo.costs("get", 1)?;
+    demo.step("get", "once more", || match password(&program.run(&["get"], &host))? == first {
         true => Ok(("the same token, from the keychain, without network".into(), ())),
         false => Err("another token than the first: it was not kept".into()),
     })?;
-    story.step("list", "", || {
+    demo.step("list", "", || {
         let listed: Value = read(&program.run(&["list"], ""))?;
         let expected = json!({ host.clone(): "AWS" });
         if listed == expected { Ok((listed.to_string(), ())) } else { Err(format!("listed {listed}, not {expected}")) }
     })?;
-    let registry = Registry { world: &world, host: &host, password: &first };
-    let image = story.step("push", "hello:v1", || registry.push())?;
-    story.step("pull", "hello:v1", || registry.pull(&image))?;
+    let registry = Registry { loopback: &loopback, host: &host, password: &first };
+    let image = demo.step("push", "hello:v1", || registry.push())?;
+    demo.step("pull", "hello:v1", || registry.pull(&image))?;
     let signing = Signing::new(&program, home.path(), &signer.chain.root_pem, format!("{host}/hello:v1"))?;
-    story.step("profile", "create app", || signing.create_profile())?;
-    let signature = story.step("sign", "hello:v1", || signing.sign(&image))?;
-    story.step("signatures", "list hello:v1", || signing.list(&signature))?;
-    story.step("push", "wrong token", || match (Registry { password: "wrong", ..registry }).push() {
+    demo.step("profile", "create app", || signing.create_profile())?;
+    let signature = demo.step("sign", "hello:v1", || signing.sign(&image))?;
+    demo.step("signatures", "list hello:v1", || signing.list(&signature))?;
+    demo.step("push", "wrong token", || match (Registry { password: "wrong", ..registry }).push() {
         Err(refused) if refused.starts_with("403") => Ok(("refused by the registry".into(), ())),
         Err(other) => Err(other),
         Ok(_) => Err("the registry took a password that nobody minted".into()),
     })?;
-    story.step("erase", "", || match program.run(&["erase"], &host) {
+    demo.step("erase", "", || match program.run(&["erase"], &host) {
         Outcome { status: Some(0), .. } => Ok(("the token is out of the keychain".into(), ())),
         other => Err(complaint(&other)),
     })?;
-    story.step("get", "after erase", || match password(&program.run(&["get"], &host))? == first {
+    demo.step("get", "after erase", || match password(&program.run(&["get"], &host))? == first {
         true => Err("the erased token again".into()),
         false => Ok(("another token from AWS".into(), ())),
     })?;
-    story.costs("get after erase", 2)?;
-    Ok((story.steps, story.aws_calls()))
+    demo.costs("get after erase", 2)?;
+    Ok((demo.steps, demo.aws_calls()))
 }
 
 /// Prints the steps.
-struct Story<'a> {
-    world: &'a Loopback,
+struct Demo<'a> {
+    loopback: &'a Loopback,
     steps: usize,
 }
 
-impl Story<'_> {
+impl Demo<'_> {
     /// Takes a step and prints what it shows, how long it took and how many AWS calls it cost.
     fn step<T>(
         &mut self,
@@ -151,12 +142,12 @@ impl Story<'_> {
     }
 
     fn aws_calls(&self) -> usize {
-        self.world.calls().iter().filter(|call| call.service != "registry").count()
+        self.loopback.calls().iter().filter(|call| call.service != "registry").count()
     }
 
     /// Checks how many tokens AWS has minted so far.
     fn costs(&self, what: &str, tokens: usize) -> Result<(), String> {
-        let minted = self.world.count("GetAuthorizationToken");
+        let minted = self.loopback.count("GetAuthorizationToken");
         if minted == tokens { Ok(()) } else { Err(format!("{what}: AWS minted {minted} tokens so far, not {tokens}")) }
     }
 }
@@ -194,7 +185,7 @@ struct Image {
 
 /// The registry, with a login.
 struct Registry<'a> {
-    world: &'a Loopback,
+    loopback: &'a Loopback,
     host: &'a str,
     password: &'a str,
 }
@@ -236,7 +227,7 @@ impl Registry<'_> {
     fn ask(&self, line: &str, content_type: &str, body: &[u8]) -> Result<Response, String> {
         let login = format!("Basic {}", STANDARD.encode(format!("AWS:{}", self.password)));
         let headers = [("Authorization", login.as_str()), ("Content-Type", content_type)];
-        match ask(self.world, self.host, line, &headers, body) {
+        match ask(self.loopback, self.host, line, &headers, body) {
             Ok(answer) if answer.status < 300 => Ok(answer),
             Ok(answer) => {
                 let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();

@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
+use crate::process;
+
 /// How one environment variable is read.
 pub type Variables = Box<dyn Fn(&str) -> Option<OsString>>;
 
@@ -36,6 +38,16 @@ impl Environment {
             (Ok(rest), Some(home)) => home.join(rest),
             _ => path,
         })
+    }
+
+    /// The folders in which programs are found, as `PATH` lists them; empty when it is unset.
+    pub fn search_path(&self) -> OsString {
+        (self.variable)("PATH").unwrap_or_default()
+    }
+
+    /// The program that a client would start by this name, if it is on `PATH`: [`process::find`].
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        process::find(name, &self.search_path())
     }
 
     /// Whether a switch such as `AWS_EC2_METADATA_DISABLED` is set to `true` (any case).

@@ -1,27 +1,33 @@
-//! The library behind `docker-credential-ecr-rs`. Modules in reading order.
+//! The library behind `docker-credential-ecr-rs`; its interface is the program's own and may change
+//! with any version. Modules from the ground up: each uses only what stands before it (ARCHITECTURE.md,
+//! "Floors").
 
-// From a line on stdin to an answer on stdout.
-pub mod aws;
-pub mod docker;
-pub mod identity;
-pub mod keychain;
-pub mod registry;
-pub mod token;
-
-// From a tag to a signature beside the image.
-pub mod sign;
-
-// The commands for people.
-pub mod cli;
-pub mod setup;
-
-// What all of them use.
-pub mod config;
+// Ground.
+pub mod digest;
+pub mod door;
 pub mod environment;
-pub mod error;
-pub mod hex;
-pub mod journal;
+pub mod log;
 pub mod names;
+pub mod private_fs;
+pub mod process;
 pub mod report;
 pub mod secret;
-pub mod world;
+
+// Material: what is read and written.
+pub mod config;
+pub mod identity;
+pub mod keychain;
+pub mod notary;
+pub mod oci;
+pub mod registry;
+
+// What they do.
+pub mod aws;
+pub mod setup;
+pub mod sign;
+pub mod token;
+
+// The doors, and what they open.
+pub mod app;
+pub mod cli;
+pub mod docker;

@@ -65,6 +65,13 @@ impl Report {
         Report { what: what.into(), causes, hint: self.hint }
     }
 
+    /// The same report about a wider thing, named before it: `no token for HOST: …`.
+    #[must_use]
+    pub fn prefixed(mut self, wider: &str) -> Report {
+        self.what = format!("{wider}: {}", self.what);
+        self
+    }
+
     /// What failed, in one line.
     pub fn what(&self) -> &str {
         &self.what

@@ -25,13 +25,10 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::{SdkConfig, sdk_ua_metadata::FrameworkMetadata};
 
 use super::http::{Bounds, Client};
-use crate::{
-    identity::{Identity, Profile, Role, Source},
-    registry::Registry,
-};
+use crate::identity::{Identity, Profile, Role, Source};
 
 /// Bound of one metadata request. It is answered on the machine itself or not at all.
-const METADATA: Duration = Duration::from_secs(1);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Tries of one metadata request: the second one helps with a packet that was lost.
 const METADATA_ATTEMPTS: u32 = 2;
@@ -39,7 +36,7 @@ const METADATA_ATTEMPTS: u32 = 2;
 /// What every call shares: client, bounds, tries, and the endpoint settings of environment and profile.
 pub(super) struct Setup<'a> {
     identity: &'a Identity,
-    client: &'a Client,
+    client: Client,
     bounds: Bounds,
     retry: RetryConfig,
     config: SdkConfig,
@@ -51,7 +48,7 @@ impl<'a> Setup<'a> {
     ///
     /// The region is given, so that it never asks the metadata service for one, and so is the
     /// retry mode, because it panics on an `AWS_RETRY_MODE` that it does not know.
-    pub(super) async fn read(identity: &'a Identity, client: &'a Client, bounds: Bounds, attempts: u32) -> Setup<'a> {
+    pub(super) async fn read(identity: &'a Identity, client: &Client, bounds: Bounds, attempts: u32) -> Setup<'a> {
         let retry = RetryConfig::standard().with_max_attempts(attempts);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(identity.region.clone()))
@@ -67,18 +64,17 @@ impl<'a> Setup<'a> {
         if let Source::Profile(profile) = &identity.source {
             loader = loader.profile_name(&profile.name).profile_files(files(profile));
         }
-        Setup { identity, client, bounds, retry, config: loader.load().await }
+        Setup { identity, client: client.clone(), bounds, retry, config: loader.load().await }
     }
 
-    /// The configuration of a client that mints the registry's tokens, without credentials.
-    ///
-    /// A FIPS or dual-stack host wants its own endpoint; for the others environment and profile decide.
-    pub(super) fn config(&self, registry: &Registry) -> SdkConfig {
-        let mut builder = self.config.to_builder().region(Region::new(registry.region.clone()));
-        if registry.fips {
+    /// The configuration of a client in a region, without credentials. A FIPS or dual-stack host wants
+    /// its own endpoint; for the others environment and profile decide.
+    pub(super) fn config(&self, region: &str, fips: bool, dual_stack: bool) -> SdkConfig {
+        let mut builder = self.config.to_builder().region(Region::new(region.to_owned()));
+        if fips {
             builder = builder.use_fips(true);
         }
-        if registry.dual_stack {
+        if dual_stack {
             builder = builder.use_dual_stack(true);
         }
         builder.build()
@@ -116,8 +112,8 @@ impl<'a> Setup<'a> {
                 let client = imds::Client::builder()
                     .configure(&setup)
                     .max_attempts(METADATA_ATTEMPTS)
-                    .connect_timeout(METADATA)
-                    .read_timeout(METADATA)
+                    .connect_timeout(METADATA_TIMEOUT)
+                    .read_timeout(METADATA_TIMEOUT)
                     .build();
                 let provider = ImdsCredentialsProvider::builder().configure(&setup).imds_client(client).build();
                 provider.provide_credentials().await

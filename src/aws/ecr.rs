@@ -1,25 +1,18 @@
 //! GetAuthorizationToken, private and public, and the checks on what it answers.
 
-use std::{
-    error::Error,
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use aws_credential_types::Credentials;
-use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::DateTime;
 use aws_types::SdkConfig;
 use base64::{Engine, engine::general_purpose::STANDARD};
 
+use super::response::Refused;
 use crate::{
-    registry::{Kind, Registry, is_account},
+    registry::{Kind, Registry, TOKEN_LIFETIME, USERNAME, is_account},
+    report::Report,
     secret::Secret,
-    token::{Token, USERNAME},
+    token::{MintError, MintErrorKind, Token},
 };
-
-/// The life of a token (ECR API reference, GetAuthorizationToken: "valid for 12 hours").
-const LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// What GetAuthorizationToken answered, before it is believed.
 pub(super) struct Answer {
@@ -32,16 +25,10 @@ pub(super) struct Answer {
 }
 
 /// Asks for a token of the registry's account; `None` when the answer holds no authorization data.
-pub(super) async fn ask(
-    config: &SdkConfig,
-    credentials: Credentials,
-    registry: &Registry,
-) -> Result<Option<Answer>, Refused> {
+pub(super) async fn ask(config: &SdkConfig, registry: &Registry) -> Result<Option<Answer>, Refused> {
     match &registry.kind {
         Kind::Private { account } => {
-            let client = aws_sdk_ecr::Client::from_conf(
-                aws_sdk_ecr::config::Builder::from(config).credentials_provider(credentials).build(),
-            );
+            let client = aws_sdk_ecr::Client::new(config);
             #[expect(
                 deprecated,
                 reason = "a token serves every registry, but only this way AWS says which account it is for"
@@ -56,9 +43,7 @@ pub(super) async fn ask(
             }))
         }
         Kind::Public => {
-            let client = aws_sdk_ecrpublic::Client::from_conf(
-                aws_sdk_ecrpublic::config::Builder::from(config).credentials_provider(credentials).build(),
-            );
+            let client = aws_sdk_ecrpublic::Client::new(config);
             let data = client.get_authorization_token().send().await.map_err(Refused::of)?.authorization_data;
             Ok(data.map(|data| Answer {
                 token: data.authorization_token,
@@ -69,95 +54,82 @@ pub(super) async fn ask(
     }
 }
 
-/// A call that failed, with the status of its answer: where a proxy answers in place of AWS, the
-/// SDK's error says only that the answer is no JSON.
-#[derive(Debug)]
-pub(super) struct Refused {
-    status: Option<u16>,
-    cause: Box<dyn Error + Send + Sync>,
-}
-
-impl Refused {
-    fn of<E: Error + Send + Sync + 'static>(error: SdkError<E, HttpResponse>) -> Refused {
-        Refused { status: error.raw_response().map(|answer| answer.status().as_u16()), cause: error.into() }
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.status {
-            Some(status) => write!(f, "the answer has HTTP status {status}"),
-            None => f.write_str("service error"),
-        }
-    }
-}
-
-impl Error for Refused {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.cause)
-    }
-}
-
 /// Why an answer of AWS cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Garbled {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Malformed {
     /// There is no authorization data, or a part of it is missing.
+    #[error("the answer has no {0}")]
     Missing(&'static str),
     /// The token is not base64 of `AWS:password`.
+    #[error("the authorizationToken {0}")]
     Token(&'static str),
     /// The token is for another account.
+    #[error("AWS answered for account {0}")]
     Account(String),
     /// The token has ended before it came.
+    #[error("the token ended {} s ago by this machine's clock", .0.as_secs())]
     Ended(Duration),
 }
 
-impl fmt::Display for Garbled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Garbled::Missing(part) => write!(f, "the answer has no {part}"),
-            Garbled::Token(fault) => write!(f, "the authorizationToken {fault}"),
-            Garbled::Account(account) => write!(f, "AWS answered for account {account}"),
-            Garbled::Ended(ago) => write!(f, "the token ended {} s ago by this machine's clock", ago.as_secs()),
-        }
+impl Malformed {
+    /// The error of a mint that got such an answer.
+    pub(super) fn report(self, registry: &Registry) -> MintError {
+        let asked = match &registry.kind {
+            Kind::Private { account } => format!("account {account} in {}", registry.region),
+            Kind::Public => "ECR Public".into(),
+        };
+        let report = match &self {
+            Malformed::Account(account) => {
+                Report::new(format!("AWS answered for account {account}, asked for {}", registry.account()))
+                    .hint("check the endpoint that AWS_ENDPOINT_URL or the profile's endpoint_url names")
+            }
+            Malformed::Ended(_) => Report::new(format!("AWS gave a token of {asked} that has already ended"))
+                .cause(&self)
+                .hint("set this machine's clock; it seems to be ahead"),
+            Malformed::Missing(_) | Malformed::Token(_) => Report::new(format!("AWS gave no usable token of {asked}"))
+                .cause(&self)
+                .hint("check that no proxy or endpoint_url answers in place of AWS"),
+        };
+        MintError { kind: MintErrorKind::Malformed, report }
     }
 }
 
 /// Believes an answer only when it is whole, for the asked account and still valid.
-pub(super) fn check(answer: Option<Answer>, registry: &Registry, now: SystemTime) -> Result<Token, Garbled> {
-    let answer = answer.ok_or(Garbled::Missing("authorizationData"))?;
-    let token = answer.token.ok_or(Garbled::Missing("authorizationToken"))?;
+pub(super) fn check(answer: Option<Answer>, registry: &Registry, now: SystemTime) -> Result<Token, Malformed> {
+    let answer = answer.ok_or(Malformed::Missing("authorizationData"))?;
+    let token = answer.token.ok_or(Malformed::Missing("authorizationToken"))?;
     let password = password(token)?;
     if let Kind::Private { account } = &registry.kind {
-        let endpoint = answer.proxy_endpoint.ok_or(Garbled::Missing("proxyEndpoint"))?;
+        let endpoint = answer.proxy_endpoint.ok_or(Malformed::Missing("proxyEndpoint"))?;
         let host = endpoint.split_once("://").map_or(endpoint.as_str(), |(_, rest)| rest);
         match host.split(['.', '/', ':']).next().filter(|text| is_account(text)) {
             Some(answered) if answered == account => {}
-            Some(answered) => return Err(Garbled::Account(answered.into())),
-            None => return Err(Garbled::Missing("account in its proxyEndpoint")),
+            Some(answered) => return Err(Malformed::Account(answered.into())),
+            None => return Err(Malformed::Missing("account in its proxyEndpoint")),
         }
     }
     let expires_at = answer.expires_at.and_then(|time| SystemTime::try_from(time).ok());
-    let expires_at = expires_at.ok_or(Garbled::Missing("usable expiresAt"))?;
+    let expires_at = expires_at.ok_or(Malformed::Missing("usable expiresAt"))?;
     match now.duration_since(expires_at) {
-        Ok(ago) => Err(Garbled::Ended(ago)),
+        Ok(ago) => Err(Malformed::Ended(ago)),
         // On a clock that is behind, the end that AWS names would come too late.
-        Err(_) => Ok(Token { password, expires_at: expires_at.min(now + LIFE) }),
+        Err(_) => Ok(Token { password, expires_at: expires_at.min(now + TOKEN_LIFETIME) }),
     }
 }
 
 /// The password in an authorizationToken. It must be printable, because it becomes a header and a
 /// line of Docker's protocol.
-fn password(token: String) -> Result<Secret, Garbled> {
-    let bytes = STANDARD.decode(Secret::from(token).expose()).map_err(|_| Garbled::Token("is not base64"))?;
-    let text = String::from_utf8(bytes).map_err(|_| Garbled::Token("is not text"))?;
+fn password(token: String) -> Result<Secret, Malformed> {
+    let bytes = STANDARD.decode(Secret::from(token).expose()).map_err(|_| Malformed::Token("is not base64"))?;
+    let text = String::from_utf8(bytes).map_err(|_| Malformed::Token("is not text"))?;
     let password = text.strip_prefix(USERNAME).and_then(|rest| rest.strip_prefix(':'));
     let password = password.map(|password| Secret::from(password.to_owned()));
     drop(Secret::from(text)); // wiped
     match password {
-        None => Err(Garbled::Token("is not for the user AWS")),
-        Some(password) if password.expose().is_empty() => Err(Garbled::Token("has no password")),
+        None => Err(Malformed::Token("is not for the user AWS")),
+        Some(password) if password.expose().is_empty() => Err(Malformed::Token("has no password")),
         Some(password) if !password.expose().bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Err(Garbled::Token("has a password that is not printable"))
+            Err(Malformed::Token("has a password that is not printable"))
         }
         Some(password) => Ok(password),
     }
@@ -206,53 +178,53 @@ mod tests {
                 Ok("pw"),
                 "ECR Public names no endpoint",
             ),
-            (PRIVATE, None, Err(Garbled::Missing("authorizationData")), "an empty answer"),
+            (PRIVATE, None, Err(Malformed::Missing("authorizationData")), "an empty answer"),
             (
                 PRIVATE,
                 Some(Answer { token: None, ..answer() }),
-                Err(Garbled::Missing("authorizationToken")),
+                Err(Malformed::Missing("authorizationToken")),
                 "no token",
             ),
-            (PRIVATE, token("%%%"), Err(Garbled::Token("is not base64")), "not base64"),
-            (PRIVATE, encoded(b"AWS:\xff"), Err(Garbled::Token("is not text")), "bytes"),
-            (PRIVATE, encoded(b"pw"), Err(Garbled::Token("is not for the user AWS")), "no user"),
-            (PRIVATE, encoded(b"BWS:pw"), Err(Garbled::Token("is not for the user AWS")), "another user"),
-            (PRIVATE, encoded(b"AWS:"), Err(Garbled::Token("has no password")), "an empty password"),
+            (PRIVATE, token("%%%"), Err(Malformed::Token("is not base64")), "not base64"),
+            (PRIVATE, encoded(b"AWS:\xff"), Err(Malformed::Token("is not text")), "bytes"),
+            (PRIVATE, encoded(b"pw"), Err(Malformed::Token("is not for the user AWS")), "no user"),
+            (PRIVATE, encoded(b"BWS:pw"), Err(Malformed::Token("is not for the user AWS")), "another user"),
+            (PRIVATE, encoded(b"AWS:"), Err(Malformed::Token("has no password")), "an empty password"),
             (
                 PRIVATE,
                 encoded(b"AWS:p\nw"),
-                Err(Garbled::Token("has a password that is not printable")),
+                Err(Malformed::Token("has a password that is not printable")),
                 "a line break would end a line of the protocol",
             ),
             (
                 PRIVATE,
                 endpoint("https://210987654321.dkr.ecr.eu-west-1.amazonaws.com"),
-                Err(Garbled::Account("210987654321".into())),
+                Err(Malformed::Account("210987654321".into())),
                 "another account",
             ),
             (
                 PRIVATE,
                 endpoint("https://evil.example/123456789012.dkr.ecr"),
-                Err(Garbled::Missing("account in its proxyEndpoint")),
+                Err(Malformed::Missing("account in its proxyEndpoint")),
                 "the account must be where it belongs",
             ),
             (
                 PRIVATE,
                 Some(Answer { proxy_endpoint: None, ..answer() }),
-                Err(Garbled::Missing("proxyEndpoint")),
+                Err(Malformed::Missing("proxyEndpoint")),
                 "no endpoint",
             ),
-            (PRIVATE, until(None), Err(Garbled::Missing("usable expiresAt")), "no end"),
+            (PRIVATE, until(None), Err(Malformed::Missing("usable expiresAt")), "no end"),
             (
                 PRIVATE,
                 until(Some(DateTime::from_secs(NOW as i64 - 60))),
-                Err(Garbled::Ended(Duration::from_secs(60))),
+                Err(Malformed::Ended(Duration::from_secs(60))),
                 "ended",
             ),
             (
                 PRIVATE,
                 until(Some(DateTime::from_secs(NOW as i64))),
-                Err(Garbled::Ended(Duration::ZERO)),
+                Err(Malformed::Ended(Duration::ZERO)),
                 "ends this second",
             ),
         ] {

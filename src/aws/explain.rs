@@ -1,37 +1,54 @@
-//! Why AWS gave no token, in words: what failed, its causes, and one thing to do.
+//! Why AWS did not do what was asked, in words: what failed, its causes, and one thing to do. One
+//! explainer for every call, to whichever service.
 
 use std::{error::Error, time::Duration};
 
-use super::{Failure, FailureKind, chain::Chain, ecr::Garbled, http::BadBundle, trouble::Trouble};
+use super::{
+    error_chain::ErrorChain,
+    error_class::{ErrorClass, Stage},
+    http::BadBundle,
+    response::Refused,
+    signing_profile::SigningProfile,
+    subject::Subject,
+};
 use crate::{
-    identity::{Identity, Login, Source},
-    registry::{Kind, Partition, Registry},
+    identity::{Identity, SessionRenewal, Source},
+    registry::Partition,
+    report::Report,
+    token::{MintError, MintErrorKind},
 };
 
-/// How far a mint has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    /// The first credentials.
-    Credentials,
-    /// The role of our configuration.
-    Role,
-    /// GetAuthorizationToken.
-    Token,
-}
-
-/// What a mint is about.
-pub(super) struct Scene<'a> {
-    /// Whose token it is.
-    pub(super) registry: &'a Registry,
-    /// Who asks for it.
+/// A call to AWS, as far as its errors speak of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CallContext<'a> {
+    /// What the call is for.
+    pub(super) subject: Subject<'a>,
+    /// Who asks.
     pub(super) identity: &'a Identity,
     /// The proxy on the way, if there is one.
     pub(super) proxy: Option<&'a str>,
 }
 
-impl Scene<'_> {
+/// An error in words, with what decides how the caller goes on.
+#[derive(Debug)]
+pub(super) struct Explained {
+    /// What a mint makes of it.
+    pub(super) kind: MintErrorKind,
+    /// AWS's error code, where AWS answered with one.
+    pub(super) code: Option<String>,
+    /// The words.
+    pub(super) report: Report,
+}
+
+impl From<Explained> for MintError {
+    fn from(explained: Explained) -> MintError {
+        MintError { kind: explained.kind, report: explained.report }
+    }
+}
+
+impl CallContext<'_> {
     /// Refuses what no call can help with.
-    pub(super) fn hopeless(&self) -> Result<(), Failure> {
+    pub(super) fn preflight(&self) -> Result<(), MintError> {
         let (what, hint) = match &self.identity.source {
             Source::None => (
                 "this machine has no AWS credentials".into(),
@@ -51,176 +68,158 @@ impl Scene<'_> {
                 None => return Ok(()),
             },
         };
-        Err(Failure { kind: FailureKind::NoCredentials, what, causes: Vec::new(), hint: Some(hint) })
+        Err(MintError { kind: MintErrorKind::NoCredentials, report: Report::new(what).hint(hint) })
     }
 
     /// A role of our configuration in another partition than the registry: identities never leave
     /// theirs (IAM user guide, "ARN format"), so AWS would only answer that it knows nobody.
     fn foreign_role(&self) -> Option<(String, String)> {
         let role = self.identity.role.as_ref()?;
-        let (is, wanted) = (role.arn.split(':').nth(1)?, Partition::of_region(&self.registry.region).name);
+        let (is, wanted) = (role.arn.split(':').nth(1)?, Partition::of_region(self.subject.region()).name);
         let (_, rest) = role.arn.split_once(is)?;
         (is != wanted).then(|| {
             (
-                format!("{} is a role of the partition {is}, and {} is in {wanted}", role.arn, self.registry.host),
+                format!("{} is a role of the partition {is}, and {} is in {wanted}", role.arn, self.subject.name()),
                 format!("name a role of the registry's own partition, which begins arn:{wanted}{rest}"),
             )
         })
     }
 
-    /// The failure of a CA bundle.
-    pub(super) fn bad_bundle(&self, bundle: &BadBundle) -> Failure {
-        Failure {
-            kind: FailureKind::Unreachable,
-            what: format!("cannot ask AWS for {}: the CA bundle cannot be used", self.asked()),
-            causes: vec![bundle.to_string()],
-            hint: Some("AWS_CA_BUNDLE or the profile's ca_bundle must name a PEM file of certificates".into()),
-        }
+    /// The error of a CA bundle.
+    pub(super) fn bad_bundle(&self, bundle: &BadBundle) -> MintError {
+        let what = format!("cannot ask AWS for {}: the CA bundle cannot be used", self.subject.asked());
+        MintError { kind: MintErrorKind::Unreachable, report: bundle.report(what) }
     }
 
-    /// The failure of a mint that reached the end of its time.
-    pub(super) fn late(&self, step: Step, host: Option<&str>, bound: Duration) -> Failure {
+    /// The error of a call that reached the end of its time.
+    pub(super) fn timeout(&self, stage: Stage, host: Option<&str>, bound: Duration) -> MintError {
         let host = host.map(|host| format!(" ({host} was asked last)")).unwrap_or_default();
-        let waited = match step {
-            Step::Credentials => format!("waiting for credentials from {}", self.asker()),
-            Step::Role => format!("assuming {}", self.role()),
-            Step::Token => "waiting for the token".into(),
+        let waited = match (stage, self.subject) {
+            (Stage::Credentials, _) => format!("waiting for credentials from {}", self.asker()),
+            (Stage::Role, _) => format!("assuming {}", self.role()),
+            (Stage::Call, Subject::Token(_)) => "waiting for the token".into(),
+            (Stage::Call, Subject::Signer { .. }) => "waiting for the answer".into(),
         };
-        Failure {
-            kind: FailureKind::Unreachable,
-            what: format!("AWS gave no token of {} within {} s", self.asked(), bound.as_secs_f32()),
-            causes: vec![format!("the time ended while {waited}{host}")],
-            hint: Some(self.network_hint()),
+        let wanted = match self.subject {
+            Subject::Token(_) => format!("token of {}", self.subject.asked()),
+            Subject::Signer { .. } => format!("answer for {}", self.subject.asked()),
+        };
+        let report = Report::new(format!("AWS gave no {wanted} within {} s", bound.as_secs_f32()))
+            .cause(format!("the time ended while {waited}{host}"))
+            .hint(self.network_hint());
+        MintError { kind: MintErrorKind::Unreachable, report }
+    }
+
+    /// The error of a call. `host` is the one that was asked last.
+    pub(super) fn explain(&self, stage: Stage, host: Option<&str>, error: &(dyn Error + 'static)) -> Explained {
+        let chain = ErrorChain::of(error);
+        let class = ErrorClass::of(stage, &self.identity.source, &chain);
+        let report = Report::new(self.what(stage, class, host.unwrap_or("AWS")));
+        let report = chain.lines.iter().fold(report, Report::cause).hint(self.hint(stage, class, &chain));
+        let request = error.downcast_ref::<Refused>().and_then(|refused| refused.request_id.as_deref());
+        let report = request.into_iter().fold(report, |report, id| report.cause(format!("request {id}")));
+        Explained { kind: class.kind(stage), code: chain.code, report }
+    }
+
+    fn what(&self, stage: Stage, class: ErrorClass, host: &str) -> String {
+        if let (Stage::Call, Subject::Signer { doing, profile, region, .. }) = (stage, self.subject) {
+            let profile = profile.map_or_else(|| "the signing profiles".into(), ToString::to_string);
+            return format!("AWS Signer cannot {doing} {profile} in {region}");
         }
-    }
-
-    /// The failure of an answer that cannot be used.
-    pub(super) fn garbled(&self, garbled: &Garbled) -> Failure {
-        let (what, hint) = match garbled {
-            Garbled::Account(account) => (
-                format!("AWS answered for account {account}, asked for {}", self.registry.account()),
-                "check the endpoint that AWS_ENDPOINT_URL or the profile's endpoint_url names",
-            ),
-            Garbled::Ended(_) => (
-                format!("AWS gave a token of {} that has already ended", self.asked()),
-                "set this machine's clock; it seems to be ahead",
-            ),
-            Garbled::Missing(_) | Garbled::Token(_) => (
-                format!("AWS gave no usable token of {}", self.asked()),
-                "check that no proxy or endpoint_url answers in place of AWS",
-            ),
-        };
-        let causes = match garbled {
-            Garbled::Account(_) => Vec::new(),
-            _ => vec![garbled.to_string()],
-        };
-        Failure { kind: FailureKind::Garbled, what, causes, hint: Some(hint.into()) }
-    }
-
-    /// The failure of a call.
-    ///
-    /// `host` is the one that was asked last.
-    pub(super) fn explain(&self, step: Step, host: Option<&str>, error: &(dyn Error + 'static)) -> Failure {
-        let chain = Chain::of(error);
-        let trouble = Trouble::of(step, &self.identity.source, &chain);
-        Failure {
-            kind: trouble.kind(step),
-            what: self.what(step, trouble, host.unwrap_or("AWS")),
-            hint: Some(self.hint(step, trouble, &chain)),
-            causes: chain.lines,
-        }
-    }
-
-    fn what(&self, step: Step, trouble: Trouble, host: &str) -> String {
-        let asker = self.asker();
-        match trouble {
-            Trouble::SessionEnded => format!("the session of {asker} has expired"),
-            Trouble::SessionMissing => format!("{asker} has no session on this machine"),
-            Trouble::Process => format!("the credential_process of {asker} failed"),
-            Trouble::TokenFile => "the web identity token cannot be used".into(),
-            Trouble::Container => "the container's credential endpoint gave no credentials".into(),
-            Trouble::Metadata => "the instance metadata service gave no credentials".into(),
-            Trouble::Denied => match step {
-                Step::Credentials => format!("AWS refused credentials to {asker}"),
-                Step::Role => format!("AWS refused to let {asker} assume {}", self.role()),
-                Step::Token => format!("AWS denied {} for {}", self.actions()[0], self.asked()),
+        let (asker, asked, goal) = (self.asker(), self.subject.asked(), self.subject.goal());
+        match class {
+            ErrorClass::SessionEnded => format!("the session of {asker} has expired"),
+            ErrorClass::SessionMissing => format!("{asker} has no session on this machine"),
+            ErrorClass::Process => format!("the credential_process of {asker} failed"),
+            ErrorClass::TokenFile => "the web identity token cannot be used".into(),
+            ErrorClass::Container => "the container's credential endpoint gave no credentials".into(),
+            ErrorClass::Metadata => "the instance metadata service gave no credentials".into(),
+            ErrorClass::Denied => match stage {
+                Stage::Credentials => format!("AWS refused credentials to {asker}"),
+                Stage::Role => format!("AWS refused to let {asker} assume {}", self.role()),
+                Stage::Call => format!("AWS denied {} for {asked}", self.subject.action()),
             },
-            Trouble::Expired => format!("the AWS credentials of {asker} have expired"),
-            Trouble::UnknownKey => format!("AWS does not know the access key of {asker}"),
-            Trouble::WrongSecret => format!("AWS does not accept the secret access key of {asker}"),
-            Trouble::Clock => "AWS refused the request because of its time".into(),
-            Trouble::Throttled => format!("AWS is throttling requests for {}", self.asked()),
-            Trouble::Broken => format!("AWS failed on its own side for a token of {}", self.asked()),
-            Trouble::FipsWithEndpoint => {
-                format!("{} asks for a FIPS endpoint, but another one is set", self.registry.host)
+            ErrorClass::Expired => format!("the AWS credentials of {asker} have expired"),
+            ErrorClass::UnknownKey => format!("AWS does not know the access key of {asker}"),
+            ErrorClass::WrongSecret => format!("AWS does not accept the secret access key of {asker}"),
+            ErrorClass::Clock => "AWS refused the request because of its time".into(),
+            ErrorClass::Throttled => format!("AWS is throttling requests for {asked}"),
+            ErrorClass::Broken => format!("AWS failed on its own side for {goal}"),
+            ErrorClass::FipsWithEndpoint => {
+                format!("{} asks for a FIPS endpoint, but another one is set", self.subject.name())
             }
-            Trouble::Profile => format!("{asker} has no usable credentials"),
-            Trouble::Garbage => match step {
-                Step::Role => format!("AWS gave no usable answer to assume {}", self.role()),
-                Step::Credentials | Step::Token => format!("AWS gave no usable answer for {}", self.asked()),
+            ErrorClass::Profile => format!("{asker} has no usable credentials"),
+            ErrorClass::Malformed => match stage {
+                Stage::Role => format!("AWS gave no usable answer to assume {}", self.role()),
+                Stage::Credentials | Stage::Call => format!("AWS gave no usable answer for {asked}"),
             },
-            Trouble::Failed => match step {
-                Step::Credentials => format!("cannot get credentials from {asker}"),
-                Step::Role => format!("cannot assume {}", self.role()),
-                Step::Token => format!("cannot get a token of {}", self.asked()),
+            ErrorClass::Failed => match stage {
+                Stage::Credentials => format!("cannot get credentials from {asker}"),
+                Stage::Role => format!("cannot assume {}", self.role()),
+                Stage::Call => format!("cannot get {goal}"),
             },
-            Trouble::Name | Trouble::Refused | Trouble::Proxy | Trouble::Untrusted | Trouble::Certificate => match step
-            {
-                Step::Credentials => format!("cannot reach {host} for credentials of {asker}"),
-                Step::Role => format!("cannot reach {host} to assume {}", self.role()),
-                Step::Token => format!("cannot reach {host} for a token of {}", self.asked()),
+            ErrorClass::Name
+            | ErrorClass::Refused
+            | ErrorClass::Proxy
+            | ErrorClass::Untrusted
+            | ErrorClass::Certificate => match stage {
+                Stage::Credentials => format!("cannot reach {host} for credentials of {asker}"),
+                Stage::Role => format!("cannot reach {host} to assume {}", self.role()),
+                Stage::Call => format!("cannot reach {host} for {goal}"),
             },
-            Trouble::Timeout => format!("{host} did not answer in time for a token of {}", self.asked()),
-            Trouble::Cut => format!("{host} cut the connection for a token of {}", self.asked()),
+            ErrorClass::Timeout => format!("{host} did not answer in time for {goal}"),
+            ErrorClass::Cut => format!("{host} cut the connection for {goal}"),
         }
     }
 
-    fn hint(&self, step: Step, trouble: Trouble, chain: &Chain) -> String {
-        match trouble {
-            Trouble::SessionEnded | Trouble::SessionMissing => self.login().unwrap_or_else(|| self.compare()),
-            Trouble::Process => "run the command of credential_process by hand to see what it says".into(),
-            Trouble::TokenFile => {
+    fn hint(&self, stage: Stage, class: ErrorClass, chain: &ErrorChain) -> String {
+        match class {
+            ErrorClass::SessionEnded | ErrorClass::SessionMissing => self.renewal().unwrap_or_else(|| self.compare()),
+            ErrorClass::Process => "run the command of credential_process by hand to see what it says".into(),
+            ErrorClass::TokenFile => {
                 "check the file that AWS_WEB_IDENTITY_TOKEN_FILE (or the profile) names and the role's trust policy".into()
             }
-            Trouble::Container => {
+            ErrorClass::Container => {
                 "check AWS_CONTAINER_CREDENTIALS_FULL_URI or …_RELATIVE_URI, its token, and the task's or pod's role".into()
             }
-            Trouble::Metadata => {
+            ErrorClass::Metadata => {
                 "attach a role to the instance; in a container also raise the metadata hop limit to 2".into()
             }
-            Trouble::Denied => self.permission(step, &chain.message),
-            Trouble::Expired => self.login().unwrap_or_else(|| "get new credentials; session keys end".into()),
-            Trouble::UnknownKey => "check the access key and that it belongs to this AWS partition".into(),
-            Trouble::WrongSecret => "check that the secret access key belongs to the access key id".into(),
-            Trouble::Clock => "set this machine's clock; AWS accepts 5 minutes of difference".into(),
-            Trouble::Throttled => "wait a little and try again".into(),
-            Trouble::Broken => "try again; https://health.aws.amazon.com/health/status tells of AWS's own trouble".into(),
-            Trouble::FipsWithEndpoint => {
+            ErrorClass::Denied => self.permission(stage, &chain.message),
+            ErrorClass::Expired => self.renewal().unwrap_or_else(|| "get new credentials; session keys end".into()),
+            ErrorClass::UnknownKey => "check the access key and that it belongs to this AWS partition".into(),
+            ErrorClass::WrongSecret => "check that the secret access key belongs to the access key id".into(),
+            ErrorClass::Clock => "set this machine's clock; AWS accepts 5 minutes of difference".into(),
+            ErrorClass::Throttled => "wait a little and try again".into(),
+            ErrorClass::Broken => "try again; https://health.aws.amazon.com/health/status tells of AWS's own trouble".into(),
+            ErrorClass::FipsWithEndpoint => {
                 "unset AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECR and endpoint_url, or use the registry's host without -fips".into()
             }
-            Trouble::Profile => format!("check the profile in {}", self.files()),
-            Trouble::Name | Trouble::Refused | Trouble::Timeout | Trouble::Cut => self.network_hint(),
-            Trouble::Proxy => format!("check the proxy {} and NO_PROXY", self.proxy.unwrap_or("that HTTPS_PROXY names")),
-            Trouble::Untrusted => {
+            ErrorClass::Profile => format!("check the profile in {}", self.files()),
+            ErrorClass::Name | ErrorClass::Refused | ErrorClass::Timeout | ErrorClass::Cut => self.network_hint(),
+            ErrorClass::Proxy => format!("check the proxy {} and NO_PROXY", self.proxy.unwrap_or("that HTTPS_PROXY names")),
+            ErrorClass::Untrusted => {
                 "if a proxy inspects TLS here, set AWS_CA_BUNDLE to a PEM file with its certificate".into()
             }
-            Trouble::Certificate => "check this machine's clock, the endpoint and the proxy".into(),
-            Trouble::Garbage => "check that no proxy or endpoint_url answers in place of AWS".into(),
-            Trouble::Failed => self.compare(),
+            ErrorClass::Certificate => "check this machine's clock, the endpoint and the proxy".into(),
+            ErrorClass::Malformed => "check that no proxy or endpoint_url answers in place of AWS".into(),
+            ErrorClass::Failed => self.compare(),
         }
     }
 
     /// What must be allowed, to whom. AWS's message names them:
     /// `User: ARN is not authorized to perform: ACTION on resource: ARN because …`.
-    fn permission(&self, step: Step, message: &str) -> String {
+    fn permission(&self, stage: Stage, message: &str) -> String {
         let part = |from: &str| {
             let (_, rest) = message.split_once(from)?;
             rest.split_whitespace().next().map(|word| word.trim_end_matches(['.', ',']))
         };
         let user = part("User: ").unwrap_or("this identity");
-        match step {
-            Step::Token => format!("allow {} on resource * to {user}", self.actions().join(" and ")),
-            Step::Role => {
+        match stage {
+            Stage::Call => {
+                format!("allow {} on {} to {user}{}", self.subject.actions(), self.subject.resource(), self.elsewhere())
+            }
+            Stage::Role => {
                 let external = self.identity.role.as_ref().is_some_and(|role| role.external_id.is_some());
                 format!(
                     "allow sts:AssumeRole on {} to {user}, and let the role's trust policy name it{}",
@@ -228,7 +227,7 @@ impl Scene<'_> {
                     if external { " with this external id" } else { "; it may also ask for an external-id" }
                 )
             }
-            Step::Credentials => match (part("to perform: "), part("on resource: ")) {
+            Stage::Credentials => match (part("to perform: "), part("on resource: ")) {
                 (Some(action), Some(resource)) => {
                     format!("allow {action} on {resource} to {user}, and let the role's trust policy name it")
                 }
@@ -238,18 +237,13 @@ impl Scene<'_> {
         }
     }
 
-    /// The IAM actions behind a token.
-    fn actions(&self) -> &'static [&'static str] {
-        match self.registry.kind {
-            Kind::Private { .. } => &["ecr:GetAuthorizationToken"],
-            Kind::Public => &["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"],
-        }
-    }
-
-    fn asked(&self) -> String {
-        match &self.registry.kind {
-            Kind::Private { account } => format!("account {account} in {}", self.registry.region),
-            Kind::Public => "ECR Public".into(),
+    /// What else must allow a call on another account's signing profile.
+    fn elsewhere(&self) -> String {
+        match self.subject {
+            Subject::Signer { profile: Some(SigningProfile { home: Some(home), .. }), .. } => {
+                format!("; in another account than {} the profile's own permissions must allow it too", home.account)
+            }
+            _ => String::new(),
         }
     }
 
@@ -257,7 +251,7 @@ impl Scene<'_> {
         match &self.identity.source {
             Source::Environment { access_key_id } => format!("access key {access_key_id}"),
             Source::Profile(profile) => format!("profile {}", profile.name),
-            Source::WebIdentity { role_arn } => format!("web identity {role_arn}"),
+            Source::WebIdentity { role_arn, .. } => format!("web identity {role_arn}"),
             Source::Container { .. } => "the container".into(),
             Source::InstanceMetadata => "the instance".into(),
             Source::None => "nobody".into(),
@@ -268,11 +262,11 @@ impl Scene<'_> {
         self.identity.role.as_ref().map_or("the role", |role| &role.arn)
     }
 
-    fn login(&self) -> Option<String> {
+    fn renewal(&self) -> Option<String> {
         let Source::Profile(profile) = &self.identity.source else { return None };
-        Some(match profile.login.as_ref()? {
-            Login::Sso { profile } => format!("run: aws sso login --profile {profile}"),
-            Login::Console { profile } => format!("run: aws login --profile {profile}"),
+        Some(match profile.renewal.as_ref()? {
+            SessionRenewal::Sso { profile } => format!("run: aws sso login --profile {profile}"),
+            SessionRenewal::Console { profile } => format!("run: aws login --profile {profile}"),
         })
     }
 

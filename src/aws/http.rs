@@ -1,24 +1,22 @@
 //! The one HTTP client of every call to AWS: rustls with ring, the proxies of the environment, bounded times.
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     net::IpAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::{
-    Builder, Connector,
+    Connector,
     proxy::ProxyConfig,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
     connector_metadata::ConnectorMetadata,
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-    },
+    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
     orchestrator::HttpRequest,
     runtime_components::RuntimeComponents,
 };
@@ -28,6 +26,8 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
+
+use crate::{private_fs, report::Report};
 
 /// The longest that a mint may take, part by part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,16 +56,28 @@ impl Bounds {
     pub(super) fn of_try(self) -> TimeoutConfig {
         TimeoutConfig::builder().connect_timeout(self.connect).read_timeout(self.read).build()
     }
+
+    /// The same for a connector that no SDK client is around.
+    pub(super) fn of_connector(self) -> HttpConnectorSettings {
+        HttpConnectorSettings::builder().connect_timeout(self.connect).read_timeout(self.read).build()
+    }
 }
 
 /// The client. What is on this machine is asked directly, everything else through the proxies of
-/// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+/// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. Registries are asked through it as well.
 #[derive(Debug, Clone)]
-pub(super) struct Client {
-    proxied: SharedHttpClient,
-    direct: SharedHttpClient,
-    asked: Arc<Mutex<Option<String>>>,
+pub(super) struct Client(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    trust: TrustStore,
+    /// A connector for each pair of bounds that is in use, so that connections are kept.
+    connectors: Mutex<Vec<(HttpBounds, SharedHttpConnector)>>,
+    asked: Mutex<Option<String>>,
 }
+
+/// The bounds of a connection: to connect, and to the head of an answer.
+type HttpBounds = (Option<Duration>, Option<Duration>);
 
 impl Client {
     /// A client that trusts the certificates of `ca_bundle` alone, or the system's when there is
@@ -75,49 +87,70 @@ impl Client {
     /// When the bundle cannot be read or holds no usable certificate. The SDK's HTTP client would
     /// panic on such a bundle, so it is read here first.
     pub(super) fn new(ca_bundle: Option<&Path>) -> Result<Client, BadBundle> {
-        let trust = trust(ca_bundle)?;
-        Ok(Client {
-            proxied: client(trust.clone(), ProxyConfig::from_env()),
-            direct: client(trust, ProxyConfig::disabled()),
-            asked: Arc::default(),
-        })
+        let trust = match ca_bundle {
+            Some(path) => TrustStore::empty().with_pem_certificate(bundle(path)?),
+            None => TrustStore::default(),
+        };
+        Ok(Client(Arc::new(Shared { trust, connectors: Mutex::default(), asked: Mutex::default() })))
     }
 
     /// The host that was asked last: SDK errors of the network do not name it.
     pub(super) fn asked(&self) -> Option<String> {
-        self.asked.lock().ok()?.clone()
+        self.0.asked.lock().ok()?.clone()
+    }
+
+    /// The connector with these bounds.
+    pub(super) fn connector(&self, settings: &HttpConnectorSettings) -> SharedHttpConnector {
+        let bounds = (settings.connect_timeout(), settings.read_timeout());
+        let mut connectors = self.0.connectors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = connectors.iter().find(|(known, _)| *known == bounds) {
+            return known.clone();
+        }
+        let router = Router {
+            client: self.clone(),
+            settings: settings.clone(),
+            proxied: OnceLock::new(),
+            direct: OnceLock::new(),
+        };
+        let connector = SharedHttpConnector::new(router);
+        connectors.push((bounds, connector.clone()));
+        connector
     }
 }
 
 impl HttpClient for Client {
-    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        let (settings, components) = (settings.clone(), components.clone());
-        SharedHttpConnector::new(Connection { client: self.clone(), settings, components })
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        self.connector(settings)
     }
 
     fn connector_metadata(&self) -> Option<ConnectorMetadata> {
-        self.proxied.connector_metadata()
+        None
     }
 }
 
-/// A [`Client`] with the settings of one call. It picks the way when the request names the host;
-/// the inner clients keep their connections.
+/// Picks proxy or no proxy when the request names the host. Each of the two is made when it is
+/// first needed: making one reads the system's certificates.
 #[derive(Debug)]
-struct Connection {
+struct Router {
     client: Client,
     settings: HttpConnectorSettings,
-    components: RuntimeComponents,
+    proxied: OnceLock<Connector>,
+    direct: OnceLock<Connector>,
 }
 
-impl HttpConnector for Connection {
+impl HttpConnector for Router {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let rest = request.uri().split_once("://").map_or("", |(_, rest)| rest);
         let host = host(rest);
-        let way = if is_here(host) { &self.client.direct } else { &self.client.proxied };
-        if let Ok(mut asked) = self.client.asked.lock() {
+        if let Ok(mut asked) = self.client.0.asked.lock() {
             *asked = Some(host.into());
         }
-        way.http_connector(&self.settings, &self.components).call(request)
+        let make = |proxy| connector(self.client.0.trust.clone(), proxy, self.settings.clone());
+        let connector = match bypasses_proxy(host) {
+            true => self.direct.get_or_init(|| make(ProxyConfig::disabled())),
+            false => self.proxied.get_or_init(|| make(ProxyConfig::from_env())),
+        };
+        connector.call(request)
     }
 }
 
@@ -133,7 +166,7 @@ fn host(rest: &str) -> &str {
 /// Whether a host is this machine or the metadata service beside it, which no proxy can reach:
 /// loopback as in Go's `http.ProxyFromEnvironment`, link-local (instance metadata 169.254.169.254,
 /// ECS 169.254.170.2, EKS 169.254.170.23) and their IPv6 twins in fd00:ec2::/32.
-fn is_here(host: &str) -> bool {
+fn bypasses_proxy(host: &str) -> bool {
     match host.parse() {
         Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_link_local(),
         Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.segments()[..2] == [0xfd00, 0xec2],
@@ -141,44 +174,11 @@ fn is_here(host: &str) -> bool {
     }
 }
 
-/// The same stack, without the SDK around it, for requests to registries.
-pub(super) fn bare(ca_bundle: Option<&Path>, bounds: Bounds) -> Result<SharedHttpConnector, BadBundle> {
-    let trust = trust(ca_bundle)?;
-    let settings = HttpConnectorSettings::builder().connect_timeout(bounds.connect).read_timeout(bounds.read).build();
-    let one = |proxy| connector(trust.clone(), proxy, Some(settings.clone()));
-    Ok(SharedHttpConnector::new(Bare { proxied: one(ProxyConfig::from_env()), direct: one(ProxyConfig::disabled()) }))
-}
-
-#[derive(Debug)]
-struct Bare {
-    proxied: Connector,
-    direct: Connector,
-}
-
-impl HttpConnector for Bare {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let rest = request.uri().split_once("://").map_or("", |(_, rest)| rest);
-        if is_here(host(rest)) { self.direct.call(request) } else { self.proxied.call(request) }
-    }
-}
-
-fn trust(ca_bundle: Option<&Path>) -> Result<TrustStore, BadBundle> {
-    Ok(match ca_bundle {
-        Some(path) => TrustStore::empty().with_pem_certificate(bundle(path)?),
-        None => TrustStore::default(),
-    })
-}
-
 /// The SDK's builder takes a proxy only on this way; `build_https` ignores the environment's.
-fn client(trust: TrustStore, proxy: ProxyConfig) -> SharedHttpClient {
-    Builder::new()
-        .build_with_connector_fn(move |settings, _| connector(trust.clone(), proxy.clone(), settings.cloned()))
-}
-
-fn connector(trust: TrustStore, proxy: ProxyConfig, settings: Option<HttpConnectorSettings>) -> Connector {
+fn connector(trust: TrustStore, proxy: ProxyConfig, settings: HttpConnectorSettings) -> Connector {
     let context = TlsContext::builder().with_trust_store(trust).build();
     let mut connector = Connector::builder().proxy_config(proxy).sleep_impl(TokioSleep::new());
-    connector.set_connector_settings(settings);
+    connector.set_connector_settings(Some(settings));
     connector
         .tls_provider(Provider::rustls(CryptoMode::Ring))
         .tls_context(context.expect("a context of a trust store alone has nothing to refuse"))
@@ -191,7 +191,7 @@ fn connector(trust: TrustStore, proxy: ProxyConfig, settings: Option<HttpConnect
 /// rustls itself does for the system's.
 fn bundle(path: &Path) -> Result<Vec<u8>, BadBundle> {
     let bad = |why| BadBundle { path: path.into(), why };
-    let bytes = fs::read(path).map_err(|err| bad(Why::Unreadable(err)))?;
+    let bytes = private_fs::read(path, private_fs::LARGEST).map_err(|err| bad(Why::Unreadable(err)))?;
     let mut usable = String::new();
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
         let certificate = certificate.map_err(|_| bad(Why::NotPem))?;
@@ -209,6 +209,15 @@ fn bundle(path: &Path) -> Result<Vec<u8>, BadBundle> {
 pub(super) struct BadBundle {
     path: PathBuf,
     why: Why,
+}
+
+impl BadBundle {
+    /// The report of a call that could not be made for it.
+    pub(super) fn report(&self, what: impl Into<String>) -> Report {
+        Report::new(what)
+            .cause(self)
+            .hint("AWS_CA_BUNDLE or the profile's ca_bundle must name a PEM file of certificates")
+    }
 }
 
 #[derive(Debug)]
@@ -231,6 +240,8 @@ impl fmt::Display for BadBundle {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -250,7 +261,7 @@ mod tests {
             ("[fd00::1]/", false, "another private network"),
             ("", false, "nothing"),
         ] {
-            assert_eq!(is_here(host(rest)), here, "{why}: {rest}");
+            assert_eq!(bypasses_proxy(host(rest)), here, "{why}: {rest}");
         }
     }
 

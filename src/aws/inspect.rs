@@ -3,12 +3,14 @@
 use std::time::SystemTime;
 
 use aws_sdk_ecr::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use futures_util::FutureExt;
 
-use super::{Aws, Failure, chain, explain::Scene};
+use super::{Aws, error_chain, subject::Subject};
 use crate::{
     environment::Environment,
     identity::Identity,
     registry::{Kind, Registry},
+    token::MintError,
 };
 
 /// Credentials, as far as they may be shown.
@@ -23,10 +25,9 @@ pub struct CredentialsInfo {
 impl Aws {
     /// Gets the credentials that a mint for this registry would use, its role assumed, within the
     /// bound of a mint. Asks ECR nothing.
-    pub fn credentials(&self, registry: &Registry, identity: &Identity) -> Result<CredentialsInfo, Failure> {
-        let scene = Scene { registry, identity, proxy: self.settings.proxy.as_deref() };
-        self.within_bounds(&scene, async |client, step| {
-            let (_, credentials) = self.credentials_of(&scene, client, step).await?;
+    pub fn credentials(&self, registry: &Registry, identity: &Identity) -> Result<CredentialsInfo, MintError> {
+        self.run(Subject::Token(registry), identity, async |work| {
+            let credentials = work.credentials().await?.credentials;
             Ok(CredentialsInfo { access_key_id: credentials.access_key_id().into(), expires: credentials.expiry() })
         })
     }
@@ -42,7 +43,7 @@ pub fn endpoint(environment: &Environment, registry: &Registry) -> Option<String
     let ignored = environment.is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
     let set = [named, "AWS_ENDPOINT_URL"].into_iter().find_map(|name| environment.text(name));
     if let Some(url) = set.filter(|_| !ignored) {
-        return Some(chain::without_user(&url));
+        return Some(error_chain::without_user(&url));
     }
     if registry.kind == Kind::Public {
         return Some(format!("https://api.ecr-public.{}.amazonaws.com", registry.region));
@@ -53,8 +54,7 @@ pub fn endpoint(environment: &Environment, registry: &Registry) -> Option<String
         .use_dual_stack(registry.dual_stack)
         .build()
         .ok()?;
-    let resolver = DefaultResolver::new();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
-    let endpoint = runtime.block_on(async { resolver.resolve_endpoint(&params).await });
+    // The rules are in memory: the future is ready at once, and no runtime is needed.
+    let endpoint = DefaultResolver::new().resolve_endpoint(&params).now_or_never()?;
     endpoint.ok().map(|endpoint| endpoint.url().to_owned())
 }

@@ -1,66 +1,37 @@
-//! Amazon's side, behind a few plain calls. The only async code: it starts and ends here.
+//! Amazon's side: credentials, tokens of ECR, AWS Signer. Everything that is async about a mint starts
+//! and ends here; calls of AWS Signer run in their caller's runtime.
 
-use std::{cell::Cell, path::PathBuf, time::SystemTime};
-
-use crate::{environment::Environment, identity::Identity, registry::Registry, token::Token};
-
-mod chain;
 mod credentials;
 mod ecr;
+mod error_chain;
+mod error_class;
 mod explain;
-mod failure;
 mod http;
 mod inspect;
-mod signing;
-mod trouble;
+mod response;
+mod settings;
+pub mod signer;
+pub mod signer_roots;
+pub mod signing_profile;
+mod subject;
+mod work;
 
-pub use failure::{Failure, FailureKind};
 pub use http::Bounds;
 pub use inspect::{CredentialsInfo, endpoint};
+pub use settings::Settings;
 
-use aws_credential_types::Credentials;
+use aws_smithy_types::timeout::TimeoutConfig;
 
-use credentials::Setup;
-use explain::{Scene, Step};
-
-/// Mints ECR tokens. A trait so that `get` is tested against an AWS that denies, stalls or is down.
-pub trait TokenSource {
-    /// Exchanges the identity's credentials for a token of this registry: one
-    /// GetAuthorizationToken call, bounded to 20 s with everything before it.
-    fn mint(&self, registry: &Registry, identity: &Identity) -> Result<Token, Failure>;
-}
-
-/// What `main.rs` knows that a call to AWS needs. The SDK itself reads the rest of the
-/// environment: credentials, endpoints and proxies.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The time by which a token's end is judged.
-    pub now: SystemTime,
-    /// The PEM bundle to trust in place of the system's: `AWS_CA_BUNDLE`. Unset, the profile's `ca_bundle` counts.
-    pub ca_bundle: Option<PathBuf>,
-    /// Tries of one call: `AWS_MAX_ATTEMPTS`; 3 when it is unset or no number above 0.
-    pub max_attempts: Option<u32>,
-    /// The proxy on the way to AWS, for the words of an error; without user and password.
-    pub proxy: Option<String>,
-    /// The longest that a mint may take.
-    pub bounds: Bounds,
-}
-
-impl Settings {
-    /// Reads the environment.
-    pub fn read(environment: &Environment, now: SystemTime) -> Settings {
-        // The order of the HTTP client, hyper-util's `Matcher::from_env`.
-        let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-        let proxy = proxy.iter().find_map(|name| environment.text(name));
-        Settings {
-            now,
-            ca_bundle: environment.path("AWS_CA_BUNDLE"),
-            max_attempts: environment.text("AWS_MAX_ATTEMPTS").and_then(|text| text.trim().parse().ok()),
-            proxy: proxy.map(|url| chain::without_user(&url)),
-            bounds: Bounds::default(),
-        }
-    }
-}
+use crate::{
+    identity::Identity,
+    oci,
+    registry::Registry,
+    report::Report,
+    token::{MintError, Token, TokenSource},
+};
+use signer::Signer;
+use subject::Subject;
+use work::Work;
 
 /// Amazon itself.
 pub struct Aws {
@@ -73,55 +44,53 @@ impl Aws {
         Aws { settings }
     }
 
-    /// Runs calls to AWS within the bound of a mint.
-    fn within_bounds<T>(
-        &self,
-        scene: &Scene<'_>,
-        work: impl AsyncFnOnce(&http::Client, &Cell<Step>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        scene.hopeless()?;
-        let ca_bundle = self.settings.ca_bundle.as_deref().or(scene.identity.ca_bundle.as_deref());
-        let client = http::Client::new(ca_bundle).map_err(|err| scene.bad_bundle(&err))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|err| scene.explain(Step::Credentials, None, &err))?;
-        let step = Cell::new(Step::Credentials);
-        let operation = self.settings.bounds.operation;
-        let bounded = async { tokio::time::timeout(operation, work(&client, &step)).await };
-        let outcome = runtime.block_on(bounded);
-        // A name lookup runs on a thread that cannot be stopped; waiting for it would break the bound.
-        runtime.shutdown_background();
-        outcome.unwrap_or_else(|_| Err(scene.late(step.get(), client.asked().as_deref(), operation)))
+    /// The HTTP client for registries: the same TLS, proxies and CA bundle as for AWS.
+    pub fn registry_http(&self, identity: &Identity) -> Result<oci::Http, Report> {
+        let ca_bundle = self.settings.ca_bundle.as_deref().or(identity.ca_bundle.as_deref());
+        let client = http::Client::new(ca_bundle)
+            .map_err(|bundle| bundle.report("cannot speak to registries: the CA bundle cannot be used"))?;
+        let connector = client.connector(&self.settings.bounds.of_connector());
+        Ok(oci::Http::new(connector, oci::RetryPolicy::default()))
     }
 
-    /// The identity's credentials, its role assumed.
-    async fn credentials_of<'a>(
-        &self,
-        scene: &Scene<'a>,
-        client: &'a http::Client,
-        step: &Cell<Step>,
-    ) -> Result<(Setup<'a>, Credentials), Failure> {
-        let explain =
-            |step, err: &(dyn std::error::Error + 'static)| scene.explain(step, client.asked().as_deref(), err);
-        let attempts = self.settings.max_attempts.filter(|attempts| *attempts > 0).unwrap_or(3);
-        let setup = Setup::read(scene.identity, client, self.settings.bounds, attempts).await;
-        let mut credentials = setup.base().await.map_err(|err| explain(Step::Credentials, &err))?;
-        if let Some(role) = &scene.identity.role {
-            step.set(Step::Role);
-            credentials = setup.assume(role, credentials).await.map_err(|err| explain(Step::Role, &err))?;
-        }
-        Ok((setup, credentials))
+    /// AWS Signer in a region, with the identity's credentials. Getting them is bounded as a mint is,
+    /// and so is every call that is made with the client.
+    pub async fn signer(&self, identity: &Identity, region: &str) -> Result<Signer, Report> {
+        let subject = Subject::Signer { operation: "SignPayload", doing: "be asked for", profile: None, region };
+        let work = Work::new(&self.settings, subject, identity).map_err(|err| err.report)?;
+        let ready = work.bounded(work.credentials()).await.map_err(|err| err.report)?;
+        let config = ready.config(region, false, false);
+        // Each call is bounded as a whole, retries included.
+        let bounds = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled).into_builder();
+        let bounds = bounds.operation_timeout(self.settings.bounds.operation).build();
+        let config = config.into_builder().timeout_config(bounds).build();
+        Ok(Signer::new(&config, identity.clone(), work.client().clone(), self.settings.proxy.clone()))
+    }
+
+    /// Runs async work of one call in a runtime of its own, within the bound of a mint.
+    fn run<'a, T>(
+        &'a self,
+        subject: Subject<'a>,
+        identity: &'a Identity,
+        call: impl AsyncFnOnce(&Work<'a>) -> Result<T, MintError>,
+    ) -> Result<T, MintError> {
+        let work = Work::new(&self.settings, subject, identity)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|err| work.failed(&err))?;
+        let outcome = runtime.block_on(async { work.bounded(call(&work)).await });
+        // A name lookup runs on a thread that cannot be stopped; waiting for it would break the bound.
+        runtime.shutdown_background();
+        outcome
     }
 }
 
 impl TokenSource for Aws {
-    fn mint(&self, registry: &Registry, identity: &Identity) -> Result<Token, Failure> {
-        let scene = Scene { registry, identity, proxy: self.settings.proxy.as_deref() };
-        self.within_bounds(&scene, async |client, step| {
-            let (setup, credentials) = self.credentials_of(&scene, client, step).await?;
-            step.set(Step::Token);
-            let answer = ecr::ask(&setup.config(registry), credentials, registry).await;
-            let answer = answer.map_err(|err| scene.explain(Step::Token, client.asked().as_deref(), &err))?;
-            ecr::check(answer, registry, self.settings.now).map_err(|garbled| scene.garbled(&garbled))
+    fn mint(&self, registry: &Registry, identity: &Identity) -> Result<Token, MintError> {
+        self.run(Subject::Token(registry), identity, async |work| {
+            let ready = work.credentials().await?;
+            let config = ready.config(&registry.region, registry.fips, registry.dual_stack);
+            let answer = ecr::ask(&config, registry).await.map_err(|err| work.failed(&err))?;
+            ecr::check(answer, registry, self.settings.now).map_err(|malformed| malformed.report(registry))
         })
     }
 }

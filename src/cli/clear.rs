@@ -1,9 +1,14 @@
 //! `clear`: forgets cached tokens.
 
-use std::io::Write;
+use std::process::ExitCode;
 
-use super::{Machine, Problem, machine::AwsArguments, token::registry};
-use crate::{error::Error, token::cache};
+use super::{aws_args::AwsArgs, token::registry};
+use crate::{
+    door::{Start, Streams},
+    keychain,
+    report::Report,
+    token::cache,
+};
 
 /// Forget cached tokens of one registry, or of all
 ///
@@ -28,15 +33,14 @@ struct Whose {
 }
 
 impl Clear {
-    pub(super) fn run(&self, machine: Machine, stdout: &mut dyn Write, _stderr: &mut dyn Write) -> Result<(), Problem> {
-        let opened = machine.open(&AwsArguments::default())?;
-        let host =
-            self.whose.host.as_ref().map(|host| registry(&opened, host)).transpose()?.map(|registry| registry.host);
+    pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
+        let app = AwsArgs::default().open(start)?;
+        let host = self.whose.host.as_ref().map(|host| registry(&app, host)).transpose()?.map(|registry| registry.host);
         let whose = host.as_ref().map_or("of any registry".into(), |host| format!("of {host}"));
-        let failed = |fault| Error::Keychain { doing: format!("forget the tokens {whose}"), fault };
-        let removed = cache::forget(&*opened.cache, host.as_deref()).map_err(failed)?;
+        let failed = |err: keychain::Error| err.report(&format!("forget the tokens {whose}"));
+        let removed = cache::forget(&*app.cache, host.as_deref()).map_err(failed)?;
         if self.quiet {
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         if removed.is_empty() {
             writeln!(stdout, "there was no cached token {whose}")?;
@@ -45,6 +49,6 @@ impl Clear {
             let identity = super::status::identity_name(&label);
             writeln!(stdout, "forgot the token of {} for identity {identity}", label.host)?;
         }
-        Ok(())
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,14 +1,10 @@
 //! `completions`: what a shell needs to complete the commands, generated from the clap types.
 
-use std::io::Write;
+use std::process::ExitCode;
 
-use clap_complete::{
-    Generator,
-    shells::{Bash, Elvish, Fish, PowerShell, Zsh},
-};
+use clap_complete::{Generator, Shell};
 
-use super::{Problem, command};
-use crate::error::PROGRAM;
+use crate::{door::Streams, names::PROGRAM, report::Report};
 
 /// Print the completions of a shell
 #[derive(Debug, clap::Args)]
@@ -18,29 +14,19 @@ pub(super) struct Completions {
     shell: Shell,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Shell {
-    Bash,
-    Elvish,
-    Fish,
-    Powershell,
-    Zsh,
-}
-
 impl Completions {
-    pub(super) fn run(&self, stdout: &mut dyn Write) -> Result<(), Problem> {
-        let mut command = command();
+    /// `command` is the clap types as one value.
+    pub(super) fn run(
+        &self,
+        mut command: clap::Command,
+        Streams { stdout, .. }: Streams<'_>,
+    ) -> Result<ExitCode, Report> {
         command.set_bin_name(PROGRAM);
         command.build();
         // Written whole, because the generators panic when a pipe closes.
         let mut script = Vec::new();
-        match self.shell {
-            Shell::Bash => Bash.generate(&command, &mut script),
-            Shell::Elvish => Elvish.generate(&command, &mut script),
-            Shell::Fish => Fish.generate(&command, &mut script),
-            Shell::Powershell => PowerShell.generate(&command, &mut script),
-            Shell::Zsh => Zsh.generate(&command, &mut script),
-        }
-        Ok(stdout.write_all(&script)?)
+        self.shell.generate(&command, &mut script);
+        stdout.write_all(&script)?;
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::error::PROGRAM;
+use crate::names::PROGRAM;
 
 /// The commands by task. Every command stands in one of them; a test keeps it so.
 const TASKS: &[(&str, &[&str])] = &[

@@ -1,9 +1,8 @@
 //! `man`: the manual pages, generated from the clap types.
 
-use std::io::Write;
+use std::process::ExitCode;
 
-use super::{Problem, command};
-use crate::error::PROGRAM;
+use crate::{door::Streams, names::PROGRAM, report::Report};
 
 /// Print the manual page, or that of a command
 #[derive(Debug, clap::Args)]
@@ -13,16 +12,16 @@ pub(super) struct Man {
 }
 
 impl Man {
-    pub(super) fn run(&self, stdout: &mut dyn Write) -> Result<(), Problem> {
-        let mut top = command();
+    /// `top` is the clap types as one value.
+    pub(super) fn run(&self, mut top: clap::Command, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
         top.build();
         let page = match &self.command {
             None => top,
             Some(name) => top.find_subcommand(name).cloned().ok_or_else(|| {
-                Problem::new(format!("there is no command {name:?}"), format!("`{PROGRAM} --help` lists them"))
+                Report::new(format!("there is no command {name:?}")).hint(format!("`{PROGRAM} --help` lists them"))
             })?,
         };
-        clap_mangen::Man::new(page).render(stdout)?;
-        Ok(())
+        clap_mangen::Man::new(page).render(&mut &mut *stdout)?;
+        Ok(ExitCode::SUCCESS)
     }
 }

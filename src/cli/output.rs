@@ -1,6 +1,9 @@
 //! How data looks: text or JSON, with colour or without, and times for people.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 
@@ -8,7 +11,7 @@ use crate::environment::Environment;
 
 /// `--output`, as in the AWS CLI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub(super) enum Format {
+pub(super) enum OutputFormat {
     /// For people.
     #[default]
     Text,
@@ -23,6 +26,19 @@ pub(super) struct Style {
     pub(super) terminal: bool,
     /// Colour is fine too.
     pub(super) colour: bool,
+}
+
+/// The exit code of a command that prints its failures itself.
+pub(super) fn exit_code(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Reads `KEY=VALUE`.
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
+        _ => Err("write KEY=VALUE".into()),
+    }
 }
 
 /// The colours in use (ECMA-48, "select graphic rendition").

@@ -2,24 +2,30 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, BufRead, Write},
+    io::{self, Write},
+    process::ExitCode,
 };
 
 use serde_json::{Value, json};
 
 use super::{
-    Machine, Problem,
-    signing::{Access, Output, Tools, confirmed, pair},
+    clients::{Clients, SigningArgs},
+    confirm::confirm,
+    output::{OutputFormat, key_value},
 };
-use crate::sign::{
-    Error, Profile as Name,
-    profile::Validity,
-    signer::{Described, Signer},
+use crate::{
+    aws::{
+        signer::{ProfileDescription, Signer},
+        signing_profile::{SigningProfile, Validity},
+    },
+    door::{Start, Streams},
+    names::PROGRAM,
+    report::{Report, fold},
 };
 
 /// Create, list, show, cancel or revoke signing profiles.
 #[derive(Debug, clap::Subcommand)]
-pub enum Profile {
+pub(super) enum Profile {
     /// Create a profile that signs container images
     Create(Create),
     /// The account's profiles for container images
@@ -34,199 +40,188 @@ pub enum Profile {
 
 /// What to create.
 #[derive(Debug, clap::Args)]
-pub struct Create {
+pub(super) struct Create {
     /// The name: 2 to 64 letters, digits and `_`
     #[arg(value_name = "NAME")]
-    pub name: String,
+    name: String,
     /// How long signatures are valid [default: 135months]
     #[arg(long, value_name = "TIME")]
-    pub validity: Option<String>,
+    validity: Option<String>,
     /// Tag the profile; may be given several times
-    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = pair)]
-    pub tags: Vec<(String, String)>,
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = key_value)]
+    tags: Vec<(String, String)>,
     /// Credentials and region
     #[command(flatten)]
-    pub access: Access,
+    access: SigningArgs,
 }
 
 /// What to list.
 #[derive(Debug, clap::Args)]
-pub struct List {
+pub(super) struct List {
     /// Those that are canceled, too
     #[arg(long)]
-    pub all: bool,
+    all: bool,
     /// How the answer is written
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub output: Output,
+    output: OutputFormat,
     /// Credentials and region
     #[command(flatten)]
-    pub access: Access,
+    access: SigningArgs,
 }
 
 /// What to show.
 #[derive(Debug, clap::Args)]
-pub struct Show {
+pub(super) struct Show {
     /// Name or ARN
     #[arg(value_name = "PROFILE")]
-    pub name: String,
+    name: String,
     /// How the answer is written
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub output: Output,
+    output: OutputFormat,
     /// Credentials and region
     #[command(flatten)]
-    pub access: Access,
+    access: SigningArgs,
 }
 
 /// What to cancel.
 #[derive(Debug, clap::Args)]
-pub struct Cancel {
+pub(super) struct Cancel {
     /// Name or ARN
     #[arg(value_name = "PROFILE")]
-    pub name: String,
+    name: String,
     /// Do not ask
     #[arg(short, long)]
-    pub yes: bool,
+    yes: bool,
     /// Credentials and region
     #[command(flatten)]
-    pub access: Access,
+    access: SigningArgs,
 }
 
 /// What to revoke.
 #[derive(Debug, clap::Args)]
-pub struct Revoke {
+pub(super) struct Revoke {
     /// Name, ARN, or the ARN of one version
     #[arg(value_name = "PROFILE")]
-    pub name: String,
+    name: String,
     /// Why, for those who read it later
     #[arg(long)]
-    pub reason: String,
+    reason: String,
     /// Signatures from this time on are bad (RFC 3339) [default: now]
     #[arg(long, value_name = "TIME")]
-    pub from: Option<String>,
+    from: Option<String>,
     /// Do not ask
     #[arg(short, long)]
-    pub yes: bool,
+    yes: bool,
     /// Credentials and region
     #[command(flatten)]
-    pub access: Access,
+    access: SigningArgs,
 }
 
 impl Profile {
-    /// Opens the machine and runs.
-    pub(super) fn start(
-        &self,
-        machine: Machine,
-        stdin: &mut dyn BufRead,
-        stdout: &mut dyn Write,
-        stderr: &mut dyn Write,
-    ) -> Result<(), Problem> {
-        let access = match self {
-            Profile::Create(Create { access, .. })
-            | Profile::List(List { access, .. })
-            | Profile::Show(Show { access, .. })
-            | Profile::Cancel(Cancel { access, .. })
-            | Profile::Revoke(Revoke { access, .. }) => access,
+    pub(super) fn run(&self, start: Start, Streams { stdin, stdout, stderr }: Streams<'_>) -> Result<ExitCode, Report> {
+        let (access, name) = match self {
+            Profile::Create(Create { access, name, .. })
+            | Profile::Show(Show { access, name, .. })
+            | Profile::Cancel(Cancel { access, name, .. })
+            | Profile::Revoke(Revoke { access, name, .. }) => (access, Some(SigningProfile::parse(name)?)),
+            Profile::List(List { access, .. }) => (access, None),
         };
-        let name = self.name()?;
-        let run = |tools: &Tools<'_>, stderr: &mut dyn Write| run(self, tools, stdin, stdout, stderr);
-        access.with_tools(machine, (&[], name.as_ref()), stderr, run)
+        let terminal = start.terminals.stderr;
+        let app = access.aws.open(start)?;
+        let log = app.log(stderr);
+        let clients = Clients::open(&app, &log, access, &[], name.as_ref())?;
+        let signer = clients.signer(name.as_ref())?;
+        let work = Work { clients: &clients, signer: &signer };
+        let written = match (self, name) {
+            (Profile::List(list), _) => {
+                let found = clients.run(signer.list(list.all))?;
+                write_all(list.output, &found, stdout)
+            }
+            (_, None) => Ok(()), // every other command has a name
+            (Profile::Create(create), Some(name)) => writeln!(stdout, "{}", work.create(create, &name)?),
+            (Profile::Show(show), Some(name)) => {
+                let described = work.describe(&name)?;
+                match show.output {
+                    OutputFormat::Json => writeln!(stdout, "{:#}", to_json(&described)),
+                    OutputFormat::Text => write_text(&described, stdout),
+                }
+            }
+            (Profile::Cancel(cancel), Some(name)) => {
+                let described = work.describe(&name)?;
+                let question = format!("cancel {}? It will never sign again", described.arn);
+                confirm(&question, cancel.yes, terminal, stdin, &log)?;
+                clients.run(signer.cancel(&name))?;
+                writeln!(stdout, "canceled {}", fold(&described.arn))
+            }
+            (Profile::Revoke(revoke), Some(name)) => {
+                let version = work.version(&name)?;
+                let from = match &revoke.from {
+                    None => app.now,
+                    Some(text) => chrono::DateTime::parse_from_rfc3339(text)
+                        .map_err(|err| {
+                            Report::new(format!("`{text}` is not a time")).cause(err).hint("write 2026-01-31T00:00:00Z")
+                        })?
+                        .to_utc()
+                        .into(),
+                };
+                let question = format!("revoke {version}? Its signatures will fail to verify, for ever");
+                confirm(&question, revoke.yes, terminal, stdin, &log)?;
+                clients.run(signer.revoke(&version, &revoke.reason, from))?;
+                writeln!(stdout, "revoked {version}")
+            }
+        };
+        // A closed pipe is no failure: the work is done, and nobody is left to read of it.
+        written.ok();
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What the commands do with one profile.
+struct Work<'a> {
+    clients: &'a Clients<'a>,
+    signer: &'a Signer,
+}
+
+impl Work<'_> {
+    fn create(&self, create: &Create, name: &SigningProfile) -> Result<String, Report> {
+        let validity = create.validity.as_deref().map(Validity::parse).transpose()?;
+        let tags: BTreeMap<String, String> = create.tags.iter().cloned().collect();
+        if let Some(known) = self.clients.run(self.signer.describe(name))? {
+            return Err(Report::new(format!("there is a signing profile {} already", known.arn))
+                .hint("choose another name; a canceled profile's name stays taken"));
+        }
+        self.clients.run(self.signer.create(name, validity, &tags))
     }
 
-    /// The profile that it is about; its ARN decides the region.
-    pub fn name(&self) -> Result<Option<Name>, Error> {
-        match self {
-            Profile::Create(Create { name: text, .. })
-            | Profile::Show(Show { name: text, .. })
-            | Profile::Cancel(Cancel { name: text, .. })
-            | Profile::Revoke(Revoke { name: text, .. }) => Name::parse(text).map(Some),
-            Profile::List(_) => Ok(None),
+    fn describe(&self, name: &SigningProfile) -> Result<ProfileDescription, Report> {
+        self.clients.run(self.signer.describe(name))?.ok_or_else(|| {
+            Report::new(format!("there is no signing profile {name} in {}", self.clients.region))
+                .hint(format!("`{PROGRAM} profile list` prints them; --region chooses another region"))
+        })
+    }
+
+    /// The version that was named, or the profile's newest.
+    fn version(&self, name: &SigningProfile) -> Result<SigningProfile, Report> {
+        let described = self.describe(name)?;
+        match (&name.version, &described.version_arn) {
+            (Some(_), _) => Ok(name.clone()),
+            (None, Some(arn)) => SigningProfile::parse(arn),
+            (None, None) => Err(Report::new(format!("AWS Signer names no version of {}", described.arn))),
         }
     }
 }
 
-/// Runs it.
-pub fn run(
-    command: &Profile,
-    tools: &Tools<'_>,
-    stdin: &mut dyn BufRead,
-    stdout: &mut dyn Write,
-    stderr: &mut dyn Write,
-) -> Result<(), Error> {
-    let name = command.name()?;
-    let signer = tools.signer(name.as_ref())?;
-    let name = name.unwrap_or_else(|| Name { name: String::new(), version: None, home: None });
-    let said = match command {
-        Profile::Create(create) => {
-            let validity = create.validity.as_deref().map(Validity::parse).transpose()?;
-            let tags: BTreeMap<String, String> = create.tags.iter().cloned().collect();
-            if let Some(known) = tools.run(signer.describe(&name))? {
-                return Err(Error::new(format!("there is a signing profile {} already", known.arn))
-                    .hint("choose another name; a canceled profile's name stays taken"));
-            }
-            let arn = tools.run(signer.create(&name, validity, &tags))?;
-            writeln!(stdout, "{arn}")
-        }
-        Profile::List(list) => {
-            let found = tools.run(signer.list(list.all))?;
-            write_all(list.output, &found, stdout)
-        }
-        Profile::Show(show) => {
-            let described = describe(tools, &signer, &name)?;
-            match show.output {
-                Output::Json => writeln!(stdout, "{:#}", to_json(&described)),
-                Output::Text => to_text(&described, stdout),
-            }
-        }
-        Profile::Cancel(cancel) => {
-            let described = describe(tools, &signer, &name)?;
-            let question = format!("cancel {}? It will never sign again", described.arn);
-            confirmed(&question, cancel.yes, tools.terminal, stdin, stderr)?;
-            tools.run(signer.cancel(&name))?;
-            writeln!(stdout, "canceled {}", described.arn)
-        }
-        Profile::Revoke(revoke) => {
-            let described = describe(tools, &signer, &name)?;
-            let version = match (&name.version, &described.version_arn) {
-                (Some(_), _) => name.clone(),
-                (None, Some(arn)) => Name::parse(arn)?,
-                (None, None) => return Err(Error::new(format!("AWS Signer names no version of {}", described.arn))),
-            };
-            let from = match &revoke.from {
-                None => tools.now,
-                Some(text) => chrono::DateTime::parse_from_rfc3339(text)
-                    .map_err(|err| {
-                        Error::new(format!("`{text}` is not a time")).cause(err).hint("write 2026-01-31T00:00:00Z")
-                    })?
-                    .to_utc()
-                    .into(),
-            };
-            let question = format!("revoke {version}? Its signatures will fail to verify, for ever");
-            confirmed(&question, revoke.yes, tools.terminal, stdin, stderr)?;
-            tools.run(signer.revoke(&version, &revoke.reason, from))?;
-            writeln!(stdout, "revoked {version}")
-        }
-    };
-    // A closed pipe is no failure: the work is done, and nobody is left to read of it.
-    said.ok();
-    Ok(())
-}
-
-fn describe(tools: &Tools<'_>, signer: &Signer, name: &Name) -> Result<Described, Error> {
-    tools.run(signer.describe(name))?.ok_or_else(|| {
-        Error::new(format!("there is no signing profile {name} in {}", tools.region))
-            .hint("`docker-credential-ecr-rs profile list` prints them; --region chooses another region")
-    })
-}
-
-fn write_all(output: Output, found: &[Described], stdout: &mut dyn Write) -> io::Result<()> {
+fn write_all(output: OutputFormat, found: &[ProfileDescription], stdout: &mut dyn Write) -> io::Result<()> {
     match output {
-        Output::Json => writeln!(stdout, "{:#}", found.iter().map(to_json).collect::<Value>()),
-        Output::Text if found.is_empty() => writeln!(stdout, "no signing profiles for container images"),
-        Output::Text => found.iter().try_for_each(|one| writeln!(stdout, "{}  {}", one.arn, one.status.to_lowercase())),
+        OutputFormat::Json => writeln!(stdout, "{:#}", found.iter().map(to_json).collect::<Value>()),
+        OutputFormat::Text if found.is_empty() => writeln!(stdout, "no signing profiles for container images"),
+        OutputFormat::Text => found
+            .iter()
+            .try_for_each(|one| writeln!(stdout, "{}  {}", fold(&one.arn), fold(&one.status.to_lowercase()))),
     }
 }
 
-fn to_json(described: &Described) -> Value {
+fn to_json(described: &ProfileDescription) -> Value {
     json!({
         "name": described.name,
         "arn": described.arn,
@@ -239,8 +234,8 @@ fn to_json(described: &Described) -> Value {
     })
 }
 
-fn to_text(described: &Described, stdout: &mut dyn Write) -> io::Result<()> {
-    writeln!(stdout, "{}", described.arn)?;
+fn write_text(described: &ProfileDescription, stdout: &mut dyn Write) -> io::Result<()> {
+    writeln!(stdout, "{}", fold(&described.arn))?;
     for (label, value) in [
         ("version", described.version_arn.as_deref()),
         ("platform", Some(described.platform.as_str())),
@@ -249,8 +244,8 @@ fn to_text(described: &Described, stdout: &mut dyn Write) -> io::Result<()> {
         ("validity", described.validity.as_deref()),
     ] {
         if let Some(value) = value {
-            writeln!(stdout, "  {label}: {value}")?;
+            writeln!(stdout, "  {label}: {}", fold(value))?;
         }
     }
-    described.tags.iter().try_for_each(|(key, value)| writeln!(stdout, "  tag {key}: {value}"))
+    described.tags.iter().try_for_each(|(key, value)| writeln!(stdout, "  tag {}: {}", fold(key), fold(value)))
 }

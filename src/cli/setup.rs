@@ -1,10 +1,14 @@
 //! `setup`: names our helper in the clients' configuration, shows it first, or takes it out again.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use crate::{
-    environment::Environment,
-    setup::{Error, Plan, Request, Target},
+    door::{Start, Streams},
+    report::{Level, Report, fold},
+    setup::{Plan, Request, Target},
 };
 
 /// Make docker, notation and podman ask this helper.
@@ -12,48 +16,43 @@ use crate::{
 /// Every file is kept beside itself as it was, and `--undo` brings it back. A `credsStore` that was
 /// there goes on keeping the logins of other registries.
 #[derive(Debug, clap::Args)]
-pub struct Setup {
+pub(super) struct Setup {
     /// The clients to set up [default: docker, and the others that are installed]
     #[arg(value_enum)]
-    pub clients: Vec<Target>,
+    clients: Vec<Target>,
     /// Serve these registries only (`credHelpers`) instead of every one (`credsStore`)
     #[arg(long, value_name = "HOST", num_args = 1.., value_delimiter = ',')]
-    pub registry: Vec<String>,
+    registry: Vec<String>,
     /// Show what would change and change nothing
     #[arg(long)]
-    pub dry_run: bool,
+    dry_run: bool,
     /// Bring the files back as they were; what others changed in them since stays
     #[arg(long, conflicts_with = "registry")]
-    pub undo: bool,
+    undo: bool,
 }
 
-/// Runs it: what was done goes to `stdout`, what to know to `stderr`.
-pub fn run(
-    setup: &Setup,
-    environment: &Environment,
-    stdout: &mut dyn Write,
-    stderr: &mut dyn Write,
-) -> Result<(), Error> {
-    let request = Request { targets: setup.clients.clone(), registries: setup.registry.clone() };
-    let plan = match setup.undo {
-        true => Plan::undo(&request, environment)?,
-        false => Plan::setup(&request, environment)?,
-    };
-    if !setup.dry_run {
-        plan.apply(&mut |_, _| Ok(()))?;
+impl Setup {
+    /// What was done goes to stdout, what to know to stderr.
+    pub(super) fn run(&self, start: Start, Streams { stdout, stderr, .. }: Streams<'_>) -> Result<ExitCode, Report> {
+        let request = Request { targets: self.clients.clone(), registries: self.registry.clone() };
+        let plan = match self.undo {
+            true => Plan::undo(&request, &start.environment)?,
+            false => Plan::setup(&request, &start.environment)?,
+        };
+        let changes = plan.changed_keys()?;
+        if !self.dry_run {
+            plan.apply(&mut |_, _| Ok(()))?;
+        }
+        let lines = if self.dry_run && !changes.is_empty() { &changes } else { &plan.notes };
+        print(lines, stdout).ok(); // a closed pipe is no failure: the work is done, and nobody is left to read of it
+        plan.warnings.iter().for_each(|warning| warning.print(Level::Warning, stderr));
+        Ok(ExitCode::SUCCESS)
     }
-    // A closed pipe is no failure: the work is done, and nobody is left to read of it.
-    report(setup, &plan, stdout, stderr).ok();
-    Ok(())
 }
 
-fn report(setup: &Setup, plan: &Plan, stdout: &mut dyn Write, stderr: &mut dyn Write) -> io::Result<()> {
-    match plan.diff() {
-        diff if setup.dry_run && !diff.is_empty() => write!(stdout, "{diff}")?,
-        _ => plan.notes.iter().try_for_each(|note| writeln!(stdout, "{note}"))?,
-    }
-    for warning in &plan.warnings {
-        writeln!(stderr, "warning: {warning}\n  hint: {}", warning.hint)?;
-    }
-    Ok(())
+fn print(lines: &[String], stdout: &mut dyn Write) -> io::Result<()> {
+    lines.iter().try_for_each(|line| match line.strip_prefix("  ") {
+        Some(key) => writeln!(stdout, "  {}", fold(key)),
+        None => writeln!(stdout, "{}", fold(line)),
+    })
 }

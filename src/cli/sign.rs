@@ -1,22 +1,30 @@
 //! `sign`: images in, signatures beside them, one report.
 
-use std::{collections::BTreeMap, fs, io::Write, path::PathBuf};
+use std::{collections::BTreeMap, io::Write, path::PathBuf, process::ExitCode};
 
 use serde_json::Value;
 
 use super::{
-    Machine, Problem, sign_report as report,
-    signing::{Access, Output, Tools, pair, tell},
+    clients::{Clients, SigningArgs},
+    output::{OutputFormat, exit_code, key_value},
+    sign_report as report,
 };
-use crate::sign::{
-    Error, Profile, Reference,
-    batch::{self, Options, Outcome, Repositories},
-    digest_file,
-    envelope::{Certificate, Roots},
-    native::Terms,
-    notation::{Notation, Order, Places},
-    oci::{Form, Purpose},
-    signer::Signer,
+use crate::{
+    aws::{signer::Signer, signer_roots::Roots, signing_profile::SigningProfile},
+    digest::Digest,
+    door::{Start, Streams},
+    environment::Environment,
+    log::Log,
+    notary::certificate::Certificate,
+    oci::{ManifestFormat, Purpose, Reference},
+    private_fs,
+    report::{Level, Report},
+    sign::{
+        batch::{self, Options, Outcome, Repositories},
+        digest_file,
+        notation_cli::{Notation, NotationPaths, NotationRequest},
+        plan::SigningContext,
+    },
 };
 
 /// Sign container images with AWS Signer and push the signatures beside them.
@@ -24,54 +32,54 @@ use crate::sign::{
 /// A tag is resolved once and its digest is signed. Nothing is pushed that was not checked, and
 /// nothing is called signed that was not read back.
 #[derive(Debug, clap::Args)]
-pub struct Sign {
+pub(super) struct Sign {
     /// Images to sign, as docker names them: by tag, by digest, or both
     #[arg(value_name = "IMAGE", required_unless_present = "digest_file")]
-    pub images: Vec<String>,
+    images: Vec<String>,
     /// The signing profile: its name, its ARN, or the ARN of one version
     #[arg(long, value_name = "PROFILE")]
-    pub signing_profile: String,
+    signing_profile: String,
     /// Sign metadata with the image; may be given several times
-    #[arg(short = 'm', long = "user-metadata", value_name = "KEY=VALUE", value_parser = pair)]
-    pub metadata: Vec<(String, String)>,
+    #[arg(short = 'm', long = "user-metadata", value_name = "KEY=VALUE", value_parser = key_value)]
+    metadata: Vec<(String, String)>,
     /// Sign an index and everything that it lists
     #[arg(long)]
-    pub recursive: bool,
+    recursive: bool,
     /// Leave images alone that this profile has signed already
     #[arg(long)]
-    pub if_unsigned: bool,
+    if_unsigned: bool,
     /// Create the signing profile if there is none of that name
     #[arg(long)]
-    pub create_profile: bool,
+    create_profile: bool,
     /// Show what would be signed and pushed, and do neither
     #[arg(long)]
-    pub dry_run: bool,
+    dry_run: bool,
     /// Take digests from a file that a build left: buildx's --metadata-file, or REPOSITORY@DIGEST lines
     #[arg(long, value_name = "FILE")]
-    pub digest_file: Option<PathBuf>,
+    digest_file: Option<PathBuf>,
     /// Who makes the signature: this program, or the installed Notation with AWS's plugin
     #[arg(long, value_enum, default_value_t, value_name = "ENGINE")]
-    pub engine: Engine,
+    engine: Engine,
     /// Trust this root certificate in place of AWS Signer's own
     #[arg(long, value_name = "FILE")]
-    pub signer_root: Option<PathBuf>,
+    signer_root: Option<PathBuf>,
     /// The form of the signature's manifest
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
-    pub manifest_format: ManifestFormat,
+    manifest_format: ManifestForm,
     /// How the report is written
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub output: Output,
+    output: OutputFormat,
     /// Print nothing but the signatures' names
     #[arg(short, long)]
-    pub quiet: bool,
+    quiet: bool,
     /// Credentials and region
     #[command(flatten)]
-    pub access: Access,
+    access: SigningArgs,
 }
 
 /// Who makes the signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Engine {
+enum Engine {
     /// This program.
     #[default]
     Native,
@@ -81,7 +89,7 @@ pub enum Engine {
 
 /// The form of the signature's manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum ManifestFormat {
+enum ManifestForm {
     /// OCI 1.1, or Notation 1.x's form where the registry refuses that.
     #[default]
     Auto,
@@ -92,226 +100,200 @@ pub enum ManifestFormat {
     ConfigMediatype,
 }
 
-/// What the engine `notation` needs besides.
-#[derive(Debug)]
-pub struct ForNotation {
-    /// Where its programs are.
-    pub places: Places,
-    /// The AWS profile, where one was chosen on the command line.
-    pub aws_profile: Option<String>,
+impl From<ManifestForm> for ManifestFormat {
+    fn from(form: ManifestForm) -> ManifestFormat {
+        match form {
+            ManifestForm::Auto => ManifestFormat::Auto,
+            ManifestForm::Oci11 => ManifestFormat::Oci11,
+            ManifestForm::ConfigMediatype => ManifestFormat::ConfigMediaType,
+        }
+    }
 }
 
 impl Sign {
-    /// Opens the machine and runs. `false` when any image was not signed.
-    pub(super) fn start(
-        &self,
-        machine: Machine,
-        stdout: &mut dyn Write,
-        stderr: &mut dyn Write,
-    ) -> Result<bool, Problem> {
-        let (images, profile) = (self.images()?, self.profile()?);
-        let environment = &machine.environment;
-        let notation = ForNotation {
-            places: Places {
-                path: (environment.variable)("PATH").unwrap_or_default(),
-                // notation-go, `dir/path.go`: plugins live below the configuration unless they have a folder of their own.
-                libexec: environment
-                    .path("NOTATION_LIBEXEC")
-                    .or_else(|| environment.path("NOTATION_CONFIG"))
-                    .or_else(|| environment.config_folder.as_ref().map(|folder| folder.join("notation"))),
-                helper: machine.executable.clone().unwrap_or_default(),
-                temporary: environment.temporary_folder.clone(),
-            },
-            aws_profile: self.access.aws.profile.clone(),
+    /// Fails when any image was not signed; each is printed with its reason.
+    pub(super) fn run(&self, start: Start, Streams { stdout, stderr, .. }: Streams<'_>) -> Result<ExitCode, Report> {
+        self.refuse_what_notation_decides()?;
+        let (images, profile) = (self.images()?, SigningProfile::parse(&self.signing_profile)?);
+        let roots = self.roots()?;
+        let by_notation = self.engine == Engine::Notation;
+        let notation = match by_notation && !self.dry_run {
+            true => Some(Notation::find(&notation_paths(&start.environment, (start.executable)()))?),
+            false => None,
         };
-        let run = |tools: &Tools<'_>, stderr: &mut dyn Write| run(self, tools, &notation, stdout, stderr);
-        self.access.with_tools(machine, (&images, Some(&profile)), stderr, run)
+        let terminal = start.terminals.stderr;
+        let app = self.access.aws.open(start)?;
+        let log = app.log(stderr);
+        let clients = Clients::open(&app, &log, &self.access, &images, Some(&profile))?;
+        let auths = clients.registry_auths(&images);
+        let signer = clients.signer(Some(&profile))?;
+        let profile = self.prepared(&clients, &signer, profile, &log)?;
+        let metadata: BTreeMap<String, String> = self.metadata.iter().cloned().collect();
+        let context = SigningContext {
+            signer: &signer,
+            profile: &profile,
+            roots: &roots,
+            metadata: &metadata,
+            format: self.manifest_format.into(),
+            now: clients.time(),
+        };
+        let options = Options {
+            recursive: self.recursive,
+            if_unsigned: self.if_unsigned,
+            // Notation signs what is planned here: the same digests.
+            dry_run: self.dry_run || by_notation,
+        };
+        let mut repositories = Repositories::new(&clients.http, Purpose::Push, &auths);
+        let draw = terminal && !self.quiet && self.output == OutputFormat::Text;
+        let progress = |done, total| {
+            if draw && total > 1 {
+                let end = if done == total { "\n" } else { "" };
+                // A terminal that is gone is no reason to stop signing.
+                log.with_stderr(|stderr| write!(stderr, "\r{done} of {total} images{end}")).ok();
+            }
+        };
+        let outcomes = clients.run(batch::sign(&images, &mut repositories, &context, options, progress));
+        if let Some(notation) = notation {
+            let engine = NotationEngine {
+                notation: &notation,
+                profile: &profile,
+                aws_profile: self.access.aws.profile.as_deref(),
+                metadata: &metadata,
+            };
+            return Ok(exit_code(engine.sign(outcomes, stdout, &log)));
+        }
+        let good = !outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed { .. }));
+        let written = match self.output {
+            OutputFormat::Json => {
+                let rows: Vec<Value> = outcomes.iter().map(|outcome| report::json(outcome, context.format)).collect();
+                writeln!(stdout, "{:#}", Value::from(rows))
+            }
+            OutputFormat::Text => report::text(self.quiet, &outcomes, context.format, stdout, &log),
+        };
+        written.ok(); // a closed pipe is no failure: the work is done, and nobody is left to read of it
+        Ok(exit_code(good))
     }
 
     /// The images of the command line and of the digest file.
-    pub fn images(&self) -> Result<Vec<Reference>, Error> {
+    fn images(&self) -> Result<Vec<Reference>, Report> {
         let images = self.images.iter().map(|image| Reference::parse(image)).collect::<Result<Vec<_>, _>>()?;
         let Some(path) = &self.digest_file else { return Ok(images) };
         let shown = path.display().to_string();
-        let contents = fs::read_to_string(path).map_err(|err| Error::new(format!("cannot read {shown}")).cause(err))?;
+        let contents = private_fs::read_to_string(path, private_fs::LARGEST);
+        let contents = contents.map_err(|err| Report::new(format!("cannot read {shown}")).cause(err))?;
         digest_file::apply(&shown, &contents, &images)
     }
 
+    /// The roots that signatures must lead to.
+    fn roots(&self) -> Result<Roots, Report> {
+        let Some(path) = &self.signer_root else { return Ok(Roots::Aws) };
+        let bad = || Report::new(format!("{} is no root certificate", path.display()));
+        let bytes = private_fs::read(path, private_fs::LARGEST).map_err(|err| bad().cause(err))?;
+        Certificate::read_file(&bytes).map(Roots::Given).map_err(|err| bad().cause(err))
+    }
+
     /// Notation has a report and a manifest of its own: an option that it would pass over is refused.
-    fn refuse_what_notation_decides(&self) -> Result<(), Error> {
+    fn refuse_what_notation_decides(&self) -> Result<(), Report> {
         let ignored = match self {
             _ if self.engine != Engine::Notation || self.dry_run => None,
-            Sign { output: Output::Json, .. } => Some("--output json"),
-            Sign { manifest_format: ManifestFormat::Oci11 | ManifestFormat::ConfigMediatype, .. } => {
+            Sign { output: OutputFormat::Json, .. } => Some("--output json"),
+            Sign { manifest_format: ManifestForm::Oci11 | ManifestForm::ConfigMediatype, .. } => {
                 Some("--manifest-format")
             }
             _ => None,
         };
         let refused = |option| {
-            Error::new(format!("{option} has no meaning with --engine notation")).hint("leave one of the two out")
+            Report::new(format!("{option} has no meaning with --engine notation")).hint("leave one of the two out")
         };
         ignored.map_or(Ok(()), |option| Err(refused(option)))
     }
 
-    /// The signing profile of the command line.
-    pub fn profile(&self) -> Result<Profile, Error> {
-        Profile::parse(&self.signing_profile)
+    /// The profile that signs: created where that was asked for, by ARN where Notation needs it.
+    fn prepared(
+        &self,
+        clients: &Clients<'_>,
+        signer: &Signer,
+        profile: SigningProfile,
+        log: &Log<'_>,
+    ) -> Result<SigningProfile, Report> {
+        let needs_arn = self.engine == Engine::Notation && profile.home.is_none();
+        if !self.create_profile && !needs_arn {
+            return Ok(profile);
+        }
+        match clients.run(signer.describe(&profile))? {
+            Some(described) => {
+                signer.check_usable(&described)?;
+                if needs_arn { SigningProfile::parse(&described.arn) } else { Ok(profile) }
+            }
+            None if self.create_profile && !self.dry_run => {
+                let arn = clients.run(signer.create(&profile, None, &BTreeMap::new()))?;
+                log.warn(format_args!("created the signing profile {arn}"));
+                if needs_arn { SigningProfile::parse(&arn).map(|created| created.any_version()) } else { Ok(profile) }
+            }
+            None if self.create_profile => Ok(profile),
+            None => Err(Report::new(format!("there is no signing profile {profile} in {}", clients.region))
+                .hint("add --create-profile, or give the profile's ARN")),
+        }
     }
 }
 
-/// Signs. `Ok(false)` when any image was not signed; each is told with its reason.
-pub fn run(
-    sign: &Sign,
-    tools: &Tools<'_>,
-    notation: &ForNotation,
-    stdout: &mut dyn Write,
-    stderr: &mut dyn Write,
-) -> Result<bool, Error> {
-    sign.refuse_what_notation_decides()?;
-    let (images, profile) = (sign.images()?, sign.profile()?);
-    let roots = match &sign.signer_root {
-        None => Roots::Aws,
-        Some(path) => {
-            let bad = |err: &dyn std::fmt::Display| {
-                Error::new(format!("{} is no root certificate", path.display())).cause(err)
-            };
-            let bytes = fs::read(path).map_err(|err| bad(&err))?;
-            Roots::Given(Certificate::read_file(&bytes).map_err(|err| bad(&err))?)
-        }
-    };
-    let metadata: BTreeMap<String, String> = sign.metadata.iter().cloned().collect();
-    let logins = tools.logins(&images);
-    let signer = tools.signer(Some(&profile))?;
-    let profile = prepared(sign, tools, &signer, profile, stderr)?;
-    let terms = Terms {
-        signer: &signer,
-        profile: &profile,
-        roots: &roots,
-        metadata: &metadata,
-        form: match sign.manifest_format {
-            ManifestFormat::Auto => Form::Auto,
-            ManifestFormat::Oci11 => Form::Oci11,
-            ManifestFormat::ConfigMediatype => Form::ConfigMediaType,
-        },
-        now: tools.time(),
-    };
-    let by_notation = sign.engine == Engine::Notation;
-    let options = Options {
-        recursive: sign.recursive,
-        if_unsigned: sign.if_unsigned,
-        // Notation signs what is planned here: the same digests.
-        dry_run: sign.dry_run || by_notation,
-    };
-    let found = match by_notation && !sign.dry_run {
-        true => Some(Notation::find(&notation.places)?),
-        false => None,
-    };
-    let mut repositories = Repositories::new(&tools.http, Purpose::Push, &logins);
-    let draw = tools.terminal && !sign.quiet && sign.output == Output::Text;
-    let progress = |done, total| {
-        if draw && total > 1 {
-            // A terminal that is gone is no reason to stop signing.
-            write!(stderr, "\r{done} of {total} images{}", if done == total { "\n" } else { "" }).ok();
-        }
-    };
-    let outcomes = tools.run(batch::sign(&images, &mut repositories, &terms, options, progress));
-    if let Some(notation_cli) = found {
-        let call = Call { notation: &notation_cli, aws_profile: notation.aws_profile.as_deref() };
-        return Ok(call.sign(outcomes, &profile, &metadata, stdout, stderr));
-    }
-    let good = !outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed { .. }));
-    // A closed pipe is no failure: the work is done, and nobody is left to read of it.
-    match sign.output {
-        Output::Json => {
-            let told: Vec<Value> = outcomes.iter().map(|outcome| report::json(outcome, terms.form)).collect();
-            writeln!(stdout, "{:#}", Value::from(told)).ok();
-        }
-        Output::Text => report::text(sign.quiet, &outcomes, terms.form, stdout, stderr).unwrap_or_default(),
-    }
-    Ok(good)
-}
-
-/// The profile that signs: created where that was asked for, by ARN where Notation needs it.
-fn prepared(
-    sign: &Sign,
-    tools: &Tools<'_>,
-    signer: &Signer,
-    profile: Profile,
-    stderr: &mut dyn Write,
-) -> Result<Profile, Error> {
-    let needs_arn = sign.engine == Engine::Notation && profile.home.is_none();
-    if !sign.create_profile && !needs_arn {
-        return Ok(profile);
-    }
-    match tools.run(signer.describe(&profile))? {
-        Some(described) => {
-            signer.check_usable(&described)?;
-            if needs_arn { Profile::parse(&described.arn) } else { Ok(profile) }
-        }
-        None if sign.create_profile && !sign.dry_run => {
-            let arn = tools.run(signer.create(&profile, None, &BTreeMap::new()))?;
-            writeln!(stderr, "created the signing profile {arn}").ok(); // the profile is there, whoever reads this
-            if needs_arn { Profile::parse(&arn).map(|created| created.any_version()) } else { Ok(profile) }
-        }
-        None if sign.create_profile => Ok(profile),
-        None => Err(Error::new(format!("there is no signing profile {profile} in {}", tools.region))
-            .hint("add --create-profile, or give the profile's ARN")),
+/// Where the engine `notation` finds its programs. `executable` is this program's file.
+fn notation_paths(environment: &Environment, executable: Option<PathBuf>) -> NotationPaths {
+    NotationPaths {
+        path: environment.search_path(),
+        // notation-go, `dir/path.go`: plugins live below the configuration unless they have a folder of their own.
+        libexec: environment
+            .path("NOTATION_LIBEXEC")
+            .or_else(|| environment.path("NOTATION_CONFIG"))
+            .or_else(|| environment.config_folder.as_ref().map(|folder| folder.join("notation"))),
+        helper: executable.unwrap_or_default(),
+        temporary: environment.temporary_folder.clone(),
     }
 }
 
 /// The engine `notation`, one image after another, as Notation itself works.
-struct Call<'a> {
+struct NotationEngine<'a> {
     notation: &'a Notation,
+    profile: &'a SigningProfile,
     aws_profile: Option<&'a str>,
+    metadata: &'a BTreeMap<String, String>,
 }
 
-impl Call<'_> {
-    fn sign(
-        &self,
-        outcomes: Vec<Outcome>,
-        profile: &Profile,
-        metadata: &BTreeMap<String, String>,
-        stdout: &mut dyn Write,
-        stderr: &mut dyn Write,
-    ) -> bool {
+impl NotationEngine<'_> {
+    /// Signs what was planned; whether all of it went well.
+    fn sign(&self, outcomes: Vec<Outcome>, stdout: &mut dyn Write, log: &Log<'_>) -> bool {
         let mut good = true;
         for outcome in outcomes {
-            let plan = match outcome {
-                Outcome::Planned(plan) => plan,
-                Outcome::Failed { error, .. } => {
-                    good = false;
-                    tell(&error, stderr).ok();
-                    continue;
-                }
-                Outcome::Standing { image, .. } => {
+            let signed = match outcome {
+                Outcome::Planned(plan) => self.one(&plan.image, &plan.subject.digest, stdout, log),
+                Outcome::Failed { report, .. } => Err(report),
+                Outcome::AlreadySigned { image, .. } => {
                     writeln!(stdout, "already signed {image}").ok(); // nobody may be left to read it
-                    continue;
+                    Ok(())
                 }
                 // This engine only plans.
-                Outcome::Signed(_) => continue,
+                Outcome::Signed(_) => Ok(()),
             };
-            let signed = Reference::parse(&plan.image).and_then(|image| {
-                let order = Order {
-                    image: &image,
-                    digest: &plan.subject.digest,
-                    profile,
-                    aws_profile: self.aws_profile,
-                    metadata,
-                };
-                self.notation.sign(&order, stdout, stderr)
-            });
-            match signed {
-                Ok(0) => {}
-                Ok(code) => {
-                    good = false;
-                    tell(&Error::new(format!("notation ended with {code} for {}", plan.image)), stderr).ok();
-                }
-                Err(err) => {
-                    good = false;
-                    tell(&err, stderr).ok();
-                }
+            if let Err(report) = signed {
+                good = false;
+                log.report(Level::Error, &report);
             }
         }
         good
+    }
+
+    fn one(&self, name: &str, digest: &Digest, stdout: &mut dyn Write, log: &Log<'_>) -> Result<(), Report> {
+        let image = Reference::parse(name)?;
+        let request = NotationRequest {
+            image: &image,
+            digest,
+            profile: self.profile,
+            aws_profile: self.aws_profile,
+            metadata: self.metadata,
+        };
+        match log.with_stderr(|stderr| self.notation.sign(&request, stdout, stderr))? {
+            0 => Ok(()),
+            code => Err(Report::new(format!("notation ended with {code} for {name}"))),
+        }
     }
 }

@@ -4,70 +4,73 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::signing::tell;
-use crate::sign::{
-    batch::Outcome,
-    envelope::rfc3339,
-    native::{Plan, Signed},
-    oci::{Form, ListedBy},
+use crate::{
+    log::Log,
+    notary::certificate::rfc3339,
+    oci::{ListedBy, ManifestFormat},
+    report::{Level, fold},
+    sign::{
+        batch::Outcome,
+        plan::{Plan, Signed},
+    },
 };
 
 /// One report for people: what is done on stdout, what is not on stderr.
 pub(super) fn text(
     quiet: bool,
     outcomes: &[Outcome],
-    form: Form,
+    format: ManifestFormat,
     stdout: &mut dyn Write,
-    stderr: &mut dyn Write,
+    log: &Log<'_>,
 ) -> io::Result<()> {
     for outcome in outcomes {
         match outcome {
             Outcome::Signed(signed) if quiet => writeln!(stdout, "{}", name_of(signed))?,
             Outcome::Signed(signed) => {
                 if let Some(tag) = &signed.tag {
-                    warn_of_tag(tag, &signed.image, stderr)?;
+                    warn_of_tag(tag, &signed.image, log);
                 }
                 writeln!(stdout, "signed {}", signed.image)?;
                 writeln!(stdout, "  signature: {}", name_of(signed))?;
-                writeln!(stdout, "  profile:   {}", signed.profile_version)?;
+                writeln!(stdout, "  profile:   {}", fold(&signed.profile_version))?;
                 if let Some(end) = signed.expires_at {
                     writeln!(stdout, "  expires:   {}", rfc3339(end))?;
                 }
-                signed.warnings.iter().try_for_each(|warning| writeln!(stderr, "warning: {warning}"))?;
+                signed.warnings.iter().for_each(|warning| log.warn(warning));
             }
-            Outcome::Standing { image, signature } if !quiet => {
+            Outcome::AlreadySigned { image, signature } if !quiet => {
                 writeln!(stdout, "already signed {image}")?;
                 writeln!(stdout, "  signature: {signature}")?;
             }
-            Outcome::Standing { .. } => {}
+            Outcome::AlreadySigned { .. } => {}
             Outcome::Planned(plan) => {
                 if let Some(tag) = &plan.tag {
-                    warn_of_tag(tag, &plan.image, stderr)?;
+                    warn_of_tag(tag, &plan.image, log);
                 }
                 writeln!(stdout, "would sign {}", plan.image)?;
                 writeln!(
                     stdout,
                     "  payload ({} bytes): {}",
                     plan.payload.len(),
-                    String::from_utf8_lossy(&plan.payload)
+                    fold(&String::from_utf8_lossy(&plan.payload))
                 )?;
-                writeln!(stdout, "  manifest: {}", plan.manifest_preview(form))?;
+                writeln!(stdout, "  manifest: {}", plan.manifest_preview(format))?;
             }
-            Outcome::Failed { image, error } => {
-                writeln!(stderr, "failed {image}")?;
-                tell(error, stderr)?;
+            Outcome::Failed { image, report } => {
+                log.report(Level::Error, &report.clone().under(format!("{image} was not signed")));
             }
         }
     }
     let failed = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Failed { .. })).count();
     if outcomes.len() > 1 && !quiet {
-        writeln!(stderr, "{} of {} images done, {failed} failed", outcomes.len() - failed, outcomes.len())?;
+        let done = outcomes.len() - failed;
+        log.with_stderr(|stderr| writeln!(stderr, "{done} of {} images done, {failed} failed", outcomes.len()))?;
     }
     Ok(())
 }
 
-fn warn_of_tag(tag: &str, image: &str, stderr: &mut dyn Write) -> io::Result<()> {
-    writeln!(stderr, "warning: the tag {tag} can move; what is signed is {image}")
+fn warn_of_tag(tag: &str, image: &str, log: &Log<'_>) {
+    log.warn(format_args!("the tag {tag} can move; what is signed is {image}"));
 }
 
 /// The signature by its own name.
@@ -77,7 +80,7 @@ fn name_of(signed: &Signed) -> String {
 }
 
 /// One outcome for programs.
-pub(super) fn json(outcome: &Outcome, form: Form) -> Value {
+pub(super) fn json(outcome: &Outcome, format: ManifestFormat) -> Value {
     match outcome {
         Outcome::Signed(signed) => json!({
             "image": signed.image,
@@ -88,25 +91,25 @@ pub(super) fn json(outcome: &Outcome, form: Form) -> Value {
             "signingJob": signed.job,
             "signingTime": rfc3339(signed.signed_at),
             "expiry": signed.expires_at.map(rfc3339),
-            "manifestFormat": if signed.form == Form::ConfigMediaType { "config-mediatype" } else { "oci-1.1" },
+            "manifestFormat": if signed.format == ManifestFormat::ConfigMediaType { "config-mediatype" } else { "oci-1.1" },
             "listedBy": if signed.listed_by == ListedBy::Api { "referrers-api" } else { "tag" },
             "warnings": signed.warnings,
         }),
-        Outcome::Standing { image, signature } => {
+        Outcome::AlreadySigned { image, signature } => {
             json!({ "image": image, "status": "already-signed", "signature": signature })
         }
-        Outcome::Planned(plan) => planned(plan, form),
-        Outcome::Failed { image, error } => json!({
+        Outcome::Planned(plan) => planned(plan, format),
+        Outcome::Failed { image, report } => json!({
             "image": image,
             "status": "failed",
-            "error": error.what(),
-            "causes": error.causes(),
-            "hint": error.advice(),
+            "error": report.what(),
+            "causes": report.causes(),
+            "hint": report.advice(),
         }),
     }
 }
 
-fn planned(plan: &Plan, form: Form) -> Value {
+fn planned(plan: &Plan, format: ManifestFormat) -> Value {
     let payload: Value = serde_json::from_slice(&plan.payload).unwrap_or_default();
     json!({
         "image": plan.image,
@@ -114,6 +117,6 @@ fn planned(plan: &Plan, form: Form) -> Value {
         "status": "planned",
         "payload": payload,
         "payloadBytes": plan.payload.len(),
-        "manifest": plan.manifest_preview(form),
+        "manifest": plan.manifest_preview(format),
     })
 }

@@ -2,20 +2,24 @@
 
 use std::{
     io::{self, Write},
+    process::ExitCode,
     time::{Duration, SystemTime},
 };
 
 use serde_json::json;
 
 use super::{
-    Machine, Problem,
-    machine::{AwsArguments, Opened},
-    output::{self, Colour, Format, Style},
+    aws_args::AwsArgs,
+    output::{self, Colour, OutputFormat, Style},
 };
 use crate::{
-    error::{Error, PROGRAM},
-    identity,
-    registry::Server,
+    app::App,
+    door::{Start, Streams},
+    identity::Target,
+    keychain,
+    names::PROGRAM,
+    registry::{Server, TOKEN_LIFETIME},
+    report::Report,
     token::cache::{self, TokenLabel},
 };
 
@@ -24,13 +28,10 @@ use crate::{
 pub(super) struct Status {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
-    output: Format,
+    output: OutputFormat,
     #[command(flatten)]
-    aws: AwsArguments,
+    aws: AwsArgs,
 }
-
-/// A full life: 12 hours (ECR API reference, GetAuthorizationToken).
-const LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// The length of a bar, in characters.
 const BAR: u64 = 12;
@@ -45,34 +46,34 @@ struct Row {
 }
 
 impl Status {
-    pub(super) fn run(&self, machine: Machine, stdout: &mut dyn Write, _stderr: &mut dyn Write) -> Result<(), Problem> {
-        let (style, now) = (machine.style(), machine.now);
-        let instance = machine.instance;
-        let opened = machine.open(&self.aws)?;
-        let failed = |fault| Error::Keychain { doing: "list the cached tokens".into(), fault };
-        let labels = cache::tokens(&*opened.cache).map_err(failed)?;
-        let mut rows: Vec<Row> = labels.into_iter().map(|label| Row::of(label, &opened, instance, now)).collect();
+    pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
+        let style = Style::of(start.terminals.stdout, &start.environment);
+        let app = self.aws.open(start)?;
+        let labels = cache::tokens(&*app.cache).map_err(|err: keychain::Error| err.report("list the cached tokens"))?;
+        let mut rows: Vec<Row> = labels.into_iter().map(|label| Row::of(label, &app)).collect();
         rows.sort_by(|a, b| {
             (&a.label.host, !a.current, &a.label.identity).cmp(&(&b.label.host, !b.current, &b.label.identity))
         });
         match self.output {
-            Format::Text => text(&rows, opened.cache.name(), style, stdout)?,
-            Format::Json => writeln!(stdout, "{:#}", to_json(&rows, opened.cache.name()))?,
+            OutputFormat::Text => text(&rows, app.cache.name(), style, stdout)?,
+            OutputFormat::Json => writeln!(stdout, "{:#}", to_json(&rows, app.cache.name()))?,
         }
-        Ok(())
+        Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Row {
-    fn of(label: TokenLabel, opened: &Opened, instance: identity::Instance, now: SystemTime) -> Row {
-        let current = match Server::parse(&label.host, |host| opened.config.custom(host)) {
+    fn of(label: TokenLabel, app: &App) -> Row {
+        let current = match Server::parse(&label.host, |host| app.config.custom(host)) {
             // An identity that cannot be found has no token that is the current one.
-            Some(Server::Ecr(registry)) => identity::find(&opened.environment, &opened.config, instance, &registry)
+            Some(Server::Ecr(registry)) => app
+                .identities()
+                .find(&Target::from(&registry))
                 .is_ok_and(|identity| identity.fingerprint() == label.identity),
             _ => false,
         };
         let expires = cache::time(label.expires);
-        Row { current, expires, remaining: expires.duration_since(now).unwrap_or_default(), label }
+        Row { current, expires, remaining: expires.duration_since(app.now).unwrap_or_default(), label }
     }
 
     fn life(&self) -> String {
@@ -113,10 +114,10 @@ fn text(rows: &[Row], store: &str, style: Style, stdout: &mut dyn Write) -> io::
 
 /// The remaining part of a full life, in blocks.
 fn bar(remaining: Duration, style: Style) -> String {
-    let full = (remaining.as_secs() * BAR).div_ceil(LIFE.as_secs()).min(BAR);
+    let full = (remaining.as_secs() * BAR).div_ceil(TOKEN_LIFETIME.as_secs()).min(BAR);
     let colour = match full {
         0 => Colour::Red,
-        few if few <= BAR / 4 => Colour::Yellow, // a `get` renews it: token::REFRESH_BEFORE
+        few if few <= BAR / 4 => Colour::Yellow, // a `get` renews it: config::REFRESH_BEFORE
         _ => Colour::Green,
     };
     let (full, empty) = (full as usize, (BAR - full) as usize);

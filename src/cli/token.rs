@@ -1,15 +1,14 @@
 //! `token`: the password of a registry, for a pipe.
 
-use std::io::Write;
+use std::process::ExitCode;
 
-use super::{
-    Machine, Problem,
-    machine::{AwsArguments, Opened},
-};
+use super::aws_args::AwsArgs;
 use crate::{
-    error::PROGRAM,
+    app::App,
+    door::{Start, Streams},
+    names::PROGRAM,
     registry::{Registry, Server},
-    token,
+    report::Report,
 };
 
 /// Print the password of an ECR registry, for a pipe
@@ -23,45 +22,35 @@ pub(super) struct Token {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    aws: AwsArguments,
+    aws: AwsArgs,
 }
 
 impl Token {
-    pub(super) fn run(&self, machine: Machine, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Result<(), Problem> {
-        if machine.terminals.stdout && !self.force {
-            let host = &self.host;
-            return Err(Problem::new(
-                "a password is not shown on a terminal",
-                format!(
-                    "pipe it, as in `{PROGRAM} token {host} | docker login -u AWS --password-stdin {host}`, or add --force"
-                ),
-            ));
+    pub(super) fn run(&self, start: Start, streams: Streams<'_>) -> Result<ExitCode, Report> {
+        let host = &self.host;
+        if start.terminals.stdout && !self.force {
+            return Err(Report::new("a password is not shown on a terminal").hint(format!(
+                "pipe it, as in `{PROGRAM} token {host} | docker login -u AWS --password-stdin {host}`, or add --force"
+            )));
         }
-        let opened = machine.open(&self.aws)?;
-        let registry = registry(&opened, &self.host)?;
-        let journal = opened.journal(stderr);
-        let token = token::obtain(&opened.world(&journal), &registry).map_err(|err| self.aws.blame(err))?;
-        let token = token.ok_or_else(|| {
-            Problem::new(
-                format!("no token of {}: there are no AWS credentials that it takes", registry.host),
-                format!(
-                    "its images can be pulled without a login; `{PROGRAM} doctor {}` says what is missing",
-                    self.host
-                ),
+        let app = self.aws.open(start)?;
+        let registry = registry(&app, host)?;
+        let token = app.tokens(&app.log(streams.stderr)).token(&registry)?.ok_or_else(|| {
+            Report::new(format!("no token of {}: there are no AWS credentials that it takes", registry.host)).hint(
+                format!("its images can be pulled without a login; `{PROGRAM} doctor {host}` says what is missing"),
             )
         })?;
-        writeln!(stdout, "{}", token.password.expose())?;
-        stdout.flush()?;
-        Ok(())
+        writeln!(streams.stdout, "{}", token.password.expose())?;
+        streams.stdout.flush()?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
 /// The ECR registry that a person named.
-pub(super) fn registry(opened: &Opened, host: &str) -> Result<Registry, Problem> {
-    match Server::parse(host, |host| opened.config.custom(host)) {
+pub(super) fn registry(app: &App, host: &str) -> Result<Registry, Report> {
+    match Server::parse(host, |host| app.config.custom(host)) {
         Some(Server::Ecr(registry)) => Ok(registry),
-        Some(Server::Other(_)) | None => Err(Problem::new(
-            format!("{host:?} is no registry of Amazon ECR"),
+        Some(Server::Other(_)) | None => Err(Report::new(format!("{host:?} is no registry of Amazon ECR")).hint(
             "name one as in 111122223333.dkr.ecr.eu-west-1.amazonaws.com, or give its domain a [[registry]] rule with account and region",
         )),
     }

@@ -1,264 +1,286 @@
 //! From the text of `config.toml` to a checked [`Config`].
 
-use std::{ops::Range, path::Path, time::Duration};
+use std::{
+    fmt, io,
+    ops::Range,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use toml_edit::{Document, Item, TableLike};
+use serde::Deserialize;
+use serde_spanned::Spanned;
+use toml_edit::{
+    Document,
+    de::{self, Deserializer},
+};
 
-use super::{AssumedRole, CacheStore, Config, ConfigError, Glob, LoginStore, ProfileChoice, Rule};
-use crate::registry::{Custom, is_account, is_region};
+use super::{
+    glob::Glob,
+    model::{AssumedRole, CacheStore, Config, LoginStore, ProfileChoice, Rule},
+};
+use crate::{
+    environment::Environment,
+    names::HELPER,
+    private_fs,
+    registry::{Custom, TOKEN_LIFETIME, is_account, is_region},
+    report::Report,
+};
 
-/// Where in the text something stands, in bytes.
-type Span = Option<Range<usize>>;
-
-/// The longest life of an ECR token (AWS documentation, GetAuthorizationToken): 12 hours.
-const TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
-
-/// Reads and checks the whole file.
-pub(super) fn config(text: &str, path: &Path) -> Result<Config, ConfigError> {
-    let file = File { text, path };
-    let document = Document::parse(text).map_err(|err| {
-        file.error(err.span(), format!("not TOML: {}", err.message().replace('\n', " ")), "correct the line")
-    })?;
-    let root = Section { file: &file, table: document.as_table(), name: "the file" };
-    root.only(&["cache", "other-registries", "defaults", "registry"])?;
-    let mut config = Config { path: Some(path.into()), ..Config::default() };
-    if let Some(cache) = root.section("cache", "[cache]")? {
-        cache.only(&["store", "refresh-before"])?;
-        config.cache = cache.choice("store", &CACHE_STORES)?;
-        if let Some((text, span)) = cache.text("refresh-before")? {
-            config.refresh_before = duration(text).filter(|margin| *margin < TOKEN_LIFE).ok_or_else(|| {
-                let what = format!("refresh-before = {text:?} is no time under 12 hours");
-                file.error(span, what, "write a number with h, m or s, such as \"3h\" or \"90m\"")
-            })?;
-        }
-    }
-    if let Some(others) = root.section("other-registries", "[other-registries]")? {
-        others.only(&["store"])?;
-        config.logins = others.logins()?;
-    }
-    if let Some(defaults) = root.section("defaults", "[defaults]")? {
-        defaults.only(&["profile"])?;
-        config.default_profile = defaults.profile()?;
-    }
-    config.rules = root.rules()?;
-    Ok(config)
+/// The file as it is written. A key that is not here is an error.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct ConfigFile {
+    cache: Cache,
+    other_registries: OtherRegistries,
+    defaults: Defaults,
+    registry: Vec<Spanned<RegistryRule>>,
 }
 
-const CACHE_STORES: [(&str, CacheStore); 4] = [
-    ("keychain", CacheStore::Keychain),
-    ("keyutils", CacheStore::Keyutils),
-    ("file", CacheStore::File),
-    ("none", CacheStore::None),
-];
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Cache {
+    store: Option<CacheStore>,
+    refresh_before: Option<Spanned<Text>>,
+}
 
-const RULE_KEYS: [&str; 7] = ["match", "profile", "role-arn", "external-id", "session-name", "account", "region"];
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct OtherRegistries {
+    store: Option<Spanned<Text>>,
+}
 
-/// The file, to say where something is wrong.
-struct File<'a> {
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Defaults {
+    profile: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RegistryRule {
+    #[serde(rename = "match")]
+    hosts: Option<Spanned<Text>>,
+    profile: Option<Text>,
+    role_arn: Option<Spanned<Text>>,
+    external_id: Option<Spanned<Text>>,
+    session_name: Option<Spanned<Text>>,
+    account: Option<Spanned<Text>>,
+    region: Option<Spanned<Text>>,
+}
+
+/// A text that is not empty.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Text(String);
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Text, &'static str> {
+        if text.is_empty() { Err("an empty text is no value: remove the line") } else { Ok(Text(text)) }
+    }
+}
+
+impl Config {
+    /// Where the file is: `$ECR_RS_CONFIG`, else `docker-credential-ecr-rs/config.toml` in the
+    /// user's config folder.
+    pub fn location(environment: &Environment) -> Option<PathBuf> {
+        let default = || Some(environment.config_folder.as_ref()?.join("docker-credential-ecr-rs").join("config.toml"));
+        environment.path("ECR_RS_CONFIG").or_else(default)
+    }
+
+    /// Reads the file. None at the usual place is an empty configuration; one that `ECR_RS_CONFIG`
+    /// names must be there.
+    pub fn load(environment: &Environment) -> Result<Config, Report> {
+        let Some(path) = Config::location(environment) else { return Ok(Config::default()) };
+        let named = environment.path("ECR_RS_CONFIG").is_some();
+        let absent = |err: &io::Error| matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        match private_fs::read_to_string(&path, private_fs::LARGEST) {
+            Ok(text) => Config::parse(&text, path),
+            // Without access to the home folder there is no configuration of this user's either.
+            Err(err) if !named && (absent(&err) || err.kind() == io::ErrorKind::PermissionDenied) => {
+                Ok(Config::default())
+            }
+            Err(err) => {
+                let hint = if named {
+                    "correct or unset ECR_RS_CONFIG"
+                } else {
+                    "make it a readable text file, or move it away"
+                };
+                Err(Report::new(format!("{}: cannot be read: {err}", path.display())).hint(hint))
+            }
+        }
+    }
+
+    /// Reads the file's text.
+    pub fn parse(text: &str, path: PathBuf) -> Result<Config, Report> {
+        let source = Source { text, path: &path };
+        let file = source.file()?;
+        let mut config = Config { cache: file.cache.store, ..Config::default() };
+        if let Some(margin) = file.cache.refresh_before {
+            config.refresh_before = source.refresh_before(&margin)?;
+        }
+        if let Some(store) = file.other_registries.store {
+            config.logins = source.logins(&store)?;
+        }
+        config.default_profile = file.defaults.profile.map(profile);
+        for rule in file.registry {
+            let rule = source.rule(rule, &config.rules)?;
+            config.rules.push(rule);
+        }
+        config.path = Some(path);
+        Ok(config)
+    }
+}
+
+/// The text, to say where something is wrong.
+struct Source<'a> {
     text: &'a str,
     path: &'a Path,
 }
 
-impl File<'_> {
-    fn line(&self, span: Span) -> Option<usize> {
-        let before = self.text.get(..span?.start)?;
-        Some(before.matches('\n').count() + 1)
+impl Source<'_> {
+    fn line(&self, at: &Range<usize>) -> usize {
+        self.text.get(..at.start).unwrap_or_default().matches('\n').count() + 1
     }
 
-    fn error(&self, span: Span, what: impl Into<String>, hint: impl Into<String>) -> ConfigError {
-        ConfigError { path: self.path.into(), line: self.line(span), what: what.into(), hint: hint.into() }
+    /// Refuses the file for what stands here.
+    fn refuse<T>(&self, at: Range<usize>, what: impl fmt::Display, hint: impl Into<String>) -> Result<T, Report> {
+        Err(Report::new(format!("{}:{}: {what}", self.path.display(), self.line(&at))).hint(hint))
     }
-}
 
-/// One table of the file.
-struct Section<'a> {
-    file: &'a File<'a>,
-    table: &'a dyn TableLike,
-    name: &'a str,
-}
-
-impl<'a> Section<'a> {
-    /// Refuses keys that are not in `known`, with the nearest one that is.
-    fn only(&self, known: &[&str]) -> Result<(), ConfigError> {
-        for (key, _) in self.table.iter() {
-            if !known.contains(&key) {
-                let span = self.table.key(key).and_then(|key| key.span());
-                let what = format!("{} has no key {key:?}", self.name);
-                return Err(self.file.error(span, what, nearest(key, known)));
+    fn file(&self) -> Result<ConfigFile, Report> {
+        match Document::parse(self.text) {
+            Ok(document) => ConfigFile::deserialize(Deserializer::from(document)).or_else(|err| self.mismatch(err)),
+            Err(err) => {
+                self.refuse(err.span().unwrap_or_default(), format!("not TOML: {}", err.message()), "correct the line")
             }
         }
-        Ok(())
     }
 
-    fn section(&self, key: &str, name: &'a str) -> Result<Option<Section<'a>>, ConfigError> {
-        let Some(item) = self.table.get(key) else { return Ok(None) };
-        let table = item.as_table_like().ok_or_else(|| {
-            self.file.error(item.span(), format!("{key} is not a table"), format!("write {name} on a line of its own"))
+    /// Puts serde's words for what a key or a value should have been (`serde::de::Error`) into ours.
+    fn mismatch<T>(&self, mut err: de::Error) -> Result<T, Report> {
+        let (at, message) = (err.span().unwrap_or_default(), err.message().to_owned());
+        err.set_input(None); // else it quotes the line in place of the path of the key
+        let shown = err.to_string();
+        let key = shown.lines().find_map(|line| line.strip_prefix("in `")?.strip_suffix('`')).unwrap_or("the file");
+        let (given, known) = message.rsplit_once("`, expected ").unwrap_or((&message, ""));
+        let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        if let Some(word) = given.strip_prefix("unknown field `") {
+            self.refuse(at, format!("{key} has no key {word:?}"), nearest(word, &known))
+        } else if let Some(word) = given.strip_prefix("unknown variant `") {
+            self.refuse(at, format!("{key} = {word:?} is none of {}", known.join(", ")), nearest(word, &known))
+        } else {
+            let hint = "texts stand in quotes, keys below [NAME] of their table, each rule below [[registry]]";
+            self.refuse(at, format!("{key}: {message}"), hint)
+        }
+    }
+
+    fn refresh_before(&self, text: &Spanned<Text>) -> Result<Duration, Report> {
+        let Text(margin) = text.get_ref();
+        match duration(margin) {
+            Some(margin) if margin < TOKEN_LIFETIME => Ok(margin),
+            _ => {
+                let what = format!("refresh-before = {margin:?} is no time under 12 hours");
+                self.refuse(text.span(), what, "write a number with h, m or s, such as \"3h\" or \"90m\"")
+            }
+        }
+    }
+
+    fn logins(&self, store: &Spanned<Text>) -> Result<LoginStore, Report> {
+        let Text(suffix) = store.get_ref();
+        let (what, hint) = match suffix.as_str() {
+            "keychain" => return Ok(LoginStore::Keychain),
+            HELPER => ("this program itself", "write \"keychain\" to keep logins in the OS keychain"),
+            _ if suffix.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) => {
+                return Ok(LoginStore::Helper(suffix.clone()));
+            }
+            _ => (
+                "no credential helper's suffix",
+                "write what follows docker-credential- in its name, such as \"desktop\"",
+            ),
+        };
+        self.refuse(store.span(), format!("store = {suffix:?} is {what}"), hint)
+    }
+
+    /// Checks a rule, also against those before it.
+    fn rule(&self, rule: Spanned<RegistryRule>, earlier: &[Rule]) -> Result<Rule, Report> {
+        let (at, mut keys) = (rule.span(), rule.into_inner());
+        let Some(hosts) = &keys.hosts else {
+            return self.refuse(at, "a rule has no match", "add match = \"111122223333.dkr.ecr.*.amazonaws.com\"");
+        };
+        let Text(pattern) = hosts.get_ref();
+        let hosts = Glob::parse(pattern).or_else(|why| {
+            let hint = "name a host, with * for any part of it";
+            self.refuse(hosts.span(), format!("match = {pattern:?}: {why}"), hint)
         })?;
-        Ok(Some(Section { file: self.file, table, name }))
-    }
-
-    fn text(&self, key: &str) -> Result<Option<(&'a str, Span)>, ConfigError> {
-        let Some(item) = self.table.get(key) else { return Ok(None) };
-        match item.as_str() {
-            Some(text) if !text.is_empty() => Ok(Some((text, item.span()))),
-            Some(_) => {
-                Err(self.file.error(item.span(), format!("{key} is empty"), "give it a value or remove the line"))
-            }
-            None => {
-                Err(self.file.error(item.span(), format!("{key} is no text"), format!("write {key} = \"…\" in quotes")))
-            }
+        if let Some(first) = earlier.iter().find(|earlier| earlier.hosts.covers(&hosts)) {
+            let (wide, narrow) = (first.hosts.as_str(), hosts.as_str());
+            let what = format!("the rule for {narrow:?} can never apply: line {} for {wide:?} comes first", first.line);
+            return self.refuse(at, what, "put the narrower rule first, or remove one of the two");
         }
-    }
-
-    fn owned(&self, key: &str) -> Result<Option<String>, ConfigError> {
-        Ok(self.text(key)?.map(|(text, _)| text.to_owned()))
-    }
-
-    fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<Option<T>, ConfigError> {
-        let Some((text, span)) = self.text(key)? else { return Ok(None) };
-        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
-            return Ok(Some(*value));
-        }
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        let what = format!("{key} = {text:?} is none of {}", names.join(", "));
-        Err(self.file.error(span, what, nearest(text, &names)))
-    }
-
-    fn logins(&self) -> Result<LoginStore, ConfigError> {
-        match self.text("store")? {
-            None | Some(("keychain", _)) => Ok(LoginStore::Keychain),
-            Some(("ecr-rs", span)) => Err(self.file.error(
-                span,
-                "store = \"ecr-rs\" is this program itself",
-                "write \"keychain\" to keep logins in the OS keychain",
-            )),
-            Some((suffix, span)) => {
-                let fine = suffix.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-                fine.then(|| LoginStore::Helper(suffix.to_owned())).ok_or_else(|| {
-                    let what = format!("store = {suffix:?} is no credential helper's suffix");
-                    self.file.error(
-                        span,
-                        what,
-                        "write what follows docker-credential- in its name, such as \"desktop\"",
-                    )
-                })
-            }
-        }
-    }
-
-    fn profile(&self) -> Result<Option<ProfileChoice>, ConfigError> {
-        Ok(self.text("profile")?.map(|(name, _)| match name {
-            "auto" => ProfileChoice::Auto,
-            name => ProfileChoice::Named(name.into()),
-        }))
-    }
-
-    fn rules(&self) -> Result<Vec<Rule>, ConfigError> {
-        let Some(item) = self.table.get("registry") else { return Ok(Vec::new()) };
-        let Item::ArrayOfTables(tables) = item else {
-            let hint = "write [[registry]] with two brackets on each side";
-            return Err(self.file.error(item.span(), "registry is not a list of rules", hint));
-        };
-        let mut rules: Vec<Rule> = Vec::new();
-        for table in tables {
-            let section = Section { file: self.file, table, name: "[[registry]]" };
-            let rule = section.rule(table.span())?;
-            if let Some(earlier) = rules.iter().find(|earlier| earlier.hosts.covers(&rule.hosts)) {
-                let (first, later) = (earlier.hosts.as_str(), rule.hosts.as_str());
-                let what =
-                    format!("the rule for {later:?} can never apply: line {} for {first:?} comes first", earlier.line);
-                return Err(self.file.error(
-                    table.span(),
-                    what,
-                    "put the narrower rule first, or remove one of the two",
-                ));
-            }
-            rules.push(rule);
-        }
-        Ok(rules)
-    }
-
-    fn rule(&self, span: Span) -> Result<Rule, ConfigError> {
-        self.only(&RULE_KEYS)?;
-        let error = |what: &str, hint: &str| self.file.error(span.clone(), what, hint);
-        let Some((pattern, at)) = self.text("match")? else {
-            return Err(error("a rule has no match", "add match = \"111122223333.dkr.ecr.*.amazonaws.com\""));
-        };
-        let hosts = Glob::parse(pattern).map_err(|why| {
-            self.file.error(at, format!("match = {pattern:?}: {why}"), "name a host, with * for any part of it")
-        })?;
-        let rule = Rule {
-            profile: self.profile()?,
-            role: self.role()?,
-            custom: self.custom(&hosts)?,
-            line: self.file.line(span.clone()).unwrap_or_default(),
-            hosts,
-        };
+        let (custom, profile) = (self.custom(&keys, &hosts)?, keys.profile.take().map(profile));
+        let rule = Rule { hosts, profile, role: self.role(keys)?, custom, line: self.line(&at) };
         if rule.profile.is_none() && rule.role.is_none() && rule.custom.is_none() {
-            return Err(error("a rule has no effect", "give it a profile, a role-arn, or an account with a region"));
+            let hint = "give it a profile, a role-arn, or an account with a region";
+            return self.refuse(at, "a rule has no effect", hint);
         }
         Ok(rule)
     }
 
-    fn role(&self) -> Result<Option<AssumedRole>, ConfigError> {
-        let Some((arn, span)) = self.text("role-arn")? else {
-            for key in ["external-id", "session-name"] {
-                if let Some((_, span)) = self.text(key)? {
-                    return Err(self.file.error(
-                        span,
-                        format!("{key} without role-arn"),
-                        "name the role that is assumed",
-                    ));
+    fn role(&self, keys: RegistryRule) -> Result<Option<AssumedRole>, Report> {
+        let Some(role) = keys.role_arn else {
+            return match keys.external_id.or(keys.session_name) {
+                Some(alone) => {
+                    let what = "external-id or session-name without role-arn";
+                    self.refuse(alone.span(), what, "name the role that is assumed")
                 }
-            }
-            return Ok(None);
+                None => Ok(None),
+            };
         };
+        let (at, Text(arn)) = (role.span(), role.into_inner());
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
-        let sound = matches!(parts[..], ["arn", partition, "iam", "", account, resource]
+        let is_role = matches!(parts[..], ["arn", partition, "iam", "", account, resource]
             if partition.starts_with("aws") && is_account(account) && resource.len() > 5 && resource.starts_with("role/"));
-        if !sound {
+        if !is_role {
             let what = format!("role-arn = {arn:?} is no ARN of a role");
-            return Err(self.file.error(span, what, "write arn:aws:iam::ACCOUNT:role/NAME"));
+            return self.refuse(at, what, "write arn:aws:iam::ACCOUNT:role/NAME");
         }
-        Ok(Some(AssumedRole {
-            arn: arn.into(),
-            external_id: self.owned("external-id")?,
-            session_name: self.owned("session-name")?,
-        }))
+        let text = |value: Spanned<Text>| value.into_inner().0;
+        let (external_id, session_name) = (keys.external_id.map(text), keys.session_name.map(text));
+        Ok(Some(AssumedRole { arn, external_id, session_name }))
     }
 
     /// `account` and `region`, which make a host of the user's own a registry: it is named whole, so
     /// that no token leaves for a host that merely looks alike.
-    fn custom(&self, hosts: &Glob) -> Result<Option<Custom>, ConfigError> {
-        let (account, region) = match (self.text("account")?, self.text("region")?) {
+    fn custom(&self, keys: &RegistryRule, hosts: &Glob) -> Result<Option<Custom>, Report> {
+        let (account, region) = match (&keys.account, &keys.region) {
             (None, None) => return Ok(None),
             (Some(account), Some(region)) => (account, region),
-            (Some((_, span)), None) | (None, Some((_, span))) => {
+            (Some(alone), None) | (None, Some(alone)) => {
                 let hint = "a custom domain needs both; an ECR host name holds both already";
-                return Err(self.file.error(span, "account and region go together", hint));
+                return self.refuse(alone.span(), "account and region go together", hint);
             }
         };
-        if !is_account(account.0) {
-            return Err(self.file.error(
-                account.1,
-                format!("account = {:?} is not 12 digits", account.0),
-                "write the AWS account id in quotes",
-            ));
+        let (Text(id), Text(name)) = (account.get_ref(), region.get_ref());
+        if !is_account(id) {
+            let what = format!("account = {id:?} is not 12 digits");
+            return self.refuse(account.span(), what, "write the AWS account id in quotes");
         }
-        if !is_region(region.0) {
-            return Err(self.file.error(
-                region.1,
-                format!("region = {:?} is no AWS region", region.0),
-                "write it as in \"eu-west-1\"",
-            ));
+        if !is_region(name) {
+            let what = format!("region = {name:?} is no AWS region");
+            return self.refuse(region.span(), what, "write it as in \"eu-west-1\"");
         }
         if !hosts.is_literal() {
             let what = format!("a custom domain cannot be a pattern: {:?}", hosts.as_str());
-            return Err(self.file.error(account.1, what, "name each host whole, so that no other host gets a token"));
+            return self.refuse(account.span(), what, "name each host whole, so that no other host gets a token");
         }
-        Ok(Some(Custom { account: account.0.into(), region: region.0.into() }))
+        Ok(Some(Custom { account: id.clone(), region: name.clone() }))
     }
+}
+
+fn profile(Text(name): Text) -> ProfileChoice {
+    if name == "auto" { ProfileChoice::Auto } else { ProfileChoice::Named(name) }
 }
 
 /// A number with a unit: `3h`, `90m`, `45s`.
@@ -275,27 +297,11 @@ fn duration(text: &str) -> Option<Duration> {
 
 /// The hint for a word that is not known: the nearest that is, or all.
 fn nearest(word: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|candidate| (distance(word, candidate), candidate)).min();
+    let near = known.iter().map(|candidate| (strsim::levenshtein(word, candidate), candidate)).min();
     match near {
         Some((distance, candidate)) if distance <= 2.max(candidate.len() / 3) => format!("did you mean {candidate:?}?"),
         _ => format!("known here: {}", known.join(", ")),
     }
-}
-
-/// How many characters must be added, removed or changed to make one word the other (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -322,7 +328,7 @@ region = "eu-west-1"
 role-arn = "arn:aws:iam::111122223333:role/path/puller"
 external-id = "x"
 "#;
-        let config = config(text, Path::new("config.toml")).unwrap();
+        let config = Config::parse(text, "config.toml".into()).unwrap();
         assert_eq!(config.cache, Some(CacheStore::File));
         assert_eq!(config.refresh_before, Duration::from_secs(5400));
         assert_eq!(config.logins, LoginStore::Helper("desktop".into()));
@@ -340,17 +346,25 @@ external-id = "x"
             ("a = ", 1, "not TOML", "correct"),
             ("[keychain]\nsession = \"plain\"", 1, "no key \"keychain\"", "cache"),
             ("[cahce]\n", 1, "no key \"cahce\"", "did you mean \"cache\"?"),
-            ("[cache]\n\nstor = \"file\"", 3, "[cache] has no key \"stor\"", "\"store\""),
+            ("[cache]\n\nstor = \"file\"", 3, "cache has no key \"stor\"", "\"store\""),
             ("[cache]\nstore = \"keychian\"", 2, "none of keychain, keyutils, file, none", "\"keychain\""),
-            ("[cache]\nstore = 7", 2, "store is no text", "quotes"),
-            ("[cache]\nstore = \"\"", 2, "store is empty", "remove"),
-            ("cache = 1", 1, "cache is not a table", "[cache]"),
+            ("[cache]\nstore = 7", 2, "cache.store: wanted string", "quotes"),
+            ("[cache]\nstore = \"\"", 2, "none of keychain", "known here: keychain"),
+            ("[defaults]\nprofile = \"\"", 2, "defaults.profile: an empty text", "quotes"),
+            ("[other-registries]\nstore = 7", 2, "other-registries.store: invalid type", "quotes"),
+            (
+                "\"a`, expected `b\" = 1",
+                1,
+                "has no key \"a`, expected `b\"",
+                "known here: cache, other-registries, defaults, registry",
+            ),
+            ("cache = 1", 1, "cache: invalid type", "[NAME]"),
             ("[cache]\nrefresh-before = \"3 days\"", 2, "refresh-before", "3h"),
             ("[cache]\nrefresh-before = \"12h\"", 2, "under 12 hours", "3h"),
             ("[cache]\nrefresh-before = \"ü\"", 2, "under 12 hours", "3h"),
             ("[other-registries]\nstore = \"/bin/sh\"", 2, "suffix", "desktop"),
             ("[other-registries]\nstore = \"ecr-rs\"", 2, "itself", "keychain"),
-            ("[registry]\nmatch = \"x\"", 1, "list of rules", "[[registry]]"),
+            ("[registry]\nmatch = \"x\"", 1, "registry: invalid type: map, expected a sequence", "[[registry]]"),
             ("[[registry]]\nprofile = \"x\"", 1, "no match", "match ="),
             ("[[registry]]\nmatch = \"https://x\"\nprofile = \"x\"", 2, "no scheme", "host"),
             ("[[registry]]\nmatch = \"x\"", 1, "no effect", "profile"),
@@ -378,10 +392,10 @@ external-id = "x"
                 "first",
             ),
         ] {
-            let err = config(text, Path::new("c.toml")).expect_err(text);
-            assert_eq!(err.line, Some(line), "{text:?}: {err}");
-            assert!(err.to_string().contains(what), "{text:?}: {err}");
-            assert!(err.hint.contains(hint), "{text:?}: {}", err.hint);
+            let err = Config::parse(text, "c.toml".into()).expect_err(text);
+            assert!(err.what().starts_with(&format!("c.toml:{line}: ")), "{text:?}: {err}");
+            assert!(err.what().contains(what), "{text:?}: {err}");
+            assert!(err.advice().is_some_and(|advice| advice.contains(hint)), "{text:?}: {err:?}");
         }
     }
 }

@@ -3,23 +3,43 @@
 //! Source of the contract: docker-credential-helpers, `credentials/credentials.go`, and what the
 //! clients make of it.
 
+mod error;
+mod helper;
 pub mod logins;
-mod verbs;
 mod wire;
 
-pub use wire::{Login, NOT_FOUND};
+pub use error::Error;
+pub use helper::Helper;
+pub use wire::Login;
 
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    process::ExitCode,
+};
 
 use crate::{
-    error::{Error, PROGRAM},
-    registry::Server,
-    world::World,
+    app::App,
+    config::Config,
+    door::{Door, Start},
+    names::PROGRAM,
+};
+
+/// Docker's door: a verb, whatever name the program was started under. Nothing to do is answered as
+/// Docker's own helpers answer it.
+pub const DOOR: Door = Door {
+    claims: |start| start.arguments.first().is_none_or(|word| Verb::parse(word).is_some()),
+    run: |start, streams| match answer(start, streams.stdin, streams.stdout, streams.stderr) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            err.print(streams.stdout, streams.stderr);
+            ExitCode::FAILURE
+        }
+    },
 };
 
 /// A verb of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
+enum Verb {
     /// The login of the server on stdin.
     Get,
     /// Keep the login on stdin.
@@ -33,63 +53,53 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// Reads the arguments after the program's name.
-    ///
-    /// The texts and exit codes are those of docker-credential-helpers' `Serve`: usage on stdout and
-    /// exit 1, but exit 0 for help, which is asked for.
-    pub fn parse(arguments: &[String]) -> Result<Verb, Error> {
-        match arguments {
-            [verb] => match verb.as_str() {
-                "get" => Ok(Verb::Get),
-                "store" => Ok(Verb::Store),
-                "erase" => Ok(Verb::Erase),
-                "list" => Ok(Verb::List),
-                "version" | "--version" | "-v" => Ok(Verb::Version),
-                other => Err(Error::Usage(format!("{PROGRAM}: unknown action: {other}"))),
-            },
-            _ => Err(Error::Usage(USAGE.into())),
-        }
+    fn parse(word: &str) -> Option<Verb> {
+        Some(match word {
+            "get" => Verb::Get,
+            "store" => Verb::Store,
+            "erase" => Verb::Erase,
+            "list" => Verb::List,
+            "version" | "--version" | "-v" | "-V" => Verb::Version,
+            _ => return None,
+        })
     }
 }
 
-/// What Docker's own helpers print.
-pub const USAGE: &str = "Usage: docker-credential-ecr-rs <store|get|erase|list|version>";
+/// What Docker's own helpers print (docker-credential-helpers, `credentials.Serve`).
+const USAGE: &str = "Usage: docker-credential-ecr-rs <store|get|erase|list|version>";
+
+fn answer(start: Start, stdin: &mut dyn Read, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Result<(), Error> {
+    let [word] = &start.arguments[..] else { return Err(Error::Usage(USAGE)) };
+    let verb = Verb::parse(word).ok_or(Error::Usage(USAGE))?;
+    let mut environment = start.environment;
+    environment.interactive = false; // Docker is at the other end of stdin, also when a person started it.
+    let config = match verb {
+        Verb::Version => Config::default(), // asked for when things are broken, a configuration perhaps
+        Verb::Get | Verb::Store | Verb::Erase | Verb::List => Config::load(&environment).map_err(Error::Config)?,
+    };
+    let app = App::open(environment, config, start.now);
+    let log = app.log(stderr);
+    run(verb, &Helper::of(&app, &log), stdin, stdout)
+}
 
 /// Runs one verb.
-pub fn run(verb: Verb, world: &World<'_>, stdin: &mut dyn Read, stdout: &mut dyn Write) -> Result<(), Error> {
+fn run(verb: Verb, helper: &Helper<'_>, stdin: &mut dyn Read, stdout: &mut dyn Write) -> Result<(), Error> {
     let answer = match verb {
         Verb::Get => {
             let server = wire::read_server(stdin)?;
-            let login = verbs::get(world, &parse(world, &server)?)?.ok_or(Error::NotFound)?;
+            let login = helper.get(&server)?.ok_or(Error::NotFound)?;
             wire::get_answer(&server, &login)
         }
-        Verb::Store => {
-            let request = wire::read_store(stdin)?;
-            verbs::store(world, &parse(world, &request.server)?, &request)?;
-            return Ok(());
-        }
-        Verb::Erase => {
-            let server = wire::read_server(stdin)?;
-            verbs::erase(world, &parse(world, &server)?)?;
-            return Ok(());
-        }
+        Verb::Store => return helper.store(&wire::read_store(stdin)?),
+        Verb::Erase => return helper.erase(&wire::read_server(stdin)?),
         // Some clients let `list` inherit their own stdin (docker-py): it is never read.
-        Verb::List => wire::list_answer(verbs::list(world)).into(),
+        Verb::List => wire::list_answer(helper.list()).into(),
         Verb::Version => version().into(),
     };
     stdout.write_all(answer.as_bytes()).and_then(|()| stdout.flush()).map_err(Error::Output)
 }
 
-/// The login of a server, as `get` answers it, for the commands of this program that need one.
-pub fn login(world: &World<'_>, server: &str) -> Result<Option<Login>, Error> {
-    verbs::get(world, &parse(world, server)?)
-}
-
 /// `NAME (PACKAGE) VERSION`, as Docker's own helpers print it.
-pub fn version() -> String {
+fn version() -> String {
     format!("{PROGRAM} (ecr_rs) {}\n", env!("CARGO_PKG_VERSION"))
-}
-
-fn parse(world: &World<'_>, server: &str) -> Result<Server, Error> {
-    Server::parse(server, |host| world.config.custom(host)).ok_or(Error::MissingServerUrl)
 }

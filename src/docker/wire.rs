@@ -8,19 +8,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::{error::Error, secret::Secret};
-
-/// The one sentence that clients read as "no login here, go on anonymously".
-///
-/// Compared byte for byte after trimming. Never print it for a failure: the client would hide the
-/// cause behind "no basic auth credentials".
-pub const NOT_FOUND: &str = "credentials not found in native keychain";
+use super::error::Error;
+use crate::secret::Secret;
 
 /// The longest server name that is read: the reference helper's limit of a line.
-const SERVER_LIMIT: usize = 64 * 1024;
+const MAX_SERVER: usize = 64 * 1024;
 
 /// The longest login that is read; the longest seen in the field are 5,000 bytes.
-const LOGIN_LIMIT: usize = 256 * 1024;
+const MAX_LOGIN: usize = 256 * 1024;
 
 /// A user name with its secret.
 #[derive(Debug)]
@@ -52,7 +47,7 @@ struct GetAnswer<'a> {
 
 /// Reads the server name that `get` and `erase` are given, as the client wrote it, trimmed.
 pub(super) fn read_server(stdin: &mut dyn Read) -> Result<String, Error> {
-    let bytes = read(stdin, SERVER_LIMIT)?;
+    let bytes = read(stdin, MAX_SERVER)?;
     let text =
         String::from_utf8(bytes.to_vec()).map_err(|_| Error::Input { what: "the server URL is not UTF-8".into() })?;
     // The reference helper joins lines; a name with control characters is no name.
@@ -68,15 +63,14 @@ pub(super) fn read_server(stdin: &mut dyn Read) -> Result<String, Error> {
 
 /// Reads what `store` is given.
 pub(super) fn read_store(stdin: &mut dyn Read) -> Result<StoreRequest, Error> {
-    let bytes = read(stdin, LOGIN_LIMIT)?;
+    let bytes = read(stdin, MAX_LOGIN)?;
     if bytes.trim_ascii().is_empty() {
         return Err(Error::Input { what: "there is nothing to store".into() });
     }
     // The reader's own message can quote the text, which holds a password: only its place is told.
-    let fields: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|err| Error::Input {
+    let mut fields: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|err| Error::Input {
         what: format!("not a JSON object of a login (line {}, column {})", err.line(), err.column()),
     })?;
-    let mut fields = fields;
     let mut take = |name: &str| -> Result<Option<String>, Error> {
         // Go's decoder takes any case of a field's name.
         let Some(key) = fields.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned() else { return Ok(None) };
@@ -185,7 +179,8 @@ mod tests {
                 "a second value",
             ),
         ] {
-            assert_eq!(read_store(&mut input.as_bytes()).unwrap_err().to_string(), expected, "{why}");
+            let report = crate::report::Report::from(read_store(&mut input.as_bytes()).unwrap_err());
+            assert_eq!(report.what(), expected, "{why}");
         }
     }
 

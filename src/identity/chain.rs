@@ -5,21 +5,23 @@
 //! that keys the cache is the identity that mints.
 
 use super::{
-    Login,
+    SessionRenewal,
     profiles::{Profiles, Section},
 };
 
 /// What a profile's chain comes to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Chain {
+pub(super) struct ProfileChain {
     /// What selects the identity, in one text; see [`super::Profile::selects`].
     pub(super) selects: String,
     /// How a person renews the session at the chain's end.
-    pub(super) login: Option<Login>,
+    pub(super) renewal: Option<SessionRenewal>,
     /// The first `mfa_serial` on the way.
     pub(super) mfa_serial: Option<String>,
     /// The account of the identity: of the role, the SSO account or the stated one.
     pub(super) account: Option<String>,
+    /// The `web_identity_token_file` at the chain's end.
+    pub(super) token_file: Option<String>,
 }
 
 /// Follows a profile; `None` when there is no such profile or it has no credentials of any sort, so
@@ -27,8 +29,9 @@ pub(super) struct Chain {
 ///
 /// A broken chain (a loop, a missing source) still has a text: the SDK names the fault when it is
 /// asked for credentials, and no token can be under that text.
-pub(super) fn follow(profiles: &Profiles, name: &str) -> Option<Chain> {
-    let mut chain = Chain { selects: String::new(), login: None, mfa_serial: None, account: None };
+pub(super) fn follow(profiles: &Profiles, name: &str) -> Option<ProfileChain> {
+    let mut chain =
+        ProfileChain { selects: String::new(), renewal: None, mfa_serial: None, account: None, token_file: None };
     let mut visited: Vec<&str> = Vec::new();
     let mut name = name;
     loop {
@@ -60,20 +63,21 @@ pub(super) fn follow(profiles: &Profiles, name: &str) -> Option<Chain> {
     }
 }
 
-impl Chain {
+impl ProfileChain {
     /// Adds a line; lengths keep two values from reading as one.
     fn add(&mut self, what: &str, value: &str) {
         self.selects.push_str(&format!("{what} {}:{value}\n", value.len()));
     }
 
     /// Ends the chain at a profile that assumes nothing further.
-    fn base(mut self, profiles: &Profiles, profile: &Section, name: &str) -> Option<Chain> {
+    fn base(mut self, profiles: &Profiles, profile: &Section, name: &str) -> Option<ProfileChain> {
         let text = |key: &str| profile.get(key).map(String::as_str);
         if let Some(source) = text("credential_source") {
             self.add("credential source", source);
         } else if let Some(token_file) = text("web_identity_token_file") {
             self.add("web identity role", text("role_arn").unwrap_or_default());
             self.add("web identity token", token_file);
+            self.token_file = Some(token_file.into());
             self.account = self.account.or_else(|| text("role_arn")?.split(':').nth(4).map(String::from));
         } else if profile.keys().any(|key| key.starts_with("sso_")) {
             let session = text("sso_session").and_then(|session| profiles.sso_session(session));
@@ -83,11 +87,11 @@ impl Chain {
             self.add("sso account", text("sso_account_id").unwrap_or_default());
             self.add("sso role", text("sso_role_name").unwrap_or_default());
             self.account = self.account.or_else(|| text("sso_account_id").map(String::from));
-            self.login = Some(Login::Sso { profile: name.into() });
+            self.renewal = Some(SessionRenewal::Sso { profile: name.into() });
         } else if let Some(session) = text("login_session") {
             self.add("login session", session);
             self.account = self.account.or_else(|| session.split(':').nth(4).map(String::from));
-            self.login = Some(Login::Console { profile: name.into() });
+            self.renewal = Some(SessionRenewal::Console { profile: name.into() });
         } else if let Some(process) = text("credential_process") {
             self.add("credential process", process);
             self.account = self.account.or_else(|| text("aws_account_id").map(String::from));
@@ -184,8 +188,8 @@ login_session = arn:aws:iam::333344445555:user/Admin
             let chain = follow(&profiles, name).unwrap_or_else(|| panic!("{name} has credentials"));
             assert_eq!(chain.account.as_deref(), account, "{why}");
             assert_eq!(chain.mfa_serial.is_some(), mfa, "{why}");
-            let session = chain.login.as_ref().map(|login| match login {
-                Login::Sso { profile } | Login::Console { profile } => profile.as_str(),
+            let session = chain.renewal.as_ref().map(|login| match login {
+                SessionRenewal::Sso { profile } | SessionRenewal::Console { profile } => profile.as_str(),
             });
             assert_eq!(session, login, "{why}");
             assert!(!chain.selects.contains("canary"), "a secret selects nothing: {}", chain.selects);

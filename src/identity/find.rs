@@ -1,16 +1,17 @@
 //! Which identity serves a registry: our rules first, then what the AWS SDKs would take.
 
 use std::{
-    fmt, fs,
+    fmt,
     io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
-use super::{Identity, Profile, Role, Source, chain, profiles::Profiles};
+use super::{Identity, Profile, Role, Source, Target, chain, profiles::Profiles};
 use crate::{
-    config::{Config, ProfileChoice, Rule},
+    config::{Config, DEFAULTS_PLACE, ProfileChoice, Rule},
     environment::Environment,
-    registry::Registry,
+    private_fs,
+    report::Report,
 };
 
 /// Why no identity could be chosen. Absence of credentials is no error but [`Source::None`].
@@ -90,33 +91,54 @@ impl IdentityError {
                 format!("run `aws configure --profile {profile}`, or name another profile")
             }
             IdentityError::Ambiguous { .. } => "add a `[[registry]]` rule that names one of them".into(),
-            IdentityError::Unreadable { .. } => "make the file readable for this user".into(),
+            IdentityError::Unreadable { .. } => "make it a regular file that this user can read".into(),
         }
+    }
+}
+
+impl From<IdentityError> for Report {
+    fn from(err: IdentityError) -> Report {
+        Report::of(&err).hint(err.hint())
     }
 }
 
 /// Whether this machine may have an EC2 instance's role.
 pub type Instance = fn() -> bool;
 
-/// Finds the identity that serves `registry`. Reads the AWS files, and `instance` only when nothing
-/// else has credentials; never the network.
-pub fn find(
-    environment: &Environment,
-    config: &Config,
-    instance: Instance,
-    registry: &Registry,
-) -> Result<Identity, IdentityError> {
-    let rule = config.rule_for(&registry.host);
-    let mut search = Search { environment, files: Files::default(), registry };
-    let (source, why) = search.source(config, rule, instance)?;
-    let role = rule.and_then(|rule| rule.role.clone()).map(|role| Role {
-        arn: role.arn,
-        external_id: role.external_id,
-        session_name: role.session_name,
-    });
-    let region = search.region(&source);
-    let ca_bundle = search.setting(&source, "ca_bundle").map(PathBuf::from);
-    Ok(Identity { source, role, region, ca_bundle, why })
+/// What chose a profile on the command line.
+const OPTION: &str = "--profile";
+
+/// Finds identities on one machine, under one configuration.
+#[derive(Clone, Copy)]
+pub struct Finder<'a> {
+    /// Variables and folders.
+    pub environment: &'a Environment,
+    /// The rules.
+    pub config: &'a Config,
+    /// The profile that a person chose on the command line, over the rules and the environment.
+    pub profile: Option<&'a str>,
+    /// Whether this is an EC2 instance; asked only when nothing else has credentials.
+    pub instance: Instance,
+}
+
+impl Finder<'_> {
+    /// Finds the identity that serves `target`. Reads the AWS files, never the network.
+    pub fn find(&self, target: &Target) -> Result<Identity, IdentityError> {
+        let rule = self.config.rule_for(&target.host);
+        let mut search = Search { environment: self.environment, files: Files::default(), target };
+        let (source, why) = match self.profile {
+            Some(name) => (search.named(name, OPTION)?, OPTION.into()),
+            None => search.source(self.config, rule, self.instance)?,
+        };
+        let role = rule.and_then(|rule| rule.role.clone()).map(|role| Role {
+            arn: role.arn,
+            external_id: role.external_id,
+            session_name: role.session_name,
+        });
+        let region = search.region(&source);
+        let ca_bundle = search.setting(&source, "ca_bundle").map(PathBuf::from);
+        Ok(Identity { source, role, region, ca_bundle, why })
+    }
 }
 
 /// The profiles that the user's AWS files hold, for commands that show or choose them.
@@ -131,7 +153,7 @@ struct Files(Option<Profiles>);
 impl Files {
     fn read(&mut self, environment: &Environment) -> Result<&Profiles, IdentityError> {
         if self.0.is_none() {
-            let [config, credentials] = paths(environment);
+            let [config, credentials] = shared_files(environment);
             self.0 = Some(Profiles::parse(&text(&config)?, &text(&credentials)?));
         }
         Ok(self.0.as_ref().expect("read above"))
@@ -140,7 +162,7 @@ impl Files {
 
 /// Where the AWS files are: config, then credentials (AWS SDK reference guide, "Location of the
 /// shared files"). An empty path, where there is no home folder, names no file.
-fn paths(environment: &Environment) -> [PathBuf; 2] {
+pub fn shared_files(environment: &Environment) -> [PathBuf; 2] {
     [("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials")].map(|(variable, name)| {
         let default = || Some(environment.home.as_ref()?.join(".aws").join(name));
         environment.path(variable).or_else(default).unwrap_or_default()
@@ -148,7 +170,7 @@ fn paths(environment: &Environment) -> [PathBuf; 2] {
 }
 
 fn text(path: &Path) -> Result<String, IdentityError> {
-    match fs::read(path) {
+    match private_fs::read(path, private_fs::LARGEST) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         // The SDK, too, takes a file that is not there for an empty one.
         Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(String::new()),
@@ -159,7 +181,7 @@ fn text(path: &Path) -> Result<String, IdentityError> {
 struct Search<'a> {
     environment: &'a Environment,
     files: Files,
-    registry: &'a Registry,
+    target: &'a Target,
 }
 
 impl Search<'_> {
@@ -196,8 +218,7 @@ impl Search<'_> {
                 return Ok(found);
             }
             if let Some(ProfileChoice::Named(name)) = choice {
-                let why = config.defaults_place();
-                return Ok((self.named(name, &why)?, why));
+                return Ok((self.named(name, DEFAULTS_PLACE)?, DEFAULTS_PLACE.into()));
             }
             if let Some(source) = self.profile("default")? {
                 return Ok((source, "the default profile".into()));
@@ -218,14 +239,15 @@ impl Search<'_> {
     }
 
     fn profile(&mut self, name: &str) -> Result<Option<Source>, IdentityError> {
-        let files = paths(self.environment);
+        let files = shared_files(self.environment);
         let chain = chain::follow(self.files.read(self.environment)?, name);
         Ok(chain.map(|chain| {
             Source::Profile(Profile {
                 name: name.into(),
                 selects: chain.selects,
-                login: chain.login,
+                renewal: chain.renewal,
                 mfa_serial: chain.mfa_serial,
+                token_file: chain.token_file.map(PathBuf::from),
                 files,
             })
         }))
@@ -233,7 +255,7 @@ impl Search<'_> {
 
     /// The one profile of the registry's account.
     fn auto(&mut self) -> Result<Option<(Source, String)>, IdentityError> {
-        let account = self.registry.account();
+        let account = self.target.account.as_str();
         let profiles = self.files.read(self.environment)?;
         let of_account =
             |name: &&str| chain::follow(profiles, name).is_some_and(|chain| chain.account.as_deref() == Some(account));
@@ -252,12 +274,15 @@ impl Search<'_> {
     /// What the machine offers when no profile does.
     fn surroundings(&self, instance: Instance) -> (Source, String) {
         let variable = |name: &str| self.environment.text(name);
-        if let (Some(_), Some(role_arn)) = (variable("AWS_WEB_IDENTITY_TOKEN_FILE"), variable("AWS_ROLE_ARN")) {
-            return (Source::WebIdentity { role_arn }, "AWS_WEB_IDENTITY_TOKEN_FILE".into());
+        if let (Some(token_file), Some(role_arn)) = (variable("AWS_WEB_IDENTITY_TOKEN_FILE"), variable("AWS_ROLE_ARN"))
+        {
+            let source = Source::WebIdentity { role_arn, token_file: token_file.into() };
+            return (source, "AWS_WEB_IDENTITY_TOKEN_FILE".into());
         }
         for name in ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"] {
             if let Some(uri) = variable(name) {
-                return (Source::Container { uri }, name.into());
+                let token_file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(PathBuf::from);
+                return (Source::Container { uri, token_file }, name.into());
             }
         }
         let metadata = if self.environment.is_true("AWS_EC2_METADATA_DISABLED") {
@@ -275,7 +300,7 @@ impl Search<'_> {
 
     fn region(&self, source: &Source) -> String {
         let stated = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| self.environment.text(name));
-        stated.or_else(|| self.setting(source, "region")).unwrap_or_else(|| self.registry.region.clone())
+        stated.or_else(|| self.setting(source, "region")).unwrap_or_else(|| self.target.region.clone())
     }
 
     /// A setting of the profile that credentials come from.

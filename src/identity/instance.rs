@@ -2,7 +2,9 @@
 //!
 //! Off EC2 the metadata address leads nowhere, and asking it costs seconds a `get`.
 
-use std::fs;
+use std::path::Path;
+
+use crate::private_fs;
 
 /// Whether the machine says that it is EC2: its firmware on Linux. On other systems there is no such
 /// file, so the answer is yes and the metadata service is asked once, bounded.
@@ -13,7 +15,7 @@ pub fn is_ec2() -> bool {
         return true;
     }
     let begins = |path: &str, prefix: &str| {
-        fs::read_to_string(path)
+        private_fs::read_to_string(Path::new(path), 4096)
             .is_ok_and(|text| text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix)))
     };
     begins("/sys/class/dmi/id/sys_vendor", "Amazon EC2")

@@ -6,13 +6,30 @@ mod find;
 mod instance;
 mod profiles;
 
-pub use find::{IdentityError, Instance, find, profiles as profiles_of};
+pub use find::{Finder, IdentityError, Instance, profiles as profiles_of, shared_files};
 pub use instance::is_ec2;
 pub use profiles::Profiles;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::hex;
+use crate::{digest::sha256, registry::Registry};
+
+/// What an identity is looked for: a registry, or AWS Signer in a region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The host that rules of `config.toml` are matched with.
+    pub host: String,
+    /// The 12-digit AWS account that `profile = "auto"` looks for; empty where none is known.
+    pub account: String,
+    /// The AWS region, where neither environment nor profile names one.
+    pub region: String,
+}
+
+impl From<&Registry> for Target {
+    fn from(registry: &Registry) -> Target {
+        Target { host: registry.host.clone(), account: registry.account().into(), region: registry.region.clone() }
+    }
+}
 
 /// The AWS identity that serves a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +43,7 @@ pub struct Identity {
     pub region: String,
     /// The profile's `ca_bundle`: the PEM file that it trusts in place of the system's.
     pub ca_bundle: Option<PathBuf>,
-    /// Which rule won, in words: "AWS_PROFILE", "rule 2 of config.toml", "default profile".
+    /// Which rule won, in words: "AWS_PROFILE", `the rule for "…"`, "the default profile".
     pub why: String,
 }
 
@@ -44,11 +61,15 @@ pub enum Source {
     WebIdentity {
         /// The role that the token is exchanged for.
         role_arn: String,
+        /// The file that holds the token.
+        token_file: PathBuf,
     },
     /// `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `…_FULL_URI` (ECS, EKS Pod Identity).
     Container {
         /// The path or URI.
         uri: String,
+        /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`: the file that holds the token for it.
+        token_file: Option<PathBuf>,
     },
     /// The EC2 instance's role.
     InstanceMetadata,
@@ -65,16 +86,18 @@ pub struct Profile {
     /// URL with account and role, `credential_process`. Never a secret.
     pub selects: String,
     /// The profile whose `aws sso login` or `aws login` renews the session, if it hangs on one.
-    pub login: Option<Login>,
+    pub renewal: Option<SessionRenewal>,
     /// The `mfa_serial` that the chain asks for, which no `get` can answer.
     pub mfa_serial: Option<String>,
+    /// The `web_identity_token_file` that the chain ends at.
+    pub token_file: Option<PathBuf>,
     /// The files in which profiles were read: config, then credentials.
     pub files: [PathBuf; 2],
 }
 
 /// How a person renews the session behind a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Login {
+pub enum SessionRenewal {
     /// `aws sso login --profile NAME`.
     Sso {
         /// The profile to name.
@@ -98,6 +121,18 @@ pub struct Role {
     pub session_name: Option<String>,
 }
 
+impl Source {
+    /// The file with the token that is exchanged for credentials, where there is one. The SDK reads it.
+    pub fn token_file(&self) -> Option<&Path> {
+        match self {
+            Source::Profile(profile) => profile.token_file.as_deref(),
+            Source::WebIdentity { token_file, .. } => Some(token_file),
+            Source::Container { token_file, .. } => token_file.as_deref(),
+            Source::Environment { .. } | Source::InstanceMetadata | Source::None => None,
+        }
+    }
+}
+
 impl Identity {
     /// The name of this identity in cache keys: a SHA-256 over what selects it, 32 hex digits.
     ///
@@ -107,14 +142,14 @@ impl Identity {
         let mut text = match &self.source {
             Source::Environment { access_key_id } => format!("environment\0{access_key_id}"),
             Source::Profile(profile) => format!("profile\0{}", profile.selects),
-            Source::WebIdentity { role_arn } => format!("web identity\0{role_arn}"),
-            Source::Container { uri } => format!("container\0{uri}"),
+            Source::WebIdentity { role_arn, .. } => format!("web identity\0{role_arn}"),
+            Source::Container { uri, .. } => format!("container\0{uri}"),
             Source::InstanceMetadata => "instance metadata".into(),
             Source::None => "none".into(),
         };
         if let Some(role) = &self.role {
             text.push_str(&format!("\0role\0{}\0{}", role.arn, role.external_id.as_deref().unwrap_or_default()));
         }
-        hex::sha256(text.as_bytes())[..32].to_owned()
+        sha256(text.as_bytes())[..32].to_owned()
     }
 }

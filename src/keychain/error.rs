@@ -1,5 +1,7 @@
 //! Why a store could not do what it was asked.
 
+use crate::report::Report;
+
 /// A store's failure, with the words that a person needs.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}: {detail}", .kind.words(.store))]
@@ -40,6 +42,15 @@ impl ErrorKind {
 }
 
 impl Error {
+    /// The report of what could not be done because of it: "read the login for ghcr.io".
+    pub fn report(&self, doing: &str) -> Report {
+        let report = Report::new(format!("cannot {doing}: {self}"));
+        match self.kind {
+            ErrorKind::Refused => report, // a refusal is the store's own, and speaks for itself
+            _ => report.hint(self.hint()),
+        }
+    }
+
     /// One next step the reader can take.
     pub fn hint(&self) -> &'static str {
         match self.kind {

@@ -4,25 +4,17 @@
 //! a file is replaced by renaming, so that a reader sees the old entry or the new one. No locks.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    fmt, fs, io,
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use zeroize::Zeroizing;
 
 use super::{Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label, record};
+use crate::private_fs::{self, Replacement};
 
 /// More than any entry takes: secrets end at 16 KiB. Whatever is longer was not written by us.
 const MAX_FILE: u64 = 1 << 20;
-
-/// Names tried for the file that is written before it is renamed.
-const ATTEMPTS: u32 = 64;
-
-/// Makes the names of one process differ.
-static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 /// A folder of clear-text entries: folder 0700, files 0600. For those who ask for it.
 ///
@@ -46,9 +38,9 @@ impl FileStore {
     fn folder_exists(&self) -> Result<bool, Error> {
         match fs::metadata(&self.folder) {
             Ok(metadata) if !metadata.is_dir() => {
-                Err(self.refused(&self.folder, "it is not a folder; remove it or name another one"))
+                Err(self.refused(&self.folder, &"it is not a folder; remove it or name another one"))
             }
-            Ok(metadata) => trust(&metadata).map(|()| true).map_err(|why| self.refused(&self.folder, &why)),
+            Ok(metadata) => self.check_trusted(&self.folder, &metadata).map(|()| true),
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(err) => Err(self.failed(&self.folder, &err)),
         }
@@ -56,41 +48,29 @@ impl FileStore {
 
     /// The bytes of an entry's file; `None` when there is no such file.
     fn read(&self, path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        let file = match open(path) {
+        let failed = |err| self.failed(path, &err);
+        let file = match private_fs::open_no_link(path) {
             Ok(file) => file,
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(err) if is_symlink(path) => return Err(self.refused(path, &format!("it is a symbolic link ({err})"))),
-            Err(err) => return Err(self.failed(path, &err)),
+            Err(err) => return Err(failed(err)),
         };
-        let metadata = file.metadata().map_err(|err| self.failed(path, &err))?;
-        if !metadata.is_file() {
-            return Err(self.refused(path, "it is not a regular file; remove it"));
+        self.check_trusted(path, &file.metadata().map_err(failed)?)?;
+        match private_fs::read_all(&file, MAX_FILE) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(err) if err.kind() == io::ErrorKind::FileTooLarge => Err(self.malformed(path)),
+            Err(err) => Err(failed(err)),
         }
-        trust(&metadata).map_err(|why| self.refused(path, &why))?;
-        // Room for all of it: a buffer that grows leaves copies of the secret behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(metadata.len().min(MAX_FILE) as usize + 1));
-        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(|err| self.failed(path, &err))?;
-        Ok(Some(bytes))
     }
 
-    /// Creates the file that will be renamed, with a name nobody else uses.
-    fn create(&self, name: &str) -> Result<(File, PathBuf), Error> {
-        let mut last = None;
-        for _ in 0..ATTEMPTS {
-            let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let path = self.folder.join(format!("{name}.{}.{count}.new", process::id()));
-            match private_file().write(true).create_new(true).open(&path) {
-                Ok(file) => return Ok((file, path)),
-                // Of a killed process with our number, or of one in a container that shares the folder.
-                Err(err) if err.kind() == io::ErrorKind::AlreadyExists => last = Some((path, err)),
-                Err(err) => return Err(self.failed(&path, &err)),
-            }
-        }
-        let (path, err) = last.expect("there was at least one attempt");
-        Err(self.failed(&path, &err))
+    fn malformed(&self, path: &Path) -> Error {
+        self.fault(ErrorKind::Malformed, format!("{} is not an entry of ours, or cut short", path.display()))
     }
 
-    fn refused(&self, path: &Path, why: &str) -> Error {
+    fn check_trusted(&self, path: &Path, metadata: &fs::Metadata) -> Result<(), Error> {
+        private_fs::check_trusted(metadata).map_err(|why| self.refused(path, &why))
+    }
+
+    fn refused(&self, path: &Path, why: &dyn fmt::Display) -> Error {
         self.fault(ErrorKind::Refused, format!("{} is not safe to use: {why}", path.display()))
     }
 
@@ -116,30 +96,24 @@ impl Keychain for FileStore {
         let Some(bytes) = self.read(&path)? else { return Ok(None) };
         match record::decode(key.kind(), &bytes) {
             Some(entry) if entry.label.key() == key => Ok(Some(entry)),
-            _ => {
-                Err(self
-                    .fault(ErrorKind::Malformed, format!("{} is not an entry of ours, or cut short", path.display())))
-            }
+            _ => Err(self.malformed(&path)),
         }
     }
 
     fn put(&self, entry: &Entry) -> Result<(), Error> {
         if !self.folder_exists()? {
-            private_folder().create(&self.folder).map_err(|err| self.failed(&self.folder, &err))?;
+            private_fs::create_folder(&self.folder).map_err(|err| self.failed(&self.folder, &err))?;
         }
         let key = entry.label.key();
-        let (mut file, temporary) = self.create(&record::name(key))?;
+        let path = self.path(key);
+        let failed = |err| self.failed(&path, &err);
+        let mut new = Replacement::of(&path).map_err(failed)?;
+        new.write(&record::encode(entry)).map_err(failed)?;
         // Not synchronised to the disk: what a power failure cuts short is Malformed and minted anew.
-        let outcome = file.write_all(&record::encode(entry));
-        drop(file); // Windows renames no open file.
-        match outcome.and_then(|()| fs::rename(&temporary, self.path(key))) {
-            Ok(()) => Ok(()),
+        match new.rename() {
             // A `remove` of the same key took it away: the same as if it had come after us.
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(err) => {
-                drop(fs::remove_file(&temporary)); // The first error is the one to tell.
-                Err(self.failed(&self.path(key), &err))
-            }
+            outcome => outcome.map_err(failed),
         }
     }
 
@@ -175,66 +149,4 @@ impl Keychain for FileStore {
         }
         Ok(labels)
     }
-}
-
-fn is_symlink(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
-}
-
-/// Opens for reading. A link is not followed, and a pipe in an entry's place does not wait for a writer.
-#[cfg(unix)]
-fn open(path: &Path) -> io::Result<File> {
-    use rustix::fs::OFlags;
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<File> {
-    if is_symlink(path) {
-        return Err(io::Error::other("links are not followed"));
-    }
-    File::open(path)
-}
-
-/// Only its owner may change what we believe.
-#[cfg(unix)]
-fn trust(metadata: &fs::Metadata) -> Result<(), String> {
-    use std::os::unix::fs::MetadataExt;
-    let (owner, us) = (metadata.uid(), rustix::process::geteuid().as_raw());
-    if owner != us {
-        return Err(format!("it belongs to user {owner} and this is user {us}; use a folder of your own"));
-    }
-    if metadata.mode() & 0o022 != 0 {
-        return Err("others can write to it; run `chmod go-w` on it".into());
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn trust(_: &fs::Metadata) -> Result<(), String> {
-    Ok(())
-}
-
-/// Files are 0600 from their creation on, whatever the umask.
-#[cfg(unix)]
-fn private_file() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-#[cfg(not(unix))]
-fn private_file() -> OpenOptions {
-    OpenOptions::new()
-}
-
-/// Folders are 0700, missing parents too.
-fn private_folder() -> fs::DirBuilder {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
 }

@@ -8,12 +8,9 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    io::{self, Read, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
+    process::Command,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +19,7 @@ use zeroize::Zeroizing;
 use super::{Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label};
 use crate::{
     names::{HELPER, HELPER_PREFIX, NOT_FOUND, PROGRAM},
+    process::{self, Limits, Output, Stderr},
     registry::Server,
     secret::Secret,
 };
@@ -31,13 +29,10 @@ use crate::{
 const HELPER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most bytes that an answer may have. The longest secret is 16 KiB.
-const MAX_ANSWER: u64 = 1 << 20;
+const MAX_ANSWER: usize = 1 << 20;
 
 /// The most characters of the helper's own error text that are passed on.
 const MAX_TEXT: usize = 1000;
-
-/// How often a helper that closed its output is looked at until it has ended.
-const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Another credential helper as the store of logins: of entries that a `server` finds and that have
 /// a `username`. It keeps no others.
@@ -68,12 +63,6 @@ struct Found {
     secret: String,
 }
 
-/// What a run of the helper left behind.
-struct Outcome {
-    status: ExitStatus,
-    stdout: Zeroizing<Vec<u8>>,
-}
-
 impl HelperStore {
     /// Finds `docker-credential-SUFFIX` in the folders of `path`, a value of `PATH`.
     ///
@@ -88,11 +77,7 @@ impl HelperStore {
             return Err(fault(ErrorKind::Refused, detail));
         }
         let program = format!("{HELPER_PREFIX}{suffix}");
-        // A relative folder would run whatever lies in the folder of the moment.
-        let found = std::env::split_paths(path)
-            .filter(|folder| folder.is_absolute())
-            .map(|folder| folder.join(format!("{program}{}", std::env::consts::EXE_SUFFIX)))
-            .find(|candidate| is_executable(candidate));
+        let found = process::find(&program, path);
         // Asking ourselves would never end.
         if suffix.eq_ignore_ascii_case(HELPER) || found.as_deref().is_some_and(is_ours) {
             let detail = format!("{program} is this program itself; name another helper or `keychain`");
@@ -110,40 +95,21 @@ impl HelperStore {
     }
 
     /// Runs one verb to its end. Its stderr is the person's, as when Docker runs it.
-    fn run(&self, verb: &str, stdin: Zeroizing<Vec<u8>>) -> Result<Outcome, Error> {
-        let deadline = Instant::now() + HELPER_TIMEOUT;
-        let mut child = Command::new(&self.path)
-            .arg(verb)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|err| self.fault(ErrorKind::Unavailable, verb, &format!("cannot be started: {err}")))?;
-        let mut input = child.stdin.take().expect("stdin is piped");
-        let output = child.stdout.take().expect("stdout is piped");
-        // Both on threads: a helper may neither read nor write. One that does not read what it was
-        // given may still have answered, so its broken pipe is its own affair.
-        thread::spawn(move || input.write_all(&stdin).is_ok());
-        let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || sender.send(read(output)).is_ok());
-
-        let outcome = receiver.recv_timeout(HELPER_TIMEOUT).map_err(|_| None).and_then(|stdout| match stdout {
-            Err(err) => Err(Some(format!("its answer cannot be read: {err}"))),
-            Ok(stdout) if stdout.len() as u64 > MAX_ANSWER => {
-                Err(Some(format!("its answer has over {MAX_ANSWER} bytes")))
-            }
-            Ok(stdout) => wait(&mut child, deadline).map(|status| Outcome { status, stdout }).ok_or(None),
-        });
-        outcome.map_err(|trouble| {
-            end(child);
-            match trouble {
-                Some(detail) => self.fault(ErrorKind::Malformed, verb, &detail),
-                None => self.fault(ErrorKind::Timeout, verb, &format!("stopped after {} s", HELPER_TIMEOUT.as_secs())),
-            }
+    fn run(&self, verb: &str, stdin: Zeroizing<Vec<u8>>) -> Result<Output, Error> {
+        let limits = Limits { time: HELPER_TIMEOUT, output: MAX_ANSWER };
+        process::run(Command::new(&self.path).arg(verb), stdin, limits, Stderr::Inherit).map_err(|err| {
+            let (kind, detail) = match err {
+                process::Error::Start(err) => (ErrorKind::Unavailable, format!("cannot be started: {err}")),
+                process::Error::Timeout(time) => (ErrorKind::Timeout, format!("stopped after {} s", time.as_secs())),
+                process::Error::TooLong(bytes) => (ErrorKind::Malformed, format!("its answer has over {bytes} bytes")),
+                process::Error::Read(err) => (ErrorKind::Malformed, format!("its answer cannot be read: {err}")),
+            };
+            self.fault(kind, verb, &detail)
         })
     }
 
     /// A run that asks for one server; `None` when the helper does not know it.
-    fn ask(&self, verb: &str, server: &str) -> Result<Option<Outcome>, Error> {
+    fn ask(&self, verb: &str, server: &str) -> Result<Option<Output>, Error> {
         let outcome = self.run(verb, Zeroizing::new(server.as_bytes().to_vec()))?;
         if !outcome.status.success() && outcome.stdout.trim_ascii() == NOT_FOUND.as_bytes() {
             return Ok(None);
@@ -151,7 +117,7 @@ impl HelperStore {
         self.check(verb, outcome).map(Some)
     }
 
-    fn check(&self, verb: &str, outcome: Outcome) -> Result<Outcome, Error> {
+    fn check(&self, verb: &str, outcome: Output) -> Result<Output, Error> {
         if outcome.status.success() {
             return Ok(outcome);
         }
@@ -254,30 +220,6 @@ fn fault(kind: ErrorKind, detail: String) -> Error {
     Error { store: NAME, kind, detail }
 }
 
-/// All of the output, or one byte more than is allowed.
-fn read(output: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(32 << 10)); // Most answers fit: no copies are left behind.
-    output.take(MAX_ANSWER + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Waits until the deadline for a helper that has closed its output.
-fn wait(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < deadline => thread::sleep(POLL_INTERVAL),
-            _ => return None,
-        }
-    }
-}
-
-/// Ends a helper by its own handle. On a thread, because a process may take its time to die.
-fn end(mut child: Child) {
-    // It may have ended by itself in the meantime: as good.
-    thread::spawn(move || child.kill().and_then(|()| child.wait()).is_ok());
-}
-
 /// The helper's own words on one line, without control characters, not endless.
 fn one_line(stdout: &[u8]) -> String {
     let text = String::from_utf8_lossy(stdout);
@@ -289,15 +231,4 @@ fn one_line(stdout: &[u8]) -> String {
 /// Whether a helper of another name is a link to this program.
 fn is_ours(path: &Path) -> bool {
     path.canonicalize().is_ok_and(|path| path.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case(PROGRAM)))
-}
-
-#[cfg(unix)]
-fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_executable(path: &Path) -> bool {
-    path.is_file()
 }

@@ -26,7 +26,7 @@ pub struct KeyutilsStore {
 
 impl KeyutilsStore {
     /// The store for [`SERVICE`].
-    pub(super) fn new() -> KeyutilsStore {
+    pub(crate) fn new() -> KeyutilsStore {
         KeyutilsStore::for_service(SERVICE)
     }
 

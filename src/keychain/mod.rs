@@ -15,10 +15,9 @@ pub mod linux;
 #[cfg(target_os = "macos")]
 pub(crate) mod macos;
 pub mod none;
-pub mod open;
 mod record;
 mod split;
-mod unavailable;
+pub(crate) mod unavailable;
 #[cfg(windows)]
 pub(crate) mod windows;
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{Entry, EntryKind, Key, Label};
-use crate::{hex, secret::Secret};
+use crate::{digest::sha256, secret::Secret};
 
 /// The only version so far. A reader that meets another one does not guess.
 const VERSION: u32 = 1;
@@ -36,7 +36,7 @@ struct ReadLabel {
 pub(super) fn name(key: &Key) -> String {
     // JSON, because no value can then pass for the next one.
     let text = serde_json::json!(key.attributes()).to_string();
-    hex::sha256(text.as_bytes())
+    sha256(text.as_bytes())
 }
 
 /// The entry as versioned JSON on one line. Wiped when dropped.

@@ -3,7 +3,7 @@
 use super::{Entry, EntryKind, Error, Key, Keychain, Label};
 
 /// Stands for a store whose opening failed, so that only commands that need it fail.
-pub(super) struct UnavailableStore(pub(super) Error);
+pub(crate) struct UnavailableStore(pub(crate) Error);
 
 impl Keychain for UnavailableStore {
     fn name(&self) -> &'static str {

@@ -3,7 +3,11 @@
 
 mod partition;
 
+use std::time::Duration;
+
 pub use partition::{PARTITIONS, Partition};
+
+use crate::names::DOCKER_HUB;
 
 /// What a client asks about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +54,9 @@ pub struct Custom {
     pub region: String,
 }
 
+/// How long a login token of ECR lives (AWS documentation, ECR `GetAuthorizationToken`): 12 hours.
+pub const TOKEN_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// The one region of ECR Public's API (AWS documentation, ecr-public GetAuthorizationToken).
 pub const PUBLIC_REGION: &str = "us-east-1";
 
@@ -59,10 +66,10 @@ pub const PUBLIC_HOST: &str = "public.ecr.aws";
 /// ECR Public's hosts: IPv4 and dual-stack.
 const PUBLIC_HOSTS: [(&str, bool); 2] = [(PUBLIC_HOST, false), ("ecr-public.aws.com", true)];
 
-/// The one key under which Docker keeps the Hub's login (docker/cli, `registry.IndexServer`).
-const HUB: &str = "https://index.docker.io/v1/";
+/// The user name of every ECR token (ECR API reference, GetAuthorizationToken: `AWS:password`).
+pub const USERNAME: &str = "AWS";
 
-/// Names that clients use for the Hub when they do not send [`HUB`] (oras-py sends `docker.io`).
+/// Names that clients use for the Hub when they do not send [`DOCKER_HUB`] (oras-py sends `docker.io`).
 const HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 
 impl Server {
@@ -202,7 +209,7 @@ impl<'a> Address<'a> {
     fn canonical(&self) -> String {
         let root = matches!(self.path.trim_end_matches('/'), "" | "/v1" | "/v2");
         match (HUB_HOSTS.contains(&self.host.as_str()), root) {
-            (true, true) => HUB.into(),
+            (true, true) => DOCKER_HUB.into(),
             (true, false) => format!("https://index.docker.io{}", self.path.trim_end_matches('/')),
             (false, true) => self.authority.clone(),
             (false, false) => format!("{}{}", self.authority, self.path.trim_end_matches('/')),

@@ -16,7 +16,7 @@ pub struct Partition {
 }
 
 /// All partitions. Names and suffixes as in the AWS SDKs' `partitions.json`
-/// (`tests/partitions.rs` holds them against the SDK's own endpoint resolver); dual-stack registry
+/// (`tests/it/partitions.rs` holds them against the SDK's own endpoint resolver); dual-stack registry
 /// hosts as in the ECR user guide, "Amazon ECR registry endpoints", and in
 /// amazon-ecr-credential-helper's `ecr-login/api/client.go`.
 pub const PARTITIONS: &[Partition] = &[

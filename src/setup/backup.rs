@@ -10,10 +10,10 @@ use std::{
 };
 
 use super::{
-    Error,
     file::{self, UserFile},
     write::{self, Watch},
 };
+use crate::report::Report;
 
 /// What a file was before.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,16 +51,16 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// What is kept of `path`; `None` when `setup` has not touched it.
-pub(super) fn load(path: &Path) -> Result<Option<Before>, Error> {
+pub(super) fn load(path: &Path) -> Result<Option<Before>, Report> {
     let copy = copy_path(path);
     if copy.exists() {
-        return Ok(Some(Before::Text(file::read_text(&copy, &copy)?)));
+        return Ok(Some(Before::Text(file::read_text(&copy)?)));
     }
     Ok(marker_path(path).exists().then_some(Before::Nothing))
 }
 
 /// Keeps what `file` is now, in place of what was kept before.
-pub(super) fn keep(file: &UserFile, watch: Watch<'_>) -> Result<(), Error> {
+pub(super) fn keep(file: &UserFile, watch: Watch<'_>) -> Result<(), Report> {
     let (now, other) = match file.text {
         Some(_) => (copy_path(&file.path), marker_path(&file.path)),
         None => (marker_path(&file.path), copy_path(&file.path)),
@@ -70,12 +70,12 @@ pub(super) fn keep(file: &UserFile, watch: Watch<'_>) -> Result<(), Error> {
 }
 
 /// Forgets what was kept.
-pub(super) fn forget(path: &Path, watch: Watch<'_>) -> Result<(), Error> {
+pub(super) fn forget(path: &Path, watch: Watch<'_>) -> Result<(), Report> {
     drop_one(&copy_path(path), watch)?;
     drop_one(&marker_path(path), watch)
 }
 
-fn drop_one(path: &Path, watch: Watch<'_>) -> Result<(), Error> {
+fn drop_one(path: &Path, watch: Watch<'_>) -> Result<(), Report> {
     if fs::symlink_metadata(path).is_err() {
         return Ok(());
     }

@@ -1,12 +1,19 @@
-//! What docker's and notation's config.json (and podman's auth.json) say about logins, and the two
-//! edits that name our helper in it.
+//! What docker's and notation's config.json (and podman's auth.json) say of logins, and the two edits
+//! that name our helper in it.
+//!
+//! An edit keeps every other name and value as it is spelt, numbers and escapes too, in its order,
+//! duplicates included. The white space between the members that it lists is the file's own style.
 
-use std::path::Path;
+use std::{borrow::Cow, fmt, path::Path};
 
-use super::{
-    Error, HELPER,
-    json::{self, Layout, Object},
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
 };
+use serde_json::value::RawValue;
+
+use super::file;
+use crate::{names::HELPER, report::Report};
 
 /// The keys that clients read, by docker/cli `configfile.ConfigFile`; oras-go and containers/image
 /// use the same ones.
@@ -22,52 +29,46 @@ pub(super) enum Edit {
     Host(String),
 }
 
-/// What a client reads of its file.
-#[derive(Debug)]
-pub(super) struct Client<'a> {
-    top: Object<'a>,
+/// What a client's file says of logins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Logins {
     /// `credsStore`; `None` when it is absent, null or empty.
-    pub(super) store: Option<String>,
+    pub(crate) store: Option<String>,
     /// `credHelpers`: host and suffix of the helper, in order. Duplicates are merged, the last wins.
-    pub(super) helpers: Vec<(String, String)>,
+    pub(crate) helpers: Vec<(String, String)>,
+    /// The hosts whose login stands in the file itself.
+    pub(crate) clear_text: Vec<String>,
+    /// Whether it says anything: notation then does not look at docker's file (oras-go
+    /// `Config.IsAuthConfigured`, which counts entries: an empty `auths` says nothing).
+    pub(crate) has_any: bool,
+    /// `currentContext`: which docker the client talks to.
+    pub(super) context: Option<String>,
 }
 
-impl<'a> Client<'a> {
-    /// Reads a file's text. What a client would refuse, or read in another way than we do, is an error.
-    pub(super) fn of(path: &Path, text: &'a str) -> Result<Client<'a>, Error> {
-        let top = Object::of(text).map_err(|defect| unusable(path, &defect))?;
-        for member in &top.members {
-            let known = [STORE, HELPERS].into_iter().find(|known| member.name.eq_ignore_ascii_case(known));
-            if let Some(known) = known.filter(|known| member.name != *known) {
-                // Go's encoding/json takes any case, oras-go only the exact one: clients would disagree.
-                let defect = json::defect(text, member.key, &format!("`{}` is not spelt `{known}`", member.name));
-                return Err(unusable(path, &defect));
-            }
+impl Logins {
+    /// Reads docker's, notation's or podman's file; `None` when there is none.
+    pub(crate) fn read(path: &Path) -> Result<Option<Logins>, Report> {
+        let Some(text) = file::read_if_there(path)? else { return Ok(None) };
+        if text.starts_with('\u{feff}') {
+            let what = "begins with a byte order mark, and clients refuse it whole";
+            return Err(Report::new(format!("{} {what}", path.display()))
+                .hint("save the file as UTF-8 without a byte order mark"));
         }
-        let mut client = Client { top, store: None, helpers: Vec::new() };
-        for member in &client.top.members {
-            let broken = |part: &str, what: &str| unusable(path, &json::defect(text, part, what));
-            if member.name == STORE {
-                let store: Option<String> = serde_json::from_str(member.value)
-                    .map_err(|_| broken(member.value, "`credsStore` is no string"))?;
-                client.store = store.filter(|store| !store.is_empty());
-            }
-            if member.name == HELPERS && member.value != "null" {
-                let helpers = Object::within(text, member.value)
-                    .map_err(|_| broken(member.value, "`credHelpers` is no object of strings"))?;
-                for entry in helpers.members {
-                    let helper = serde_json::from_str(entry.value)
-                        .map_err(|_| broken(entry.value, "this entry of `credHelpers` is no string"))?;
-                    client.helpers.retain(|(host, _)| *host != entry.name);
-                    client.helpers.push((entry.name, helper));
-                }
-            }
-        }
-        Ok(client)
+        Logins::of(path, &text).map(Some)
     }
 
-    /// The helper that serves a host by name.
-    pub(super) fn helper(&self, host: &str) -> Option<&str> {
+    /// Reads a file's text. What a client would refuse, or read in another way than we do, is an error.
+    pub(super) fn of(path: &Path, text: &str) -> Result<Logins, Report> {
+        Ok(ClientFile::parse(path, text)?.logins)
+    }
+
+    /// The helper of a host: `credHelpers` of exactly this host, else `credsStore`.
+    pub(crate) fn helper(&self, host: &str) -> Option<&str> {
+        self.own_helper(host).or(self.store.as_deref())
+    }
+
+    /// The helper that `credHelpers` names for a host.
+    pub(super) fn own_helper(&self, host: &str) -> Option<&str> {
         self.helpers.iter().find(|(name, _)| name == host).map(|(_, helper)| &**helper)
     }
 
@@ -75,161 +76,263 @@ impl<'a> Client<'a> {
     pub(super) fn has(&self, edit: &Edit) -> bool {
         match edit {
             Edit::Store => self.store.as_deref() == Some(HELPER),
-            Edit::Host(host) => self.helper(host) == Some(HELPER),
+            Edit::Host(host) => self.own_helper(host) == Some(HELPER),
         }
     }
 
     /// Whether any edit of ours is in the file.
-    pub(super) fn has_any(&self) -> bool {
+    pub(super) fn has_ours(&self) -> bool {
         self.has(&Edit::Store) || self.helpers.iter().any(|(_, helper)| helper == HELPER)
     }
+}
 
-    /// Whether the file says anything about logins: notation then does not look at docker's (oras-go
-    /// `Config.IsAuthConfigured`, which counts entries: an empty `auths` says nothing).
-    pub(super) fn has_logins(&self) -> bool {
-        let auths = self.top.member("auths").and_then(|auths| Object::within(self.top.text(), auths.value).ok());
-        self.store.is_some() || !self.helpers.is_empty() || auths.is_some_and(|auths| !auths.members.is_empty())
+/// The text with these edits; the same text where they are all in it.
+pub(super) fn edit(path: &Path, text: &str, edits: &[Edit]) -> Result<String, Report> {
+    let mut file = ClientFile::parse(path, text)?;
+    if edits.iter().all(|edit| file.logins.has(edit)) {
+        return Ok(text.into());
     }
+    edits.iter().for_each(|edit| file.set(edit, Some(quote(HELPER))));
+    Ok(file.print())
+}
 
-    /// The hosts whose login stands in the file itself.
-    pub(super) fn clear_text_logins(&self) -> Vec<String> {
-        let auths = self.top.member("auths").map(|auths| serde_json::from_str(auths.value));
-        let Some(Ok(serde_json::Value::Object(auths))) = auths else { return Vec::new() };
-        let filled = |login: &serde_json::Value, key: &str| login[key].as_str().is_some_and(|text| !text.is_empty());
-        let is_login = |login: &serde_json::Value| {
-            ["auth", "password", "identitytoken", "registrytoken"].iter().any(|key| filled(login, key))
+/// The text without our edits: `before` itself if nothing else was changed since, otherwise `now`
+/// with what we set put back. `None` when nothing of ours is in it.
+pub(super) fn revert(path: &Path, now: &str, before: &str) -> Result<Option<String>, Report> {
+    let (mut file, was) = (ClientFile::parse(path, now)?, ClientFile::parse(path, before)?);
+    let mut ours = file.ours();
+    ours.retain(|edit| !was.logins.has(edit));
+    if ours.is_empty() {
+        return Ok(None);
+    }
+    if edit(path, before, &ours)? == now {
+        return Ok(Some(before.into()));
+    }
+    for edit in &ours {
+        let value = match edit {
+            Edit::Store => was.top.get(STORE).map(Into::into),
+            Edit::Host(host) => was.logins.own_helper(host).map(quote),
         };
-        auths.into_iter().filter(|(_, login)| is_login(login)).map(|(host, _)| host).collect()
+        file.set(edit, value);
+    }
+    if ours.iter().any(|edit| *edit != Edit::Store) && file.top.get(HELPERS) == Some("{}") {
+        file.top.set(HELPERS, was.top.get(HELPERS).map(Into::into));
+    }
+    Ok(Some(file.print()))
+}
+
+/// Whether a text holds no member: what is left of a file that we created.
+pub(super) fn is_empty(text: &str) -> bool {
+    ClientFile::parse(Path::new(""), text).is_ok_and(|file| file.top.0.is_empty())
+}
+
+/// A client's file in parts that can be put together again.
+#[derive(Debug)]
+struct ClientFile<'a> {
+    /// What stands before and after the object, such as a byte order mark and the last newline.
+    around: (&'a str, &'a str),
+    newline: &'static str,
+    /// One step of indentation; `None` where all is on one line.
+    indent: Option<&'a str>,
+    top: Object<'a>,
+    logins: Logins,
+}
+
+impl<'a> ClientFile<'a> {
+    fn parse(path: &Path, text: &'a str) -> Result<ClientFile<'a>, Report> {
+        let refused = |line: usize, column: usize, what: &str| {
+            Report::new(format!("{}:{line}:{column}: {what}", path.display()))
+                .hint("repair the file by hand; it was not touched")
+        };
+        let body = text.trim_start_matches('\u{feff}');
+        let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        if body.trim().is_empty() {
+            // Clients read it as an object without members.
+            let (top, logins) = (Object::default(), Logins::default());
+            return Ok(ClientFile { around: ("", newline), newline, indent: Some(DOCKERS_INDENT), top, logins });
+        }
+        // First as any value: a number at the top is another mistake than a missing comma.
+        let object: &RawValue = serde_json::from_str(body).map_err(|err| {
+            let words = err.to_string();
+            refused(err.line(), err.column(), words.rsplit_once(" at line ").map_or(&words, |(what, _)| what))
+        })?;
+        let object = object.get();
+        let refused = |part: &str, what: &str| {
+            let (line, column) = position(body, part);
+            refused(line, column, what)
+        };
+        let top: Object<'a> = serde_json::from_str(object).map_err(|_| refused(object, "expected an object"))?;
+        let logins = logins(&top, refused)?;
+        let start = text.len() - body.trim_start().len();
+        let around = (&text[..start], &text[start + object.len()..]);
+        let lead = object[1..].split('"').next().unwrap_or_default();
+        let indent = match top.0.is_empty() {
+            true => Some(DOCKERS_INDENT),
+            false => lead.rsplit_once('\n').map(|(_, indent)| indent),
+        };
+        Ok(ClientFile { around, newline, indent, top, logins })
     }
 
-    /// The text of a member at the top that is a string.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        serde_json::from_str(self.top.member(name)?.value).ok()
+    /// Gives what an edit is about this value, spelt as JSON; `None` takes it out.
+    fn set(&mut self, edit: &Edit, value: Option<String>) {
+        match edit {
+            Edit::Store => self.top.set(STORE, value),
+            Edit::Host(host) => {
+                let helpers = self.top.get(HELPERS).and_then(|helpers| serde_json::from_str(helpers).ok());
+                let mut helpers: Object<'_> = helpers.unwrap_or_default();
+                helpers.set(host, value);
+                let helpers = self.spell(&helpers, 2);
+                self.top.set(HELPERS, Some(helpers));
+            }
+        }
     }
 
     /// Our edits in the file, in its order.
     fn ours(&self) -> Vec<Edit> {
         let mut edits = Vec::new();
-        for member in &self.top.members {
+        for member in &self.top.0 {
             match &*member.name {
                 STORE => edits.push(Edit::Store),
-                HELPERS => edits.extend(self.helpers.iter().map(|(host, _)| Edit::Host(host.clone()))),
+                HELPERS => edits.extend(self.logins.helpers.iter().map(|(host, _)| Edit::Host(host.clone()))),
                 _ => {}
             }
         }
-        edits.retain(|edit| self.has(edit));
+        edits.retain(|edit| self.logins.has(edit));
         edits
     }
 
-    /// The members that no edit of ours touches, as they are spelt: top, then `credHelpers`.
-    fn others(&self, edits: &[Edit]) -> Vec<(&'a str, &'a str)> {
-        let hosts = edits.iter().any(|edit| matches!(edit, Edit::Host(_)));
-        let mut others = Vec::new();
-        for member in &self.top.members {
-            match &*member.name {
-                STORE if edits.contains(&Edit::Store) => {}
-                HELPERS if hosts => {
-                    let Ok(helpers) = Object::within(self.top.text(), member.value) else { continue };
-                    let foreign =
-                        helpers.members.iter().filter(|entry| !edits.contains(&Edit::Host(entry.name.clone())));
-                    others.extend(foreign.map(|entry| (entry.key, entry.value)));
+    fn print(&self) -> String {
+        format!("{}{}{}", self.around.0, self.spell(&self.top, 1), self.around.1)
+    }
+
+    /// An object as JSON whose members stand at this depth.
+    fn spell(&self, object: &Object<'_>, depth: usize) -> String {
+        let line = |depth| self.indent.map(|indent| format!("{}{}", self.newline, indent.repeat(depth)));
+        let (colon, open, close) = match (line(depth), line(depth - 1)) {
+            (Some(open), Some(close)) if !object.0.is_empty() => (": ", open, close),
+            _ => (":", String::new(), String::new()),
+        };
+        let members: Vec<String> =
+            object.0.iter().map(|member| format!("{}{colon}{}", member.key, member.value)).collect();
+        format!("{{{open}{}{close}}}", members.join(&format!(",{open}")))
+    }
+}
+
+/// Docker's own, for a file that shows none (docker/cli `ConfigFile.SaveToWriter`).
+const DOCKERS_INDENT: &str = "\t";
+
+/// What the members at the top say of logins.
+fn logins(top: &Object<'_>, refused: impl Fn(&str, &str) -> Report) -> Result<Logins, Report> {
+    let mut logins = Logins::default();
+    let mut has_auths = false;
+    for Member { name, key, value } in &top.0 {
+        if let Some(known) = [STORE, HELPERS].iter().find(|known| name != *known && name.eq_ignore_ascii_case(known)) {
+            // Go's encoding/json takes any case, oras-go only the exact one: clients would disagree.
+            return Err(refused(key, &format!("`{name}` is not spelt `{known}`")));
+        }
+        match &**name {
+            STORE => {
+                let store: Option<String> =
+                    serde_json::from_str(value).map_err(|_| refused(value, "`credsStore` is no string"))?;
+                logins.store = store.filter(|store| !store.is_empty());
+            }
+            HELPERS => {
+                let helpers: Option<Object<'_>> =
+                    serde_json::from_str(value).map_err(|_| refused(value, "`credHelpers` is no object of strings"))?;
+                for Member { name, value, .. } in helpers.unwrap_or_default().0 {
+                    let helper = serde_json::from_str(&value)
+                        .map_err(|_| refused(&value, "this entry of `credHelpers` is no string"))?;
+                    logins.helpers.retain(|(host, _)| *host != name);
+                    logins.helpers.push((name, helper));
                 }
-                _ => others.push((member.key, member.value)),
+            }
+            "auths" => {
+                let auths: Object<'_> = serde_json::from_str(value).unwrap_or_default();
+                has_auths = !auths.0.is_empty();
+                logins.clear_text =
+                    auths.0.into_iter().filter(|auth| is_login(&auth.value)).map(|auth| auth.name).collect();
+            }
+            "currentContext" => logins.context = serde_json::from_str(value).ok(),
+            _ => {}
+        }
+    }
+    logins.has_any = has_auths || logins.store.is_some() || !logins.helpers.is_empty();
+    Ok(logins)
+}
+
+/// Whether an entry of `auths` holds a secret.
+fn is_login(auth: &str) -> bool {
+    let auth: serde_json::Value = serde_json::from_str(auth).unwrap_or_default();
+    let filled = |key: &&str| auth[*key].as_str().is_some_and(|text| !text.is_empty());
+    ["auth", "password", "identitytoken", "registrytoken"].iter().any(filled)
+}
+
+/// The members of a JSON object in their order, duplicates too.
+#[derive(Debug, Default)]
+struct Object<'a>(Vec<Member<'a>>);
+
+/// A member as it is spelt.
+#[derive(Debug)]
+struct Member<'a> {
+    /// The name with its escapes resolved; the spelling where they make no text (`"\ud800"`).
+    name: String,
+    /// The name's spelling, quotes and all.
+    key: Cow<'a, str>,
+    /// The value's spelling.
+    value: Cow<'a, str>,
+}
+
+impl Object<'_> {
+    /// The value of this name: of duplicates the last, as Go's encoding/json reads them.
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().rfind(|member| member.name == name).map(|member| &*member.value)
+    }
+
+    /// Gives this name a value, in its place where it is there, else after the last; `None` takes it out.
+    fn set(&mut self, name: &str, value: Option<String>) {
+        match (self.0.iter().rposition(|member| member.name == name), value) {
+            (Some(at), Some(value)) => self.0[at].value = value.into(),
+            (Some(at), None) => drop(self.0.remove(at)),
+            (None, Some(value)) => {
+                self.0.push(Member { name: name.into(), key: quote(name).into(), value: value.into() });
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    let name = serde_json::from_str(key.get()).unwrap_or_else(|_| key.get().into());
+                    members.push(Member { name, key: key.get().into(), value: value.get().into() });
+                }
+                Ok(Object(members))
             }
         }
-        others
+        deserializer.deserialize_map(Members)
     }
 }
 
-/// The text with these edits. The result is read again, and refused unless they are all that changed.
-pub(super) fn edit(path: &Path, text: &str, edits: &[Edit]) -> Result<String, Error> {
-    let mut now = text.to_owned();
-    for edit in edits {
-        let client = Client::of(path, &now)?;
-        if !client.has(edit) {
-            let helper = format!("\"{HELPER}\"");
-            now = match edit {
-                Edit::Store => client.top.set(STORE, &helper, &Layout::of(&client.top), 1),
-                Edit::Host(host) => set_host(&client.top, host, &helper),
-            };
-        }
-    }
-    let (before, after) = (Client::of(path, text)?, Client::of(path, &now)?);
-    if !edits.iter().all(|edit| after.has(edit)) || before.others(edits) != after.others(edits) {
-        return Err(not_this_way(path));
-    }
-    Ok(now)
+fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
-fn set_host(top: &Object<'_>, host: &str, helper: &str) -> String {
-    let layout = Layout::of(top);
-    let helpers = top.member(HELPERS).and_then(|member| Object::within(top.text(), member.value).ok());
-    match helpers {
-        Some(helpers) => helpers.set(host, helper, &layout, 2),
-        None => top.set(HELPERS, &layout.object(host, helper, 2), &layout, 1),
-    }
-}
-
-/// The text without our edits: `before` itself if nothing else was changed since, otherwise `now`
-/// with what we set put back. `None` when nothing of ours is in it.
-pub(super) fn revert(path: &Path, now: &str, before: &str) -> Result<Option<String>, Error> {
-    let was = Client::of(path, before)?;
-    let mut ours = Client::of(path, now)?.ours();
-    ours.retain(|edit| !was.has(edit));
-    if ours.is_empty() {
-        return Ok(None);
-    }
-    if edit(path, before, &ours).is_ok_and(|again| again == now) {
-        return Ok(Some(before.into()));
-    }
-    let mut text = now.to_owned();
-    for edit in &ours {
-        let client = Client::of(path, &text)?;
-        let layout = Layout::of(&client.top);
-        text = match edit {
-            Edit::Store => match was.top.member(STORE) {
-                Some(member) => client.top.set(STORE, member.value, &layout, 1),
-                None => client.top.without(STORE),
-            },
-            Edit::Host(host) => unset_host(path, &client.top, host, &was)?,
-        };
-    }
-    let (now, after) = (Client::of(path, now)?, Client::of(path, &text)?);
-    let kept = now.others(&ours) == after.others(&ours);
-    if !kept || ours.iter().any(|edit| after.has(edit)) {
-        return Err(not_this_way(path));
-    }
-    Ok(Some(text))
-}
-
-fn unset_host(path: &Path, top: &Object<'_>, host: &str, was: &Client<'_>) -> Result<String, Error> {
-    let Some(member) = top.member(HELPERS) else { return Ok(top.text().into()) };
-    let helpers = Object::within(top.text(), member.value).map_err(|defect| unusable(path, &defect))?;
-    Ok(match was.helper(host) {
-        Some(helper) => helpers.set(host, &serde_json::Value::from(helper).to_string(), &Layout::of(top), 2),
-        None if helpers.members.len() == 1 && was.top.member(HELPERS).is_none() => top.without(HELPERS),
-        None => helpers.without(host),
-    })
-}
-
-/// Whether a text holds no member: what is left of a file that we created.
-pub(super) fn is_empty(text: &str) -> bool {
-    Object::of(text).is_ok_and(|top| top.members.is_empty())
-}
-
-fn unusable(path: &Path, defect: &json::Defect) -> Error {
-    Error::new(
-        format!("{}:{}:{}: {}", path.display(), defect.line, defect.column, defect.what),
-        "repair the file by hand; it was not touched",
-    )
-}
-
-/// A last guard: an edit whose result does not read back as intended is not written.
-fn not_this_way(path: &Path) -> Error {
-    Error::new(
-        format!("{} cannot be edited without changing more than the credential helper", path.display()),
-        format!("set `\"credsStore\": \"{HELPER}\"` by hand, and report the file's layout as a bug"),
-    )
+/// The line and column, from 1, of a part that borrows from `text`.
+fn position(text: &str, part: &str) -> (usize, usize) {
+    let before = &text[..part.as_ptr() as usize - text.as_ptr() as usize];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before.len() - line_start + 1)
 }
 
 #[cfg(test)]
@@ -244,7 +347,7 @@ mod tests {
     fn damaged_files_are_edited_and_taken_back_or_refused() {
         let (path, host) = (Path::new("config.json"), Edit::Host("public.ecr.aws".into()));
         let (mut edited, mut refused) = (0, 0);
-        for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/setup/shapes"))
+        for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/setup/shapes"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
         {
@@ -259,12 +362,11 @@ mod tests {
                 };
                 let again = edit(path, &now, &[Edit::Store, host.clone()]).unwrap();
                 assert_eq!(again, now, "twice is once: {text}");
-                if Client::of(path, &text).is_ok_and(|client| !client.has_any()) {
+                if Logins::of(path, &text).is_ok_and(|logins| !logins.has_ours()) {
                     assert_eq!(revert(path, &now, &text).unwrap().as_deref(), Some(&*text));
                     let moved = format!("{now} ");
                     let back = revert(path, &moved, &text).unwrap().unwrap();
-                    let (was, is) = (Client::of(path, &text).unwrap(), Client::of(path, &back).unwrap());
-                    assert_eq!((&was.store, &was.helpers), (&is.store, &is.helpers), "{text}");
+                    assert_eq!(Logins::of(path, &back).unwrap(), Logins::of(path, &text).unwrap(), "{text}");
                 }
                 edited += 1;
             }

@@ -7,19 +7,20 @@ use std::{
 };
 
 use super::{
-    Error, HELPER, Request, Target,
     backup::{self, Before},
-    client::{self, Client, Edit},
-    file::UserFile,
+    change::{Backup, Change, Kind},
+    client::{self, Edit, Logins},
+    file::{self, UserFile},
     places,
-    plan::{Backup, Change, Plan},
+    plan::Plan,
+    request::{Request, Target},
     tables,
 };
-use crate::environment::Environment;
+use crate::{environment::Environment, names::HELPER, report::Report};
 
 impl Plan {
     /// What taking our helper out takes. Reads, and writes nothing.
-    pub fn undo(request: &Request, environment: &Environment) -> Result<Plan, Error> {
+    pub fn undo(request: &Request, environment: &Environment) -> Result<Plan, Report> {
         let targets = match &*request.targets {
             [] => places::present(environment),
             targets => targets.to_vec(),
@@ -38,11 +39,11 @@ impl Plan {
                 }
             }
         }
-        plan.undo_carry(&targets, environment)?;
+        plan.release_previous_store(&targets, environment)?;
         Ok(plan)
     }
 
-    fn undo_json(&mut self, target: Target, path: &Path, environment: &Environment) -> Result<(), Error> {
+    fn undo_json(&mut self, target: Target, path: &Path, environment: &Environment) -> Result<(), Report> {
         let kept = backup::load(path)?;
         if !is_there(path) && kept.is_none() {
             return Ok(());
@@ -53,12 +54,11 @@ impl Plan {
             None => guess_before(target, environment)?,
         };
         let reverted = client::revert(path, file.text(), &before)?;
-        let empty = |text: &str| client::is_empty(text);
-        self.undo_change(target, file, kept, reverted, empty);
+        self.undo_change(target, Kind::Client, file, kept, reverted);
         Ok(())
     }
 
-    fn undo_registries(&mut self, path: &Path) -> Result<(), Error> {
+    fn undo_registries(&mut self, path: &Path) -> Result<(), Report> {
         let kept = backup::load(path)?;
         if !is_there(path) && kept.is_none() {
             return Ok(());
@@ -66,17 +66,17 @@ impl Plan {
         let file = UserFile::read(path)?;
         let text = tables::remove_helper(path, file.text(), kept.as_ref().map_or("", Before::text))?;
         let reverted = (text != file.text()).then_some(text);
-        self.undo_change(Target::Podman, file, kept, reverted, |text| text.trim().is_empty());
+        self.undo_change(Target::Podman, Kind::Registries, file, kept, reverted);
         Ok(())
     }
 
     fn undo_change(
         &mut self,
         target: Target,
+        kind: Kind,
         file: UserFile,
         kept: Option<Before>,
         reverted: Option<String>,
-        empty: impl Fn(&str) -> bool,
     ) {
         let path = file.path.display();
         match &reverted {
@@ -88,50 +88,51 @@ impl Plan {
                 self.notes.push(format!("{target}: {path} no longer names {HELPER}, what else changed since stays"))
             }
         }
+        let empty = |text: &str| text.trim().is_empty() || kind == Kind::Client && client::is_empty(text);
         let after = match reverted {
             None => file.text.clone(),
             Some(text) if kept == Some(Before::Nothing) && empty(&text) => None,
             Some(text) => Some(text),
         };
         let backup = if kept.is_some() { Backup::Forget } else { Backup::Leave };
-        self.changes.push(Change { file, after, backup });
+        self.changes.push(Change { kind, file, after, backup });
     }
 
     /// Takes the store for other registries out of our own file again, unless the user chose another
     /// since or a client still needs it.
-    fn undo_carry(&mut self, targets: &[Target], environment: &Environment) -> Result<(), Error> {
+    fn release_previous_store(&mut self, targets: &[Target], environment: &Environment) -> Result<(), Report> {
         let Ok(path) = places::ours(environment) else { return Ok(()) };
         let Some(kept) = backup::load(&path)? else { return Ok(()) };
         let mut clients: Vec<(Target, PathBuf)> = vec![(Target::Docker, places::docker(environment)?)];
         clients.extend(places::notation(environment).ok().map(|path| (Target::Notation, path)));
-        let mut carried = Vec::new();
+        let mut adopted = Vec::new();
         for (target, client_path) in clients {
             let file = UserFile::read(&client_path)?;
-            if !targets.contains(&target) && Client::of(&client_path, file.text())?.has(&Edit::Store) {
+            if !targets.contains(&target) && Logins::of(&client_path, file.text())?.has(&Edit::Store) {
                 self.notes
                     .push(format!("other registries: {} stays as it is, {target} still needs it", path.display()));
                 return Ok(());
             }
             let before = backup::load(&client_path)?;
-            carried.extend(Client::of(&client_path, before.as_ref().map_or("", Before::text))?.store);
+            adopted.extend(Logins::of(&client_path, before.as_ref().map_or("", Before::text))?.store);
         }
         let file = UserFile::read(&path)?;
         let store = tables::store(&path, file.text())?;
-        let ours = store.as_ref().is_some_and(|store| carried.is_empty() || carried.contains(store));
+        let ours = store.as_ref().is_some_and(|store| adopted.is_empty() || adopted.contains(store));
         let text = if ours { tables::unset_store(&path, file.text(), kept.text())? } else { file.text().into() };
         let after = (kept != Before::Nothing || !text.trim().is_empty()).then_some(text);
-        self.changes.push(Change { file, after, backup: Backup::Forget });
+        self.changes.push(Change { kind: Kind::Ours, file, after, backup: Backup::Forget });
         Ok(())
     }
 }
 
 /// What a client's file was where no copy is left: the helper that our own file names came from it.
-fn guess_before(target: Target, environment: &Environment) -> Result<String, Error> {
+fn guess_before(target: Target, environment: &Environment) -> Result<String, Report> {
     let Ok(path) = places::ours(environment) else { return Ok(String::new()) };
     if target == Target::Podman || !is_there(&path) {
         return Ok(String::new());
     }
-    let store = tables::store(&path, UserFile::read(&path)?.text())?.filter(|store| store != "keychain");
+    let store = tables::store(&path, &file::read_text(&path)?)?.filter(|store| store != "keychain");
     Ok(store.map(|store| serde_json::json!({ "credsStore": store }).to_string()).unwrap_or_default())
 }
 

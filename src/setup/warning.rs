@@ -4,160 +4,154 @@
 //! entry of exactly this host, else `credsStore`, else `auths`. Once a helper serves a host, the
 //! user name and password in `auths` are not read any more, also when the helper has no login.
 
-use std::{fmt, path::Path};
+use std::path::{Path, PathBuf};
 
-use super::{HELPER, Target, client::Client, file, places};
-use crate::{environment::Environment, error::PROGRAM, registry::Server};
+use serde_json::Value;
 
-/// Something to know, with one thing to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// What is so, in one line.
-    pub what: String,
-    /// One thing to do.
-    pub hint: String,
-}
-
-impl Warning {
-    fn new(what: impl Into<String>, hint: impl Into<String>) -> Warning {
-        Warning { what: what.into(), hint: hint.into() }
-    }
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
+use super::{client::Logins, file::UserFile, places, request::Target};
+use crate::{
+    environment::Environment,
+    names::{HELPER, PROGRAM},
+    process,
+    registry::Server,
+    report::Report,
+};
 
 /// What is to be known of docker's or notation's file. `hosts` are the registries that are set up;
 /// none means every one.
-pub(super) fn of_client(
-    target: Target,
-    path: &Path,
-    client: &Client<'_>,
-    hosts: &[String],
-    text: &str,
-) -> Vec<Warning> {
+pub(super) fn of_client(target: Target, file: &UserFile, logins: &Logins, hosts: &[String]) -> Vec<Report> {
     let mut warnings = Vec::new();
-    let file = path.display();
-    if text.starts_with('\u{feff}') {
-        warnings.push(Warning::new(
-            format!("{file} begins with a byte order mark, and {target} refuses such a file whole"),
-            "save the file as UTF-8 without a byte order mark",
-        ));
+    let path = file.path.display();
+    if file.text().starts_with('\u{feff}') {
+        warnings.push(
+            Report::new(format!("{path} begins with a byte order mark, and {target} refuses such a file whole"))
+                .hint("save the file as UTF-8 without a byte order mark"),
+        );
     }
     if hosts.is_empty() {
-        for (host, helper) in client.helpers.iter().filter(|(host, helper)| is_ecr(host) && helper != HELPER) {
-            warnings.push(Warning::new(
-                format!(
-                    "`credHelpers` of {file} gives {host} to docker-credential-{helper}, which goes before `credsStore`"
-                ),
-                format!("{PROGRAM} setup {target} --registry {host}"),
-            ));
+        for (host, helper) in logins.helpers.iter().filter(|(host, helper)| is_ecr(host) && helper != HELPER) {
+            let first = format!("gives {host} to docker-credential-{helper}, which goes before `credsStore`");
+            warnings.push(
+                Report::new(format!("`credHelpers` of {path} {first}"))
+                    .hint(format!("{PROGRAM} setup {target} --registry {host}")),
+            );
         }
     }
-    for host in client.clear_text_logins() {
-        warnings.extend(clear_text(target, path, client, hosts, &host));
-    }
-    let desktop = client.store.as_deref().is_some_and(|store| store.starts_with("desktop"))
-        || client.text("currentContext").is_some_and(|context| context.starts_with("desktop"));
-    if target == Target::Docker && hosts.is_empty() && desktop {
-        warnings.push(Warning::new(
-            format!("Docker Desktop may write its own `credsStore` into {file} when it starts or updates"),
-            format!("if ECR asks for a login again, run `{PROGRAM} setup docker` once more; entries of `setup --registry HOST` are left alone"),
-        ));
+    warnings.extend(logins.clear_text.iter().filter_map(|host| clear_text(target, &file.path, logins, hosts, host)));
+    let names_desktop = |text: &Option<String>| text.as_ref().is_some_and(|text| text.starts_with("desktop"));
+    if target == Target::Docker && hosts.is_empty() && (names_desktop(&logins.store) || names_desktop(&logins.context))
+    {
+        warnings.push(
+            Report::new(format!("Docker Desktop may write its own `credsStore` into {path} when it starts or updates"))
+                .hint(format!("if ECR asks for a login again, run `{PROGRAM} setup docker` once more; entries of `setup --registry HOST` are left alone")),
+        );
     }
     warnings
 }
 
 /// A login that stands in the file itself: who reads it now?
-fn clear_text(target: Target, path: &Path, client: &Client<'_>, hosts: &[String], host: &str) -> Option<Warning> {
+fn clear_text(target: Target, path: &Path, logins: &Logins, hosts: &[String], host: &str) -> Option<Report> {
     let (name, ecr) = match Server::parse(host, |_| None)? {
         Server::Ecr(registry) => (registry.host, true),
         Server::Other(key) => (key, false),
     };
     let file = path.display();
-    let other_helper = client.helper(&name).is_some_and(|helper| helper != HELPER);
-    let served = client.helper(&name) == Some(HELPER) || hosts.contains(&name) || (hosts.is_empty() && !other_helper);
+    let named = logins.own_helper(&name);
+    let other_helper = named.is_some_and(|helper| helper != HELPER);
+    let served = named == Some(HELPER) || hosts.contains(&name) || (hosts.is_empty() && !other_helper);
     match (served, ecr) {
-        (true, true) => Some(Warning::new(
-            format!(
-                "an old token of {name} stays in clear text in `auths` of {file}; {target} asks {HELPER} and no longer reads it"
-            ),
-            format!("{target} logout {host}"),
-        )),
+        (true, true) => Some(
+            Report::new(format!("an old token of {name} stays in clear text in `auths` of {file}; {target} asks {HELPER} and no longer reads it"))
+                .hint(format!("{target} logout {host}")),
+        ),
         // One that another helper hid already was not read before either.
-        (true, false) if client.store.is_none() => Some(Warning::new(
-            format!(
-                "the login of {name} stays in clear text in `auths` of {file}, and {target} no longer reads it: it asks {HELPER}"
-            ),
-            format!("{target} login {host}, which moves it into the keychain"),
-        )),
-        (false, true) if !other_helper && client.store.is_none() => Some(Warning::new(
-            format!("{name} is served by a token in `auths` of {file}, which ends 12 hours after it was made"),
-            format!("{PROGRAM} setup {target} --registry {name}"),
-        )),
+        (true, false) if logins.store.is_none() => Some(
+            Report::new(format!("the login of {name} stays in clear text in `auths` of {file}, and {target} no longer reads it: it asks {HELPER}"))
+                .hint(format!("{target} login {host}, which moves it into the keychain")),
+        ),
+        (false, true) if !other_helper && logins.store.is_none() => Some(
+            Report::new(format!("{name} is served by a token in `auths` of {file}, which ends 12 hours after it was made"))
+                .hint(format!("{PROGRAM} setup {target} --registry {name}")),
+        ),
         _ => None,
     }
 }
 
 /// Podman reads the auth.json of this session before the one that names us.
-pub(super) fn of_podman(hosts: &[String], environment: &Environment) -> Vec<Warning> {
+pub(super) fn of_podman(hosts: &[String], environment: &Environment) -> Vec<Report> {
     let Some(path) = places::podman_runtime_logins(environment) else { return Vec::new() };
-    let Ok(text) = file::read_text(&path, &path) else { return Vec::new() };
-    let Ok(client) = Client::of(&path, &text) else { return Vec::new() };
-    let logins = client.clear_text_logins().into_iter().filter(|host| hosts.contains(host));
+    let Ok(Some(logins)) = Logins::read(&path) else { return Vec::new() };
+    let read_first = logins.clear_text.into_iter().filter(|host| hosts.contains(host));
     let warning = |host: String| {
-        Warning::new(
-            format!("podman reads the login of {host} in {} first", path.display()),
-            format!("podman logout {host}"),
-        )
+        Report::new(format!("podman reads the login of {host} in {} first", path.display()))
+            .hint(format!("podman logout {host}"))
     };
-    logins.map(warning).collect()
+    read_first.map(warning).collect()
 }
 
 /// Notation reads one file only.
-pub(super) fn docker_hidden_from_notation(docker: &Path, notation: &Path) -> Warning {
-    Warning::new(
-        format!(
-            "notation no longer reads the logins of {}: its own {} comes first, whole",
-            docker.display(),
-            notation.display()
-        ),
-        format!("{PROGRAM} setup notation serves the other registries too; setup --undo notation goes back"),
+pub(super) fn docker_hidden_from_notation(docker: &Path, notation: &Path) -> Report {
+    let (docker, notation) = (docker.display(), notation.display());
+    Report::new(format!("notation no longer reads the logins of {docker}: its own {notation} comes first, whole"))
+        .hint(format!("{PROGRAM} setup notation serves the other registries too; setup --undo notation goes back"))
+}
+
+/// What is to be known of the machine when these registries are set up; none means every one.
+pub(super) fn of_machine(hosts: &[String], environment: &Environment) -> Vec<Report> {
+    let concerns = |host: &str| hosts.is_empty() || hosts.iter().any(|asked| asked == host);
+    let found = [
+        logins_in_variable(environment, concerns),
+        file_that_clients_start(environment, None).err(),
+        docker_is_a_snap(environment),
+        run_with_sudo(environment),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// Docker takes the logins in `DOCKER_AUTH_CONFIG` before it asks any helper (docker/cli
+/// `ConfigFile.GetCredentialsStore`). `concerns` tells which hosts are asked about.
+pub(crate) fn logins_in_variable(environment: &Environment, concerns: impl Fn(&str) -> bool) -> Option<Report> {
+    let value: Value = serde_json::from_str(&environment.text("DOCKER_AUTH_CONFIG")?).ok()?;
+    let host = value.get("auths")?.as_object()?.keys().find(|host| concerns(host))?;
+    let what = format!("DOCKER_AUTH_CONFIG holds a login of {host}, which docker takes before it asks a helper");
+    Some(Report::new(what).hint("unset DOCKER_AUTH_CONFIG, or take the registry out of it"))
+}
+
+/// The file that clients start for this program, or why they cannot. `running` is the file that runs
+/// now, where that is known.
+pub(crate) fn file_that_clients_start(environment: &Environment, running: Option<&Path>) -> Result<PathBuf, Report> {
+    let path = (environment.variable)("PATH").unwrap_or_default();
+    if let Some(file) = process::find(PROGRAM, &path) {
+        return Ok(file);
+    }
+    if let Some(file) = process::files(PROGRAM, &path).next() {
+        let file = file.display();
+        return Err(Report::new(format!("{file} may not be run")).hint(format!("chmod +x {file}")));
+    }
+    let add = running.and_then(Path::parent).map(|folder| format!("add {} to PATH, or ", folder.display()));
+    let hint = "move the program into a folder of PATH, such as /usr/local/bin; editors and services may have a shorter PATH than your shell";
+    Err(Report::new(format!("{PROGRAM} is not on PATH, so no client can start it"))
+        .hint(add.unwrap_or_default() + hint))
+}
+
+/// Docker from the snap store runs confined: it reads another home and starts no helper outside of it.
+pub(crate) fn docker_is_a_snap(environment: &Environment) -> Option<Report> {
+    let docker = environment.program("docker").filter(|docker| docker.to_string_lossy().contains("/snap/"))?;
+    let what =
+        "is a snap: it reads ~/snap/docker/current/.docker/config.json and cannot start helpers outside of the snap";
+    Some(
+        Report::new(format!("{} {what}", docker.display()))
+            .hint("install docker from its own packages (https://docs.docker.com/engine/install)"),
     )
 }
 
-/// What is to be known of the machine.
-pub(super) fn of_machine(environment: &Environment) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    if environment.text("DOCKER_AUTH_CONFIG").is_some() {
-        warnings.push(Warning::new(
-            "DOCKER_AUTH_CONFIG is set: docker takes the logins in it before it asks any helper",
-            "unset DOCKER_AUTH_CONFIG, or take ECR's hosts out of it",
-        ));
-    }
-    if places::program(environment, PROGRAM).is_none() {
-        warnings.push(Warning::new(
-            format!("{PROGRAM} is not on PATH, so clients cannot start it"),
-            "move it into a folder of PATH, such as /usr/local/bin; editors and services may have a shorter PATH than your shell",
-        ));
-    }
-    // docker from the snap store runs confined, with a home of its own.
-    if places::program(environment, "docker").is_some_and(|docker| docker.to_string_lossy().contains("/snap/bin/")) {
-        warnings.push(Warning::new(
-            "docker is a snap: it reads ~/snap/docker/current/.docker/config.json and cannot start helpers outside of the snap",
-            "install docker from its own packages (https://docs.docker.com/engine/install)",
-        ));
-    }
-    if let Some(user) = environment.text("SUDO_USER").filter(|user| user != "root") {
-        warnings.push(Warning::new(
-            format!("run with sudo: this sets up the user who runs it now, not {user}"),
-            format!("if {user} runs the clients, run it as {user} without sudo"),
-        ));
-    }
-    warnings
+/// Under sudo, HOME is root's on most systems, and root has no profiles and no keychain.
+pub(crate) fn run_with_sudo(environment: &Environment) -> Option<Report> {
+    let user = environment.text("SUDO_USER").filter(|user| user != "root")?;
+    let home = environment.home.as_deref().unwrap_or(Path::new("/")).display();
+    Some(Report::new(format!("run with sudo: the files of {home} and root's keychain are used, not {user}'s")).hint(
+        format!("run docker and this as {user} without sudo (add {user} to the group docker), or set it up for root"),
+    ))
 }
 
 fn is_ecr(host: &str) -> bool {

@@ -6,12 +6,13 @@
 //! is lost; no client locks these files.) Access-control lists and extended attributes are not kept.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use super::{Error, file::UserFile};
+use super::file::UserFile;
+use crate::{private_fs, report::Report};
 
 /// The steps of a change, in their order. Each is announced before it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,23 +37,23 @@ pub enum Step {
     Remove,
 }
 
-/// Is told every step before it is done, with the file it is about; an `Err` stands for the step's
-/// own failure. The product watches nothing; tests fail, interfere or die here.
+/// Called before every step with the file it is about; an `Err` stands for the step's own failure.
+/// The product watches nothing; tests fail, interfere or die here.
 pub type Watch<'a> = &'a mut dyn FnMut(Step, &Path) -> io::Result<()>;
 
 /// Gives a file new text, or creates it.
-pub(super) fn replace(file: &UserFile, text: &str, watch: Watch<'_>) -> Result<(), Error> {
+pub(super) fn replace(file: &UserFile, text: &str, watch: Watch<'_>) -> Result<(), Report> {
     put(file, text, file, watch)
 }
 
 /// Writes a new file `path` with the permissions of `model` (0600 where that does not exist).
-pub(super) fn create(path: &Path, text: &str, model: &UserFile, watch: Watch<'_>) -> Result<(), Error> {
+pub(super) fn create(path: &Path, text: &str, model: &UserFile, watch: Watch<'_>) -> Result<(), Report> {
     put(&UserFile::read(path)?, text, model, watch)
 }
 
 /// Removes a file if it still holds what was read.
-pub(super) fn remove(file: &UserFile, watch: Watch<'_>) -> Result<(), Error> {
-    let mut work = || {
+pub(super) fn remove(file: &UserFile, watch: Watch<'_>) -> Result<(), Report> {
+    let mut work = || -> io::Result<bool> {
         watch(Step::Compare, &file.real)?;
         if !file.is_unchanged()? {
             return Ok(false);
@@ -64,39 +65,37 @@ pub(super) fn remove(file: &UserFile, watch: Watch<'_>) -> Result<(), Error> {
     match work() {
         Ok(true) => Ok(()),
         Ok(false) => Err(changed(&file.path)),
-        Err(err) => Err(Error {
-            what: format!("cannot remove {}", file.path.display()),
-            cause: Some(err),
-            hint: "look at the permissions of its folder, then run it again".into(),
-        }),
+        Err(err) => Err(Report::new(format!("cannot remove {}", file.path.display()))
+            .cause(err)
+            .hint("look at the permissions of its folder, then run it again")),
     }
 }
 
 /// That another program was quicker.
-pub(super) fn changed(path: &Path) -> Error {
-    Error::new(
-        format!("{} was changed by another program just now; it is left as that program wrote it", path.display()),
-        "run it again",
-    )
+pub(super) fn changed(path: &Path) -> Report {
+    let what = "was changed by another program just now; it is left as that program wrote it";
+    Report::new(format!("{} {what}", path.display())).hint("run it again")
 }
 
-fn put(file: &UserFile, text: &str, model: &UserFile, watch: Watch<'_>) -> Result<(), Error> {
+fn put(file: &UserFile, text: &str, model: &UserFile, watch: Watch<'_>) -> Result<(), Report> {
     let folder = file.real.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (prefix, new) = new_name(&file.real);
     let mut work = || -> io::Result<bool> {
         if !folder.is_dir() {
             watch(Step::MakeFolder, folder)?;
-            make_folder(folder)?;
+            private_fs::create_folder(folder)?;
         }
         watch(Step::Create, &file.real)?;
         sweep(folder, &prefix);
-        let mut output = create_private(&new)?;
+        let mut output = private_fs::create_new(&new)?;
         watch(Step::Write, &file.real)?;
         output.write_all(text.as_bytes())?;
         watch(Step::Flush, &file.real)?;
         output.sync_all()?;
         watch(Step::Permissions, &file.real)?;
-        copy_permissions(&output, model)?;
+        if let Some(metadata) = &model.metadata {
+            private_fs::copy_permissions(&output, metadata)?;
+        }
         drop(output); // Windows renames closed files only.
         watch(Step::Compare, &file.real)?;
         if !file.is_unchanged()? {
@@ -115,15 +114,14 @@ fn put(file: &UserFile, text: &str, model: &UserFile, watch: Watch<'_>) -> Resul
         Ok(true) => {}
         Ok(false) => return Err(changed(&file.path)),
         Err(err) => {
-            return Err(Error {
-                what: format!("cannot write {}; it is as it was", file.path.display()),
-                cause: Some(err),
-                hint: format!("look at the permissions and the free space of {}, then run it again", folder.display()),
-            });
+            let hint = format!("look at the permissions and the free space of {}, then run it again", folder.display());
+            return Err(Report::new(format!("cannot write {}; it is as it was", file.path.display()))
+                .cause(err)
+                .hint(hint));
         }
     }
     // Done already: a file system that cannot flush folders only makes it last a little later.
-    watch(Step::FlushFolder, folder).and_then(|()| flush_folder(folder)).ok();
+    watch(Step::FlushFolder, folder).and_then(|()| private_fs::flush_folder(folder)).ok();
     Ok(())
 }
 
@@ -136,7 +134,7 @@ fn new_name(real: &Path) -> (String, PathBuf) {
 }
 
 /// Removes what killed runs left. A run that is still at it finds its file gone when it renames,
-/// and says so: two at once never mix their bytes.
+/// and reports that: two at once never mix their bytes.
 fn sweep(folder: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
@@ -147,58 +145,4 @@ fn sweep(folder: &Path, prefix: &str) {
             fs::remove_file(entry.path()).ok();
         }
     }
-}
-
-#[cfg(unix)]
-fn make_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-#[cfg(unix)]
-fn create_private(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-/// Keeps mode and group. A group that this user may not give away loses its rights instead of
-/// handing them to another group.
-#[cfg(unix)]
-fn copy_permissions(output: &File, model: &UserFile) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    let Some(metadata) = &model.metadata else { return Ok(()) };
-    let mut mode = metadata.mode() & 0o777;
-    if output.metadata()?.gid() != metadata.gid() {
-        let group = rustix::fs::Gid::from_raw(metadata.gid());
-        if rustix::fs::fchown(output, None, Some(group)).is_err() {
-            mode &= !0o070;
-        }
-    }
-    output.set_permissions(fs::Permissions::from_mode(mode))
-}
-
-#[cfg(unix)]
-fn flush_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn make_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
-}
-
-#[cfg(not(unix))]
-fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
-}
-
-/// New files inherit the rights of their folder.
-#[cfg(not(unix))]
-fn copy_permissions(_: &File, _: &UserFile) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn flush_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }

@@ -5,39 +5,42 @@ use std::{collections::HashMap, sync::Arc};
 use futures_util::{StreamExt, future::BoxFuture, stream};
 
 use super::{
-    Digest, Error, Reference,
-    native::{Plan, Signed, Terms},
-    oci::{Http, Login, Manifest, Purpose, Repository, children},
+    plan::{Plan, Signed, SigningContext},
     signatures,
+};
+use crate::{
+    digest::Digest,
+    oci::{Http, Manifest, Purpose, Reference, RegistryAuth, Repository, children},
+    report::Report,
 };
 
 /// Images in work at the same time: enough to hide the network's waits, few enough for AWS Signer,
 /// whose throttling the SDK answers with later tries.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 
 /// Deepest nesting of indexes that is followed.
-const DEEPEST: usize = 4;
+const MAX_DEPTH: usize = 4;
 
 /// The repositories of a run, each opened once.
 pub struct Repositories<'a> {
     http: &'a Http,
     purpose: Purpose,
-    logins: &'a HashMap<String, Arc<Login>>,
+    auths: &'a HashMap<String, Arc<RegistryAuth>>,
     open: HashMap<String, Arc<Repository>>,
 }
 
 impl<'a> Repositories<'a> {
-    /// `logins` are by host; a host that is not there is spoken to without login.
-    pub fn new(http: &'a Http, purpose: Purpose, logins: &'a HashMap<String, Arc<Login>>) -> Repositories<'a> {
-        Repositories { http, purpose, logins, open: HashMap::new() }
+    /// `auths` are by host; a host that is not there is spoken to without login.
+    pub fn new(http: &'a Http, purpose: Purpose, auths: &'a HashMap<String, Arc<RegistryAuth>>) -> Repositories<'a> {
+        Repositories { http, purpose, auths, open: HashMap::new() }
     }
 
     /// The repository of an image.
-    pub fn of(&mut self, image: &Reference) -> Result<Arc<Repository>, Error> {
+    pub fn of(&mut self, image: &Reference) -> Result<Arc<Repository>, Report> {
         if let Some(known) = self.open.get(&image.name()) {
             return Ok(Arc::clone(known));
         }
-        let login = self.logins.get(image.host()).cloned().unwrap_or_else(|| Arc::new(Login::Anonymous));
+        let login = self.auths.get(image.host()).cloned().unwrap_or_else(|| Arc::new(RegistryAuth::Anonymous));
         let repository = Arc::new(Repository::open(self.http, image, self.purpose, login)?);
         self.open.insert(image.name(), Arc::clone(&repository));
         Ok(repository)
@@ -61,10 +64,10 @@ pub enum Outcome {
     /// It has a new signature.
     Signed(Box<Signed>),
     /// It had one already.
-    Standing {
+    AlreadySigned {
         /// The image at its digest.
         image: String,
-        /// The signature that stands.
+        /// The signature that it has.
         signature: Digest,
     },
     /// It would be signed.
@@ -74,7 +77,7 @@ pub enum Outcome {
         /// The image, as far as it is known.
         image: String,
         /// Why.
-        error: Error,
+        report: Report,
     },
 }
 
@@ -90,7 +93,7 @@ struct Item {
 pub async fn sign(
     images: &[Reference],
     repositories: &mut Repositories<'_>,
-    terms: &Terms<'_>,
+    context: &SigningContext<'_>,
     options: Options,
     mut progress: impl FnMut(usize, usize),
 ) -> Vec<Outcome> {
@@ -99,10 +102,10 @@ pub async fn sign(
     let resolving = stream::iter(opened).map(|(image, repository)| async move {
         match repository {
             Ok(repository) => expand(image.clone(), repository, options.recursive, 0).await,
-            Err(error) => vec![Err(Outcome::Failed { image: image.to_string(), error })],
+            Err(report) => vec![Err(Outcome::Failed { image: image.to_string(), report })],
         }
     });
-    let mut resolving = resolving.buffered(AT_ONCE);
+    let mut resolving = resolving.buffered(CONCURRENCY);
     let mut seen = std::collections::HashSet::new();
     while let Some(expanded) = resolving.next().await {
         for item in expanded {
@@ -120,11 +123,11 @@ pub async fn sign(
     let mut signing = stream::iter(outcomes)
         .map(|item| async {
             match item {
-                Ok(item) => one(&item, terms, options).await,
+                Ok(item) => one(&item, context, options).await,
                 Err(failed) => failed,
             }
         })
-        .buffered(AT_ONCE);
+        .buffered(CONCURRENCY);
     let mut finished = Vec::with_capacity(total);
     while let Some(outcome) = signing.next().await {
         done += 1;
@@ -134,28 +137,28 @@ pub async fn sign(
     finished
 }
 
-async fn one(item: &Item, terms: &Terms<'_>, options: Options) -> Outcome {
-    let failed = |error| Outcome::Failed { image: item.image.at(&item.manifest.descriptor.digest), error };
-    let plan = match Plan::of(&item.image, &item.manifest, terms.metadata) {
+async fn one(item: &Item, context: &SigningContext<'_>, options: Options) -> Outcome {
+    let failed = |report| Outcome::Failed { image: item.image.at(&item.manifest.descriptor.digest), report };
+    let plan = match Plan::of(&item.image, &item.manifest, context.metadata) {
         Ok(plan) => plan,
-        Err(error) => return failed(error),
+        Err(report) => return failed(report),
     };
     if options.if_unsigned {
         match signatures::read(&item.repository, &plan.subject.digest).await {
             Ok(found) => {
-                if let Some(standing) = signatures::standing(&found, terms) {
-                    return Outcome::Standing { image: plan.image, signature: standing.descriptor.digest.clone() };
+                if let Some(signed) = signatures::already_signed(&found, context) {
+                    return Outcome::AlreadySigned { image: plan.image, signature: signed.descriptor.digest.clone() };
                 }
             }
-            Err(error) => return failed(error),
+            Err(report) => return failed(report),
         }
     }
     if options.dry_run {
         return Outcome::Planned(Box::new(plan));
     }
-    match plan.sign(&item.repository, terms).await {
+    match plan.sign(&item.repository, context).await {
         Ok(signed) => Outcome::Signed(Box::new(signed)),
-        Err(error) => failed(error),
+        Err(report) => failed(report),
     }
 }
 
@@ -167,16 +170,16 @@ fn expand(
     depth: usize,
 ) -> BoxFuture<'static, Vec<Result<Item, Outcome>>> {
     Box::pin(async move {
-        let failed = |error: Error| vec![Err(Outcome::Failed { image: image.to_string(), error })];
+        let failed = |report: Report| vec![Err(Outcome::Failed { image: image.to_string(), report })];
         let manifest = match repository.resolve(&image).await {
             Ok(manifest) => manifest,
-            Err(error) => return failed(error),
+            Err(report) => return failed(report),
         };
         let below = match (recursive, children(&manifest.descriptor.media_type, &manifest.bytes)) {
             (false, _) => Vec::new(),
-            (true, Ok(below)) if below.is_empty() || depth < DEEPEST => below,
-            (true, Ok(_)) => return failed(Error::new(format!("the index is nested deeper than {DEEPEST} levels"))),
-            (true, Err(error)) => return failed(error),
+            (true, Ok(below)) if below.is_empty() || depth < MAX_DEPTH => below,
+            (true, Ok(_)) => return failed(Report::new(format!("the index is nested deeper than {MAX_DEPTH} levels"))),
+            (true, Err(report)) => return failed(report),
         };
         let mut items = vec![Ok(Item { image: image.clone(), repository: Arc::clone(&repository), manifest })];
         let mut lower = stream::iter(below)
@@ -184,7 +187,7 @@ fn expand(
                 let child = Reference { tag: None, digest: Some(child.digest), ..image.clone() };
                 expand(child, Arc::clone(&repository), true, depth + 1)
             })
-            .buffered(AT_ONCE);
+            .buffered(CONCURRENCY);
         while let Some(more) = lower.next().await {
             items.extend(more);
         }

@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
-use super::{Digest, Error, Reference};
+use crate::{digest::Digest, oci::Reference, report::Report};
 
 /// Reads the images of a digest file: buildx's and bake's `--metadata-file`, lines of
 /// `REPOSITORY@DIGEST` (ko, kaniko), or a digest alone, which belongs to the one image that was named.
 ///
 /// `named` are the images of the command line; the answer is what to sign in their place.
-pub fn apply(file: &str, contents: &str, named: &[Reference]) -> Result<Vec<Reference>, Error> {
+pub fn apply(file: &str, contents: &str, named: &[Reference]) -> Result<Vec<Reference>, Report> {
     let bad = |why: &str| {
-        Error::new(format!("{file} does not say which image to sign: {why}")).hint(
+        Report::new(format!("{file} does not say which image to sign: {why}")).hint(
             "give the --metadata-file of `docker buildx build --push`, a file of REPOSITORY@DIGEST lines, or a digest \
              together with IMAGE",
         )

@@ -4,15 +4,20 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{
-    Descriptor, Digest, Error, Profile,
-    envelope::{self, Envelope, rfc3339},
-    native::Terms,
-    oci::{Repository, SignatureManifest},
+use super::plan::SigningContext;
+use crate::{
+    aws::signing_profile::{PROFILE_VERSION, SIGNING_JOB, SigningProfile},
+    digest::Digest,
+    notary::{
+        certificate::rfc3339,
+        envelope::{self, Envelope, MAX_ENVELOPE},
+    },
+    oci::{Descriptor, Repository, SignatureManifest},
+    report::Report,
 };
 
 /// Signatures of one image that are read at the same time.
-const AT_ONCE: usize = 8;
+const CONCURRENCY: usize = 8;
 
 /// A signature as the registry lists it, and what reading it gave.
 #[derive(Debug)]
@@ -20,41 +25,41 @@ pub struct Signature {
     /// Its manifest.
     pub descriptor: Descriptor,
     /// The envelope, whose integrity holds; or why it could not be read.
-    pub envelope: Result<Envelope, Error>,
+    pub envelope: Result<Envelope, Report>,
 }
 
 /// Reads every signature of an image, in the registry's order.
-pub async fn read(repository: &Repository, subject: &Digest) -> Result<Vec<Signature>, Error> {
+pub async fn read(repository: &Repository, subject: &Digest) -> Result<Vec<Signature>, Report> {
     let listed = repository.signatures(subject).await?;
     let reading = stream::iter(listed).map(|descriptor| async {
         let envelope = open(repository, subject, &descriptor).await;
         Signature { descriptor, envelope }
     });
-    Ok(reading.buffered(AT_ONCE).collect().await)
+    Ok(reading.buffered(CONCURRENCY).collect().await)
 }
 
-async fn open(repository: &Repository, subject: &Digest, descriptor: &Descriptor) -> Result<Envelope, Error> {
+async fn open(repository: &Repository, subject: &Digest, descriptor: &Descriptor) -> Result<Envelope, Report> {
     let manifest = repository.manifest(descriptor.digest.as_str()).await?;
     let manifest = SignatureManifest::read(&manifest.descriptor.media_type, &manifest.bytes)?;
-    let bytes = repository.blob(&manifest.envelope, envelope::LARGEST).await?;
-    let envelope = Envelope::open(&manifest.envelope.media_type, &bytes)?;
+    let bytes = repository.blob(&manifest.envelope, MAX_ENVELOPE).await?;
+    let envelope = envelope::open(&manifest.envelope.media_type, &bytes)?;
     let target = envelope.target()?;
     if target.digest != *subject {
-        return Err(Error::new(format!("it signs {}, not this image", target.digest)));
+        return Err(Report::new(format!("it signs {}, not this image", target.digest)));
     }
     Ok(envelope)
 }
 
-/// Whether the image already has a signature that a run with these terms would make again.
-pub fn standing<'a>(signatures: &'a [Signature], terms: &Terms<'_>) -> Option<&'a Signature> {
+/// Whether the image already has a signature that a run with these context would make again.
+pub fn already_signed<'a>(signatures: &'a [Signature], context: &SigningContext<'_>) -> Option<&'a Signature> {
     signatures.iter().find(|signature| {
         let Ok(envelope) = &signature.envelope else { return false };
-        let by = envelope.text(envelope::PROFILE_VERSION).and_then(|arn| Profile::parse(arn).ok());
+        let by = envelope.text(PROFILE_VERSION).and_then(|arn| SigningProfile::parse(arn).ok());
         let told = envelope.target().map(|target| target.annotations).unwrap_or_default();
-        by.is_some_and(|by| terms.profile.is_met_by(&by))
-            && terms.metadata.iter().all(|(key, value)| told.get(key) == Some(value))
-            && envelope.expires_at.is_none_or(|end| end > terms.now)
-            && terms.roots.check(&envelope.chain).is_ok()
+        by.is_some_and(|by| context.profile.is_met_by(&by))
+            && context.metadata.iter().all(|(key, value)| told.get(key) == Some(value))
+            && envelope.expires_at.is_none_or(|end| end > context.now)
+            && context.roots.check(&envelope.chain).is_ok()
     })
 }
 
@@ -78,8 +83,8 @@ impl Signature {
         told["signingScheme"] = envelope.scheme.name().into();
         told["signingTime"] = rfc3339(envelope.signed_at).into();
         told["expiry"] = envelope.expires_at.map(rfc3339).into();
-        told["profileVersion"] = envelope.text(envelope::PROFILE_VERSION).into();
-        told["signingJob"] = envelope.text(envelope::SIGNING_JOB).into();
+        told["profileVersion"] = envelope.text(PROFILE_VERSION).into();
+        told["signingJob"] = envelope.text(SIGNING_JOB).into();
         told["signingAgent"] = envelope.agent.clone().into();
         told["timestamped"] = envelope.timestamp.is_some().into();
         told["attributes"] = envelope
@@ -125,9 +130,7 @@ impl Signature {
         };
         let ended = |end: DateTime<Utc>| if end <= now { " (expired)" } else { "" };
         let mut say = |depth, text: String| lines.push((depth, text));
-        for (name, label) in
-            [(envelope::PROFILE_VERSION, "signing profile version"), (envelope::SIGNING_JOB, "signing job")]
-        {
+        for (name, label) in [(PROFILE_VERSION, "signing profile version"), (SIGNING_JOB, "signing job")] {
             if let Some(value) = envelope.text(name) {
                 say(1, format!("{label}: {value}"));
             }
@@ -148,7 +151,7 @@ impl Signature {
             }
             say(1, format!("signed artifact: {target}"));
         }
-        let known = [envelope::PROFILE_VERSION, envelope::SIGNING_JOB];
+        let known = [PROFILE_VERSION, SIGNING_JOB];
         let others: Vec<_> = envelope.extended.iter().filter(|(name, _)| !known.contains(&name.as_str())).collect();
         if !others.is_empty() {
             say(1, "other signed attributes".into());

@@ -1,17 +1,16 @@
 //! ECR tokens: the rules about their time, their place in the keychain, and one call for many.
 
 pub mod cache;
-pub mod flight;
-mod obtain;
+mod service;
+pub mod single_flight;
+mod source;
 
-pub use obtain::{bring, obtain};
+pub use service::{Error, Service};
+pub use source::{MintError, MintErrorKind, TokenSource};
 
 use std::time::{Duration, SystemTime};
 
 use crate::secret::Secret;
-
-/// The user name of every ECR token (AWS documentation, GetAuthorizationToken: `AWS:password`).
-pub const USERNAME: &str = "AWS";
 
 /// A password for one registry, with its end.
 #[derive(Debug)]
@@ -21,10 +20,6 @@ pub struct Token {
     /// Set by AWS (`expiresAt` of GetAuthorizationToken), 12 hours ahead when minted.
     pub expires_at: SystemTime,
 }
-
-/// The part of its life that a token must still have to be handed out without a new one: a push
-/// that starts now can finish. A quarter of ECR's 12 hours.
-pub const REFRESH_BEFORE: Duration = Duration::from_secs(3 * 60 * 60);
 
 impl Token {
     /// How long it still lives; zero when it has ended.

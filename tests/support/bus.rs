@@ -171,6 +171,16 @@ impl FakeBus {
         self.shared.state().create(label.to_owned(), attributes, secret.to_owned(), "text/plain".to_owned())
     }
 
+    /// Makes every item that ends at a time, its attribute `expires`, end sooner: as if so much time had passed.
+    pub fn pass(&self, time: Duration) {
+        for item in &mut self.shared.state().items {
+            if let Some(expires) = item.attributes.get_mut("expires") {
+                let end: u64 = expires.parse().expect("seconds since 1970");
+                *expires = end.saturating_sub(time.as_secs()).to_string();
+            }
+        }
+    }
+
     /// How many calls of this method there were, such as `GetSecret`.
     pub fn calls(&self, member: &str) -> usize {
         self.shared.state().calls.iter().filter(|call| *call == member).count()

@@ -1,4 +1,4 @@
-//! A small blocking HTTPS client that reaches any host name through the world's proxy.
+//! A small blocking HTTPS client that reaches any host name through the loopback's proxy.
 
 use std::{
     io::{self, Read, Write},
@@ -12,10 +12,10 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 
-use super::world::Loopback;
+use super::loopback::Loopback;
 
 /// Nothing on loopback takes this long.
-const PATIENCE: Duration = Duration::from_secs(20);
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,14 +42,14 @@ impl Response {
 
 /// Asks `https://HOST` for something, one connection for each request. Redirects are not followed.
 pub fn ask(
-    world: &Loopback,
+    loopback: &Loopback,
     host: &str,
     request_line: &str,
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> io::Result<Response> {
-    let mut stream = TcpStream::connect(world.address())?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect(loopback.address())?;
+    stream.set_read_timeout(Some(READ_TIMEOUT))?;
     stream.set_nodelay(true)?;
     write!(stream, "CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n")?;
     let mut answer = Vec::new();
@@ -58,7 +58,7 @@ pub fn ask(
         stream.read_exact(&mut byte)?;
         answer.extend(byte);
     }
-    let mut stream = StreamOwned::new(tls(world, host)?, stream);
+    let mut stream = StreamOwned::new(tls(loopback, host)?, stream);
     let mut head = format!("{request_line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
@@ -70,9 +70,9 @@ pub fn ask(
     parse(&bytes).ok_or_else(|| io::Error::other("the answer is not HTTP"))
 }
 
-fn tls(world: &Loopback, host: &str) -> io::Result<ClientConnection> {
+fn tls(loopback: &Loopback, host: &str) -> io::Result<ClientConnection> {
     let mut roots = RootCertStore::empty();
-    let bundle = CertificateDer::from_pem_file(world.tls.bundle()).map_err(io::Error::other)?;
+    let bundle = CertificateDer::from_pem_file(loopback.tls.bundle()).map_err(io::Error::other)?;
     roots.add(bundle).map_err(io::Error::other)?;
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

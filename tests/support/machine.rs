@@ -3,9 +3,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use super::{bus::FakeBus, program::Program, world::Loopback};
+use super::{aws::Service, bus::FakeBus, loopback::Loopback, program::Program};
 
 /// The machine; everything on it ends with it.
 pub struct Machine {
@@ -20,7 +21,12 @@ pub struct Machine {
 impl Machine {
     /// A machine whose user is `alice`, with her keys in the environment.
     pub fn new() -> Machine {
-        Machine { home: tempfile::tempdir().unwrap(), bus: FakeBus::start(), aws: Loopback::start() }
+        Machine::with(Vec::new())
+    }
+
+    /// The same with more services of AWS.
+    pub fn with(services: Vec<Arc<dyn Service>>) -> Machine {
+        Machine { home: tempfile::tempdir().unwrap(), bus: FakeBus::start(), aws: Loopback::with(services) }
     }
 
     /// The program with AWS at the end of its endpoint URLs.

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    fmt,
     io::{Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -11,8 +12,10 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 /// A run that takes longer than this hangs: the longest bound of the program is 20 s, twice over.
-const HANG: Duration = Duration::from_secs(90);
+const RUN_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The program with the environment it will see. Nothing of the test's own environment reaches it.
 #[derive(Clone)]
@@ -30,6 +33,21 @@ pub struct Outcome {
     pub stdout: String,
     /// Standard error as text.
     pub stderr: String,
+}
+
+impl Outcome {
+    /// This outcome, which must have the exit status that it is said to have.
+    #[track_caller]
+    pub fn exits(self, status: i32, why: impl fmt::Display) -> Outcome {
+        assert_eq!(self.status, Some(status), "{why}: {self:?}");
+        self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|err| panic!("{err}: {self:?}"))
+    }
 }
 
 impl Program {
@@ -85,7 +103,7 @@ pub fn finish(mut child: Child, stdin: &[u8]) -> Outcome {
     thread::spawn(move || input.write_all(&bytes).is_ok());
     let stdout = drain(child.stdout.take().expect("stdout is piped"));
     let stderr = drain(child.stderr.take().expect("stderr is piped"));
-    let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(HANG), stderr.recv_timeout(HANG)) else {
+    let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(RUN_TIMEOUT), stderr.recv_timeout(RUN_TIMEOUT)) else {
         child.kill().expect("the hung program can be ended");
         panic!("the program hung");
     };

@@ -1,5 +1,5 @@
-//! The door of the loopback world. One port speaks HTTP and TLS, and is a proxy: a client that asks
-//! for `CONNECT host:443` or `GET http://host/…` reaches the world under that host's name, so the
+//! What listens on loopback. One port speaks HTTP and TLS, and is a proxy: a client that asks
+//! for `CONNECT host:443` or `GET http://host/…` reaches the services under that host's name, so the
 //! real host names of AWS lead here without any endpoint override.
 
 use std::{
@@ -26,24 +26,24 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     aws::{self, Reply, Request, calls::Call, faults::Fault},
+    loopback::State,
     sigv4,
-    world::World,
 };
 
 /// Serves connections until the runtime ends.
-pub async fn serve(listener: std::net::TcpListener, world: Arc<World>) {
+pub async fn serve(listener: std::net::TcpListener, state: Arc<State>) {
     let listener = TcpListener::from_std(listener).expect("the listener does not block");
     while let Ok((stream, _)) = listener.accept().await {
-        let world = Arc::clone(&world);
+        let state = Arc::clone(&state);
         tokio::spawn(async move {
-            // A client that goes away in the middle is no fault of the world.
-            drop(welcome(stream, world).await);
+            // A client that goes away in the middle is no fault of ours.
+            drop(welcome(stream, state).await);
         });
     }
 }
 
 /// Finds out what a client speaks by its first bytes.
-async fn welcome(mut stream: TcpStream, world: Arc<World>) -> std::io::Result<()> {
+async fn welcome(mut stream: TcpStream, state: Arc<State>) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut first = [0; 8];
     let mut seen = stream.peek(&mut first).await?;
@@ -52,12 +52,12 @@ async fn welcome(mut stream: TcpStream, world: Arc<World>) -> std::io::Result<()
         seen = stream.peek(&mut first).await?;
     }
     if first != *b"CONNECT " {
-        return speak(stream, world, false).await;
+        return speak(stream, state, false).await;
     }
     let host = read_connect(&mut stream).await?;
-    world.tunnels.lock().expect("no holder panics").push(host);
+    state.tunnels.lock().expect("no holder panics").push(host);
     stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
-    speak(stream, world, true).await
+    speak(stream, state, true).await
 }
 
 /// Reads the head of a CONNECT request and gives its `host:port`.
@@ -74,32 +74,32 @@ async fn read_connect(stream: &mut TcpStream) -> std::io::Result<String> {
 }
 
 /// TLS or not, by the first byte, which is a handshake's (RFC 8446, 5.1: 22).
-async fn speak(stream: TcpStream, world: Arc<World>, proxied: bool) -> std::io::Result<()> {
+async fn speak(stream: TcpStream, state: Arc<State>, proxied: bool) -> std::io::Result<()> {
     let mut first = [0];
     stream.peek(&mut first).await?;
     if first == [22] {
-        let stream = TlsAcceptor::from(Arc::clone(&world.tls.config)).accept(stream).await?;
-        answer_all(stream, world, proxied, true).await;
+        let stream = TlsAcceptor::from(Arc::clone(&state.tls.config)).accept(stream).await?;
+        answer_all(stream, state, proxied, true).await;
     } else {
-        answer_all(stream, world, proxied, false).await;
+        answer_all(stream, state, proxied, false).await;
     }
     Ok(())
 }
 
-async fn answer_all<S>(stream: S, world: Arc<World>, proxied: bool, tls: bool)
+async fn answer_all<S>(stream: S, state: Arc<State>, proxied: bool, tls: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let world = Arc::clone(&world);
-        async move { Ok::<_, Infallible>(answer(request, &world, proxied, tls).await) }
+        let state = Arc::clone(&state);
+        async move { Ok::<_, Infallible>(answer(request, &state, proxied, tls).await) }
     });
     // Ends with an error when the client, or a fault, cuts the connection.
     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }
 
 /// Reads, logs and answers one request.
-async fn answer(request: hyper::Request<Incoming>, world: &World, proxied: bool, tls: bool) -> Response<Answer> {
+async fn answer(request: hyper::Request<Incoming>, state: &State, proxied: bool, tls: bool) -> Response<Answer> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let in_header = head.headers.get("host").and_then(|host| host.to_str().ok());
@@ -117,8 +117,8 @@ async fn answer(request: hyper::Request<Incoming>, world: &World, proxied: bool,
         body,
         tls,
     };
-    let claimed = world.services.iter().find_map(|service| Some((service, service.operation(&request)?)));
-    let place = world.calls.came(Call {
+    let claimed = state.services.iter().find_map(|service| Some((service, service.operation(&request)?)));
+    let place = state.calls.came(Call {
         service: claimed.as_ref().map_or("unknown", |(service, _)| service.name()).into(),
         operation: claimed.as_ref().map_or("unknown".into(), |(_, operation)| operation.clone()),
         host: request.host.clone(),
@@ -134,24 +134,24 @@ async fn answer(request: hyper::Request<Incoming>, world: &World, proxied: bool,
         status: None,
     });
     let Some((service, operation)) = claimed else {
-        world.calls.answered(place, Some(404));
+        state.calls.answered(place, Some(404));
         let body = format!("loopback: nobody here answers {} {}{}\n", request.method, request.authority, request.path);
         return respond(Reply::of(404, "text/plain", body), false);
     };
-    let (fault, delay) = world.faults.next(service.name(), &operation);
+    let (fault, delay) = state.faults.next(service.name(), &operation);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
     if fault == Some(Fault::Silent) {
-        world.calls.answered(place, None);
+        state.calls.answered(place, None);
         std::future::pending::<()>().await;
     }
-    let reply = aws::answer(world, service.as_ref(), &operation, &request, fault.clone());
+    let reply = aws::answer(state, service.as_ref(), &operation, &request, fault.clone());
     let reply = match &fault {
         Some(fault) => fault.spoil(reply),
         None => reply,
     };
-    world.calls.answered(place, Some(reply.status));
+    state.calls.answered(place, Some(reply.status));
     respond(reply, fault == Some(Fault::Cut))
 }
 

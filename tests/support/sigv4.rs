@@ -7,7 +7,7 @@ use ring::{digest, hmac};
 
 use super::aws::{
     Refusal, Request,
-    book::{Book, Credential},
+    iam::{Credential, Iam},
 };
 
 /// How far a caller's clock may be off.
@@ -58,11 +58,11 @@ impl Claim {
 }
 
 /// Who signed a request for a service; AWS's own refusal where the signature does not hold.
-pub fn verify(request: &Request, book: &Book, service: &str, now: SystemTime) -> Result<Credential, Refusal> {
+pub fn verify(request: &Request, iam: &Iam, service: &str, now: SystemTime) -> Result<Credential, Refusal> {
     let claim = Claim::read(request)?;
     let unknown =
         || Refusal::new(403, "UnrecognizedClientException", "The security token included in the request is invalid.");
-    let credential = book.credential(&claim.access_key_id).ok_or_else(unknown)?;
+    let credential = iam.credential(&claim.access_key_id).ok_or_else(unknown)?;
     if request.header("x-amz-security-token") != credential.session_token.as_deref() {
         return Err(unknown());
     }

@@ -1,4 +1,4 @@
-//! The world's certificate authority: a leaf for whatever name a client asks for.
+//! The loopback's certificate authority: a leaf for whatever name a client asks for.
 
 use std::{
     collections::HashMap,
@@ -16,7 +16,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-/// Which certificates the world shows.
+/// Which certificates the loopback shows.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Certificates {
     /// For the name that was asked, from the authority in [`Tls::bundle`].
@@ -28,13 +28,13 @@ pub enum Certificates {
     UnknownAuthority,
 }
 
-/// TLS for the world.
+/// TLS for the loopback.
 pub struct Tls {
     /// What the server speaks with.
     pub config: Arc<ServerConfig>,
     resolver: Arc<Leaves>,
     folder: PathBuf,
-    _temporary: Option<tempfile::TempDir>, // removed with the world
+    _temporary: Option<tempfile::TempDir>, // removed with the loopback
 }
 
 impl Tls {
@@ -63,11 +63,6 @@ impl Tls {
     /// The authority's certificate as a PEM file, for `SSL_CERT_FILE` and `AWS_CA_BUNDLE`.
     pub fn bundle(&self) -> PathBuf {
         self.folder.join("ca.pem")
-    }
-
-    /// A folder that holds the bundle alone, for `SSL_CERT_DIR` and docker's `certs.d`.
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// Changes what new connections are shown.

@@ -11,7 +11,7 @@ use crate::{
     keychain::{ErrorKind, Keychain},
     token::{
         cache::{self, TokenLabel},
-        flight,
+        single_flight,
     },
 };
 
@@ -53,7 +53,7 @@ pub(super) fn delegate(config: &Config, logins: &dyn Keychain) -> Option<Finding
 
 /// Whether many `get`s at once can wait for one of them.
 pub(super) fn lock(environment: &Environment) -> Finding {
-    match flight::folder(environment) {
+    match single_flight::folder(environment) {
         Ok(folder) => Finding::ok("lock", format!("in {}", folder.display())),
         Err(err) => Finding::warning(
             "lock",

@@ -5,14 +5,13 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
-use super::finding::Finding;
+use super::finding::{Finding, Verdict};
 use crate::{
     environment::Environment,
-    error::PROGRAM,
+    names::{HELPER, PROGRAM},
     registry::{Registry, Server},
-    setup::{self, HELPER, docker_path, notation_path, reading, reading::Logins},
+    report::Report,
+    setup::{Logins, docker_path, notation_path, podman_auth_files, podman_helpers, warning},
 };
 
 const DOCKER: &str = "docker";
@@ -28,7 +27,9 @@ pub(super) fn all(environment: &Environment, host: Option<&str>) -> Vec<Finding>
 }
 
 fn docker(environment: &Environment, host: Option<&str>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = host.and_then(|host| auth_config(environment, host)).into_iter().collect();
+    let in_variable = host.and_then(|host| warning::logins_in_variable(environment, |login| login == host));
+    let mut findings: Vec<Finding> =
+        in_variable.iter().map(|report| Finding::reported(DOCKER, Verdict::Warning, report)).collect();
     findings.push(match docker_path(environment).and_then(|path| Ok((Logins::read(&path)?, path))) {
         Err(err) => broken(DOCKER, &err),
         Ok((None, path)) => Finding::warning(
@@ -41,21 +42,10 @@ fn docker(environment: &Environment, host: Option<&str>) -> Vec<Finding> {
     findings
 }
 
-/// Logins in the environment, which docker takes before it asks anybody.
-fn auth_config(environment: &Environment, host: &str) -> Option<Finding> {
-    let value: Value = serde_json::from_str(&environment.text("DOCKER_AUTH_CONFIG")?).ok()?;
-    value.get("auths")?.get(host)?;
-    Some(Finding::warning(
-        DOCKER,
-        format!("DOCKER_AUTH_CONFIG holds a login of {host}, which docker takes before it asks a helper"),
-        "unset DOCKER_AUTH_CONFIG, or take the registry out of it",
-    ))
-}
-
 /// Notation reads one file: its own, if that says anything of logins, else docker's.
 fn notation(environment: &Environment, host: Option<&str>) -> Option<Finding> {
     let path = notation_path(environment).ok()?;
-    let installed = reading::program(environment, "notation").is_some();
+    let installed = environment.program("notation").is_some();
     match Logins::read(&path) {
         Err(err) => Some(broken(NOTATION, &err)),
         Ok(Some(logins)) if logins.has_any => Some(named(NOTATION, &logins, &path, host)),
@@ -114,15 +104,15 @@ fn named(client: &'static str, logins: &Logins, path: &Path, host: Option<&str>)
 
 /// podman, skopeo and buildah read no `credsStore`: registries.conf or `credHelpers` must name us.
 fn podman(environment: &Environment, host: Option<&str>) -> Option<Finding> {
-    let installed = ["podman", "skopeo", "buildah"].iter().any(|name| reading::program(environment, name).is_some());
-    let helpers = match reading::podman_helpers(environment) {
+    let installed = ["podman", "skopeo", "buildah"].iter().any(|name| environment.program(name).is_some());
+    let helpers = match podman_helpers(environment) {
         Err(err) => return Some(broken(PODMAN, &err)),
         Ok(helpers) => helpers,
     };
     if !installed && helpers.is_none() {
         return None;
     }
-    for path in reading::podman_logins(environment) {
+    for path in podman_auth_files(environment) {
         match Logins::read(&path) {
             Err(err) => return Some(broken(PODMAN, &err)),
             Ok(Some(logins)) => {
@@ -153,15 +143,16 @@ fn podman(environment: &Environment, host: Option<&str>) -> Option<Finding> {
     })
 }
 
-fn broken(client: &'static str, err: &setup::Error) -> Finding {
-    Finding::failed(client, format!("{client} cannot read its configuration: {err}"), err.hint())
+fn broken(client: &'static str, err: &Report) -> Finding {
+    let report = err.clone().under(format!("{client} cannot read its configuration"));
+    Finding::reported(client, Verdict::Failed, &report)
 }
 
 /// The ECR registries that the clients' files name, each once.
 pub(super) fn registries(environment: &Environment) -> Vec<String> {
     let paths = [docker_path(environment).ok(), notation_path(environment).ok()].into_iter().flatten();
     let mut hosts = Vec::new();
-    for path in paths.chain(reading::podman_logins(environment)) {
+    for path in paths.chain(podman_auth_files(environment)) {
         // A file that cannot be read has a finding of its own.
         if let Ok(Some(logins)) = Logins::read(&path) {
             hosts.extend(logins.helpers.into_iter().map(|(host, _)| host));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::output::{Colour, Style},
-    error::one_line,
+    report::fold,
 };
 
 /// How a check ended.
@@ -66,16 +66,21 @@ impl Finding {
     pub(super) fn failed(check: &'static str, what: impl Into<String>, hint: impl Into<String>) -> Finding {
         Finding { check, verdict: Verdict::Failed, what: what.into(), hint: Some(hint.into()) }
     }
+
+    /// What a report says, causes and all.
+    pub(super) fn reported(check: &'static str, verdict: Verdict, report: &crate::report::Report) -> Finding {
+        Finding { check, verdict, what: report.full(), hint: report.advice().map(Into::into) }
+    }
 }
 
 /// All findings, in the order in which a `get` meets them.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(super) struct Findings {
     /// The registry that a finding is about, and the finding.
     findings: Vec<(Option<String>, Finding)>,
 }
 
-impl Report {
+impl Findings {
     /// Adds findings about the machine.
     pub(super) fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
         self.findings.extend(findings.into_iter().map(|finding| (None, finding)));
@@ -109,13 +114,13 @@ impl Report {
             }
             section = host;
             let word = style.paint(finding.verdict.colour(), &format!("{:<7}", finding.verdict.word()));
-            writeln!(stdout, "{word}  {:<11}  {}", finding.check, one_line(&finding.what))?;
+            writeln!(stdout, "{word}  {:<11}  {}", finding.check, fold(&finding.what))?;
             if let Some(hint) = &finding.hint {
-                writeln!(stdout, "{:22}hint: {}", "", one_line(hint))?;
+                writeln!(stdout, "{:22}hint: {}", "", fold(hint))?;
             }
         }
         match self.first() {
-            Some(hint) => writeln!(stdout, "\nfirst: {}", one_line(hint)),
+            Some(hint) => writeln!(stdout, "\nfirst: {}", fold(hint)),
             None => writeln!(stdout, "\nfirst: nothing to do"),
         }
     }
@@ -130,12 +135,12 @@ impl Report {
                     "host": host,
                     "check": finding.check,
                     "verdict": finding.verdict.word(),
-                    "what": one_line(&finding.what),
-                    "hint": finding.hint.as_deref().map(one_line),
+                    "what": fold(&finding.what),
+                    "hint": finding.hint.as_deref().map(fold),
                 })
             })
             .collect();
-        json!({ "healthy": self.is_healthy(), "findings": findings, "first": self.first().map(one_line) })
+        json!({ "healthy": self.is_healthy(), "findings": findings, "first": self.first().map(fold) })
     }
 }
 
@@ -145,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_comes_first_is_the_gravest() {
-        let mut report = Report::default();
+        let mut report = Findings::default();
         report.add([Finding::ok("a", "fine"), Finding::warning("b", "odd", "look")]);
         assert_eq!((report.is_healthy(), report.first()), (true, Some("look")));
         report.add_for("host", [Finding::failed("c", "broken\nline", "mend"), Finding::failed("d", "too", "later")]);

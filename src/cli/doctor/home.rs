@@ -1,17 +1,15 @@
 //! Whose files are read: HOME, sudo, services, snaps.
 
-use std::path::Path;
-
-use super::finding::Finding;
-use crate::{environment::Environment, setup::reading};
+use super::finding::{Finding, Verdict};
+use crate::{environment::Environment, setup::warning};
 
 const CHECK: &str = "home";
 
 /// What makes clients and this program read other files than a person expects.
 pub(super) fn traps(environment: &Environment) -> Vec<Finding> {
     let mut findings = vec![home(environment)];
-    findings.extend(sudo(environment));
-    findings.extend(snap(environment));
+    let warnings = [warning::run_with_sudo(environment), warning::docker_is_a_snap(environment)];
+    findings.extend(warnings.iter().flatten().map(|report| Finding::reported(CHECK, Verdict::Warning, report)));
     findings
 }
 
@@ -38,27 +36,4 @@ fn home(environment: &Environment) -> Finding {
         ),
         (Some(home), _) => Finding::ok(CHECK, format!("files are looked for in {}", home.display())),
     }
-}
-
-/// Under sudo, HOME is root's on most systems, and root has no profiles and no keychain.
-fn sudo(environment: &Environment) -> Option<Finding> {
-    let user = environment.text("SUDO_USER").filter(|user| user != "root")?;
-    let home = environment.home.as_deref().unwrap_or(Path::new("/")).display();
-    Some(Finding::warning(
-        CHECK,
-        format!("run with sudo: the files of {home} and root's keychain are used, not {user}'s"),
-        format!("run docker as {user} without sudo (add {user} to the group docker), or set it up for root"),
-    ))
-}
-
-/// Docker from the snap store runs confined: it reads another home and starts no helper outside of it.
-fn snap(environment: &Environment) -> Option<Finding> {
-    let docker = reading::program(environment, "docker")?;
-    docker.to_string_lossy().contains("/snap/").then(|| {
-        Finding::warning(
-            CHECK,
-            format!("{} is a snap: it reads ~/snap/docker/current/.docker/config.json and cannot start helpers outside of the snap", docker.display()),
-            "install docker from its own packages (https://docs.docker.com/engine/install)",
-        )
-    })
 }

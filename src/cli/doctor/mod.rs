@@ -9,15 +9,24 @@ mod clients;
 mod finding;
 mod home;
 mod notation;
-mod process;
 mod program;
 mod settings;
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
-use super::{Machine, Problem, machine::AwsArguments, output::Format};
-use crate::{aws::Settings, config::Config, registry::Server};
-use finding::{Finding, Report};
+use super::{
+    aws_args::AwsArgs,
+    output::{OutputFormat, Style, exit_code},
+};
+use crate::{
+    app::App,
+    aws::Settings,
+    config::Config,
+    door::{Start, Streams},
+    registry::Server,
+    report::Report,
+};
+use finding::{Finding, Findings};
 
 /// Check the whole way to a registry, and say what to do first
 ///
@@ -29,67 +38,61 @@ pub(super) struct Doctor {
     host: Option<String>,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
-    output: Format,
+    output: OutputFormat,
     #[command(flatten)]
-    aws: AwsArguments,
+    aws: AwsArgs,
 }
 
 impl Doctor {
-    pub(super) fn run(
-        &self,
-        machine: Machine,
-        stdout: &mut dyn Write,
-        stderr: &mut dyn Write,
-    ) -> Result<ExitCode, Problem> {
-        let style = machine.style();
-        let report = self.examine(machine, stderr);
+    pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
+        let style = Style::of(start.terminals.stdout, &start.environment);
+        let findings = self.examine(start);
         match self.output {
-            Format::Text => report.text(style, stdout)?,
-            Format::Json => writeln!(stdout, "{:#}", report.json())?,
+            OutputFormat::Text => findings.text(style, stdout)?,
+            OutputFormat::Json => writeln!(stdout, "{:#}", findings.json())?,
         }
-        Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(exit_code(findings.is_healthy()))
     }
 
-    fn examine(&self, mut machine: Machine, stderr: &mut dyn Write) -> Report {
-        let mut report = Report::default();
-        machine.environment = self.aws.environment(machine.environment);
-        machine.environment.interactive = false; // what a `get` sees is what is told
-        let loaded = Config::load(&machine.environment);
+    fn examine(&self, start: Start) -> Findings {
+        let mut all = Findings::default();
+        let mut environment = start.environment;
+        environment.interactive = false; // what a `get` sees is what is reported
+        let loaded = Config::load(&environment);
         let asked = self.host.as_deref().map(|host| named(host, loaded.as_ref().ok()));
-        let now = machine.now;
 
-        report.add([program::on_path(&machine.environment, machine.executable.as_deref())]);
-        report.add(home::traps(&machine.environment));
-        report.add(clients::all(&machine.environment, asked.as_ref().map(|(host, _)| host.as_str())));
-        report.add([settings::config(&loaded)]);
-        report.add(settings::variables(&machine.environment));
-        report.add(settings::way(&machine.environment, &Settings::read(&machine.environment, now)));
-        let notation = notation::installed(&machine.environment);
+        all.add([program::on_path(&environment, (start.executable)().as_deref())]);
+        all.add(home::traps(&environment));
+        all.add(clients::all(&environment, asked.as_ref().map(|(host, _)| host.as_str())));
+        all.add([settings::config(&loaded)]);
+        all.add(settings::variables(&environment));
+        all.add(settings::way(&environment, &Settings::read(&environment, start.now)));
+        let notation = notation::installed(&environment);
 
         // A config.toml that cannot be read stops every `get`: what it would have chosen is not known.
         if let Ok(config) = loaded {
-            let opened = machine.open_with(config, &self.aws);
-            let journal = opened.journal(stderr);
-            let world = opened.world(&journal);
-            let (store, labels) = cache::store(world.cache);
-            report.add([store, cache::lock(world.environment)]);
-            report.add(cache::delegate(world.config, world.logins));
-            let found = clients::registries(world.environment);
+            let app = App { profile: self.aws.profile.clone(), ..App::open(environment, config, start.now) };
+            let (store, labels) = cache::store(&*app.cache);
+            all.add([store, cache::lock(&app.environment)]);
+            all.add(cache::delegate(&app.config, &*app.logins));
             let servers = match asked {
                 Some(asked) => vec![asked],
-                None => found.iter().map(|host| named(host, Some(world.config))).collect(),
+                None => {
+                    let found = clients::registries(&app.environment);
+                    found.iter().map(|host| named(host, Some(&app.config))).collect()
+                }
             };
             for (name, server) in servers {
                 let findings = match server {
-                    Some(Server::Ecr(registry)) => aws::registry(&opened, &world, &self.aws, &registry, &labels),
-                    Some(Server::Other(server)) => vec![aws::other(&world, &server)],
+                    Some(Server::Ecr(registry)) => aws::registry(&app, &registry, &labels),
+                    Some(Server::Other(server)) => vec![aws::other(&*app.logins, &server)],
                     None => vec![Finding::failed("host", "no registry is named", "name one, such as public.ecr.aws")],
                 };
-                report.add_for(&name, findings);
+                all.add_for(&name, findings);
             }
         }
-        report.add(notation);
-        report
+        all.add(notation);
+        all
     }
 }
 

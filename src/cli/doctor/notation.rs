@@ -1,11 +1,20 @@
 //! Notation and its AWS Signer plugin: are they there, do they run, in which versions?
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
-use super::{finding::Finding, process};
-use crate::{environment::Environment, setup::reading};
+use super::finding::Finding;
+use crate::{
+    environment::Environment,
+    process::{self, Limits, Stderr},
+    report::Report,
+};
 
 const CHECK: &str = "notation";
 
@@ -14,8 +23,8 @@ const PLUGIN: &str = "com.amazonaws.signer.notation.plugin";
 
 /// Notation, if it is here. `sign` needs neither of them.
 pub(super) fn installed(environment: &Environment) -> Vec<Finding> {
-    let Some(notation) = reading::program(environment, "notation") else { return Vec::new() };
-    let mut findings = vec![match process::output(&notation, &["version"], b"") {
+    let Some(notation) = environment.program("notation") else { return Vec::new() };
+    let mut findings = vec![match printed(&notation, "version", b"") {
         Ok(text) => Finding::ok(CHECK, format!("{} {}", notation.display(), version(&text))),
         Err(why) => Finding::warning(
             CHECK,
@@ -32,7 +41,7 @@ fn plugin(file: &Path) -> Finding {
         return Finding::ok(CHECK, "the AWS Signer plugin is not installed; `sign` here does without it");
     }
     // The request of notation's plugin contract 1.0; the answer needs a name and a version.
-    let answer = process::output(file, &["get-plugin-metadata"], b"{}");
+    let answer = printed(file, "get-plugin-metadata", b"{}");
     let metadata = answer.and_then(|text| {
         let value: Value = serde_json::from_str(&text).map_err(|_| "it answers no JSON".to_owned())?;
         let version = value["version"].as_str().ok_or("its answer names no version")?.to_owned();
@@ -45,6 +54,17 @@ fn plugin(file: &Path) -> Finding {
             format!("the AWS Signer plugin {} cannot be used: {why}", file.display()),
             "install the plugin anew (AWS Signer developer guide); `sign` here does without it",
         ),
+    }
+}
+
+/// What a program prints; an error in a few words otherwise.
+fn printed(program: &Path, verb: &str, stdin: &[u8]) -> Result<String, String> {
+    let limits = Limits { time: Duration::from_secs(5), output: 64 << 10 };
+    let input = Zeroizing::new(stdin.to_vec());
+    match process::run(Command::new(program).arg(verb), input, limits, Stderr::Discard) {
+        Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(output) => Err(format!("it ended with {}", output.status)),
+        Err(err) => Err(Report::of(&err).full()),
     }
 }
 

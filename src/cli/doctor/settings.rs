@@ -1,18 +1,13 @@
 //! Our config.toml, and environment variables that change the way or override each other.
 
 use super::finding::Finding;
-use crate::{
-    aws::Settings,
-    config::{Config, ConfigError},
-    environment::Environment,
-    registry::Registry,
-};
+use crate::{aws::Settings, config::Config, environment::Environment, registry::Registry, report::Report};
 
 /// Our config.toml.
-pub(super) fn config(loaded: &Result<Config, ConfigError>) -> Finding {
+pub(super) fn config(loaded: &Result<Config, Report>) -> Finding {
     const CHECK: &str = "config.toml";
     match loaded {
-        Err(err) => Finding::failed(CHECK, err.to_string(), &err.hint),
+        Err(err) => Finding::failed(CHECK, err.to_string(), err.advice().unwrap_or_default()),
         Ok(Config { path: None, .. }) => Finding::ok(CHECK, "there is none, and none is needed"),
         Ok(Config { path: Some(path), rules, .. }) => {
             Finding::ok(CHECK, format!("{}, registry rules: {}", path.display(), rules.len()))

@@ -1,4 +1,4 @@
-//! The log of every call that reached the world.
+//! The log of every call that reached the loopback.
 
 use std::sync::Mutex;
 

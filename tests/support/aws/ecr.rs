@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::world::World;
+use super::super::loopback::State;
 use super::{Asked, Refusal, Reply, Request, Service, Wording, faults::Fault, tokens::epoch};
 
 /// Private registries (ECR API reference, GetAuthorizationToken).
@@ -21,7 +21,7 @@ impl Service for Ecr {
         Wording::Json
     }
 
-    fn answer(&self, world: &World, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    fn answer(&self, state: &State, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         if asked.operation != "GetAuthorizationToken" {
             return Err(Refusal::new(400, "UnknownOperationException", "no such operation on loopback"));
         }
@@ -45,7 +45,7 @@ impl Service for Ecr {
         let data: Vec<Value> = accounts
             .iter()
             .map(|account| {
-                let minted = world.tokens.mint(principal, false, asked.fault == Some(Fault::ExpiredToken));
+                let minted = state.tokens.mint(principal, false, asked.fault == Some(Fault::ExpiredToken));
                 json!({
                     "authorizationToken": minted.authorization_token(),
                     "expiresAt": epoch(minted.expires_at) as f64 + 0.123, // AWS sends milliseconds
@@ -73,7 +73,7 @@ impl Service for EcrPublic {
         Wording::Json
     }
 
-    fn answer(&self, world: &World, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    fn answer(&self, state: &State, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         if asked.operation != "GetAuthorizationToken" {
             return Err(Refusal::new(400, "UnknownOperationException", "no such operation on loopback"));
         }
@@ -81,7 +81,7 @@ impl Service for EcrPublic {
             let message = "Credential should be scoped to a valid region. ";
             return Err(Refusal::new(403, "InvalidSignatureException", message));
         }
-        let minted = world.tokens.mint(&asked.caller().principal, true, asked.fault == Some(Fault::ExpiredToken));
+        let minted = state.tokens.mint(&asked.caller().principal, true, asked.fault == Some(Fault::ExpiredToken));
         Ok(Reply::json(&json!({ "authorizationData": {
             "authorizationToken": minted.authorization_token(),
             "expiresAt": epoch(minted.expires_at) as f64 + 0.123,

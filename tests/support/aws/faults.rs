@@ -1,4 +1,4 @@
-//! What can go wrong with an answer, as knobs that are set for each operation at run time.
+//! What can go wrong with an answer, set for each operation at run time.
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
@@ -102,7 +102,7 @@ fn remove(value: &mut serde_json::Value, field: &str) {
     }
 }
 
-/// The faults that are set. Safe to change while the world runs.
+/// The faults that are set. Safe to change while it is served.
 ///
 /// An operation is named as in the call log: `GetAuthorizationToken`, or with its service where
 /// two have one of that name: `ecr-public:GetAuthorizationToken`.

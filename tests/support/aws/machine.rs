@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::{
-    super::world::{CONTAINER_AUTHORIZATION, CONTAINER_PATH, OTHER_ACCOUNT, ROLE, World},
+    super::loopback::{CONTAINER_AUTHORIZATION, CONTAINER_PATH, OTHER_ACCOUNT, ROLE, State},
     Asked, Refusal, Reply, Request, Service, Wording,
-    book::{Role, timestamp},
+    iam::{Role, timestamp},
 };
 
 const INSTANCE_TOKEN: &str = "AQAEAloopbackinstancemetadatatoken==";
@@ -41,7 +41,7 @@ impl Service for InstanceMetadata {
         false
     }
 
-    fn answer(&self, world: &World, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    fn answer(&self, state: &State, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         if asked.operation == "ImdsToken" {
             if asked.request.method != "PUT" {
                 return Err(Refusal::new(405, "MethodNotAllowed", "use PUT"));
@@ -54,11 +54,11 @@ impl Service for InstanceMetadata {
         if asked.request.header("x-aws-ec2-metadata-token") != Some(INSTANCE_TOKEN) {
             return Err(Refusal::new(401, "Unauthorized", "no session token"));
         }
-        let role = world.book.role(ROLE).ok_or_else(|| Refusal::new(404, "NotFound", "the instance has no role"))?;
+        let role = state.iam.role(ROLE).ok_or_else(|| Refusal::new(404, "NotFound", "the instance has no role"))?;
         match asked.operation {
             "ImdsRole" => Ok(Reply::of(200, "text/plain", role.name().to_owned())),
             "ImdsCredentials" if asked.request.path.ends_with(role.name()) => {
-                let mut value = credentials(world, &role, "i-0123456789abcdef0");
+                let mut value = credentials(state, &role, "i-0123456789abcdef0");
                 value["Code"] = "Success".into();
                 value["Type"] = "AWS-HMAC".into();
                 value["LastUpdated"] = timestamp(Some(SystemTime::now())).into();
@@ -89,19 +89,19 @@ impl Service for Container {
         false
     }
 
-    fn answer(&self, world: &World, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    fn answer(&self, state: &State, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         if asked.request.header("authorization") != Some(CONTAINER_AUTHORIZATION) {
             return Err(Refusal::new(401, "Unauthorized", "the authorization token is wrong"));
         }
         let role = Role::new(OTHER_ACCOUNT, "task");
-        let mut value = credentials(world, &role, "task-1");
+        let mut value = credentials(state, &role, "task-1");
         value["RoleArn"] = role.arn.into();
         Ok(Reply::of(200, "application/json", value.to_string()))
     }
 }
 
-fn credentials(world: &World, role: &Role, session: &str) -> Value {
-    let session = world.book.open_session(role, session, Duration::from_secs(6 * 60 * 60));
+fn credentials(state: &State, role: &Role, session: &str) -> Value {
+    let session = state.iam.open_session(role, session, Duration::from_secs(6 * 60 * 60));
     json!({
         "AccessKeyId": session.access_key_id,
         "SecretAccessKey": session.secret_access_key,

@@ -10,21 +10,21 @@ use std::{sync::Arc, time::SystemTime};
 use hyper::{HeaderMap, body::Bytes};
 use serde_json::{Value, json};
 
-use super::{sigv4, world::World};
+use super::{loopback::State, sigv4};
 
-pub mod book;
 pub mod calls;
 pub mod ecr;
 pub mod faults;
+pub mod iam;
 pub mod machine;
 pub mod sso;
 pub mod sts;
 pub mod tokens;
 
-use book::Credential;
 use faults::Fault;
+use iam::Credential;
 
-/// The services that every world has, in the order in which they are asked to claim a request.
+/// The services that every loopback has, in the order in which they are asked to claim a request.
 pub fn built_in() -> Vec<Arc<dyn Service>> {
     vec![
         Arc::new(ecr::Ecr),
@@ -56,7 +56,7 @@ pub trait Service: Send + Sync {
     }
 
     /// Answers a request that passed every check.
-    fn answer(&self, world: &World, asked: &Asked<'_>) -> Result<Reply, Refusal>;
+    fn answer(&self, state: &State, asked: &Asked<'_>) -> Result<Reply, Refusal>;
 }
 
 /// A request that passed the checks, as a service sees it.
@@ -289,14 +289,14 @@ impl Wording {
 pub const REQUEST_ID: &str = "01234567-89ab-cdef-0123-456789abcdef";
 
 /// Checks, refuses or answers one request of a service, but for faults that spoil the transport.
-pub fn answer(world: &World, service: &dyn Service, operation: &str, request: &Request, fault: Option<Fault>) -> Reply {
+pub fn answer(state: &State, service: &dyn Service, operation: &str, request: &Request, fault: Option<Fault>) -> Reply {
     let checked = (|| {
         if let Some(refusal) = fault.as_ref().and_then(Fault::refusal) {
             return Err(refusal);
         }
         let now = SystemTime::now();
         let caller = match service.signed(operation) {
-            true => Some(sigv4::verify(request, &world.book, service.name(), now)?),
+            true => Some(sigv4::verify(request, &state.iam, service.name(), now)?),
             false => None,
         };
         let action = format!("{}:{operation}", service.name());
@@ -309,7 +309,7 @@ pub fn answer(world: &World, service: &dyn Service, operation: &str, request: &R
         if unsigned && fault == Some(Fault::AccessDenied) {
             return Err(Refusal::new(403, "AccessDeniedException", format!("Not authorized to perform {action}")));
         }
-        service.answer(world, &Asked { operation, request, caller, fault: fault.clone() })
+        service.answer(state, &Asked { operation, request, caller, fault: fault.clone() })
     })();
     checked.unwrap_or_else(|refusal| service.wording().write(&refusal))
 }

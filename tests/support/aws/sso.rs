@@ -10,9 +10,9 @@ use std::{
 use serde_json::json;
 
 use super::{
-    super::world::World,
+    super::loopback::State,
     Asked, Refusal, Reply, Request, Service, Wording,
-    book::{Role, random_text},
+    iam::{Role, random_text},
 };
 
 /// The access and refresh tokens that are valid now.
@@ -59,16 +59,16 @@ impl Service for Portal {
         false
     }
 
-    fn answer(&self, world: &World, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    fn answer(&self, state: &State, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let bearer = asked.request.header("x-amz-sso_bearer_token").unwrap_or_default();
-        if !world.sessions.knows(bearer) {
+        if !state.sessions.knows(bearer) {
             return Err(Refusal::new(401, "UnauthorizedException", "Session token not found or invalid"));
         }
         let account = asked.request.query("account_id").unwrap_or_default();
         let role = asked.request.query("role_name").unwrap_or_default();
-        let role = world.book.role(&Role::new(&account, &role).arn);
+        let role = state.iam.role(&Role::new(&account, &role).arn);
         let role = role.ok_or_else(|| Refusal::new(403, "ForbiddenException", "No access"))?;
-        let session = world.book.open_session(&role, "alice", Duration::from_secs(60 * 60));
+        let session = state.iam.open_session(&role, "alice", Duration::from_secs(60 * 60));
         let end = session.expires_at.and_then(|end| end.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
         Ok(Reply::json(&json!({ "roleCredentials": {
             "accessKeyId": session.access_key_id,
@@ -99,14 +99,14 @@ impl Service for Oidc {
         false
     }
 
-    fn answer(&self, world: &World, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    fn answer(&self, state: &State, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let input = asked.request.json();
         let refresh = input["refreshToken"].as_str().unwrap_or_default();
-        if input["grantType"] != "refresh_token" || !world.sessions.knows(refresh) {
+        if input["grantType"] != "refresh_token" || !state.sessions.knows(refresh) {
             return Err(Refusal::new(400, "InvalidGrantException", "Invalid refresh token provided"));
         }
         Ok(Reply::json(&json!({
-            "accessToken": world.sessions.open(), "refreshToken": refresh, "tokenType": "Bearer", "expiresIn": 3600,
+            "accessToken": state.sessions.open(), "refreshToken": refresh, "tokenType": "Bearer", "expiresIn": 3600,
         })))
     }
 }
@@ -131,16 +131,16 @@ impl Service for Signin {
         false
     }
 
-    fn answer(&self, world: &World, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    fn answer(&self, state: &State, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let input = asked.request.json();
         let refresh = input["refreshToken"].as_str().unwrap_or_default();
-        if asked.request.header("dpop").is_none() || !world.sessions.knows(refresh) {
+        if asked.request.header("dpop").is_none() || !state.sessions.knows(refresh) {
             let message = "Your session has expired. Please reauthenticate.";
             return Err(Refusal::new(401, "AccessDeniedException", message));
         }
-        let role = Role::new(super::super::world::ACCOUNT, "console");
-        let session = world.book.open_session(&role, "alice", Duration::from_secs(15 * 60));
-        world.sessions.end(Some(refresh)); // a refresh token of `aws login` serves once
+        let role = Role::new(super::super::loopback::ACCOUNT, "console");
+        let session = state.iam.open_session(&role, "alice", Duration::from_secs(15 * 60));
+        state.sessions.end(Some(refresh)); // a refresh token of `aws login` serves once
         Ok(Reply::json(&json!({
             "accessToken": {
                 "accessKeyId": session.access_key_id,
@@ -149,7 +149,7 @@ impl Service for Signin {
             },
             "tokenType": "urn:aws:params:oauth:token-type:access_token_sigv4",
             "expiresIn": 900,
-            "refreshToken": world.sessions.open(),
+            "refreshToken": state.sessions.open(),
         })))
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    super::world::{WEB_IDENTITY_TOKEN, World},
+    super::loopback::{State, WEB_IDENTITY_TOKEN},
     Asked, REQUEST_ID, Refusal, Reply, Request, Service, Wording,
-    book::{Credential, Role, timestamp},
+    iam::{Credential, Role, timestamp},
 };
 
 /// The service.
@@ -32,26 +32,26 @@ impl Service for Sts {
         operation != "AssumeRoleWithWebIdentity"
     }
 
-    fn answer(&self, world: &World, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    fn answer(&self, state: &State, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         match asked.operation {
             "AssumeRole" => {
-                let (role, session, life) = wanted(world, asked)?;
+                let (role, session, life) = wanted(state, asked)?;
                 let caller = &asked.caller().principal;
                 let trusted = role.trusts.as_ref().is_none_or(|accounts| accounts.contains(&caller.account));
                 let known = role.external_id.is_none() || role.external_id == asked.request.form("ExternalId");
                 if !trusted || !known {
                     return Err(not_trusted(&caller.arn, "sts:AssumeRole", &role.arn));
                 }
-                let credential = world.book.open_session(&role, &session, life);
+                let credential = state.iam.open_session(&role, &session, life);
                 Ok(result("AssumeRole", &credentials(&role, &session, &credential)))
             }
             "AssumeRoleWithWebIdentity" => {
-                let (role, session, life) = wanted(world, asked)?;
+                let (role, session, life) = wanted(state, asked)?;
                 if asked.request.form("WebIdentityToken").as_deref().map(str::trim) != Some(WEB_IDENTITY_TOKEN) {
                     let message = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)";
                     return Err(Refusal::new(400, "InvalidIdentityTokenException", message));
                 }
-                let credential = world.book.open_session(&role, &session, life);
+                let credential = state.iam.open_session(&role, &session, life);
                 let subject =
                     "<SubjectFromWebIdentityToken>system:serviceaccount:default:puller</SubjectFromWebIdentityToken>";
                 let body = format!("{subject}{}", credentials(&role, &session, &credential));
@@ -70,7 +70,7 @@ impl Service for Sts {
 }
 
 /// The role, session name and life that a call asks for.
-fn wanted(world: &World, asked: &Asked<'_>) -> Result<(Role, String, Duration), Refusal> {
+fn wanted(state: &State, asked: &Asked<'_>) -> Result<(Role, String, Duration), Refusal> {
     let missing = |name: &str| {
         let message = format!(
             "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null"
@@ -81,7 +81,7 @@ fn wanted(world: &World, asked: &Asked<'_>) -> Result<(Role, String, Duration), 
     let session = asked.request.form("RoleSessionName").ok_or_else(|| missing("roleSessionName"))?;
     let caller = asked.caller.as_ref().map_or("", |caller| &caller.principal.arn);
     let action = format!("sts:{}", asked.operation);
-    let role = world.book.role(&arn).ok_or_else(|| not_trusted(caller, &action, &arn))?;
+    let role = state.iam.role(&arn).ok_or_else(|| not_trusted(caller, &action, &arn))?;
     let seconds = asked.request.form("DurationSeconds").and_then(|text| text.parse().ok()).unwrap_or(3600);
     Ok((role, session, Duration::from_secs(seconds)))
 }

@@ -9,7 +9,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
-use super::book::{Principal, random_bytes};
+use super::iam::{Principal, random_bytes};
 
 /// A token that was minted here.
 #[derive(Debug, Clone)]

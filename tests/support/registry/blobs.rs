@@ -3,8 +3,8 @@
 use hyper::body::Bytes;
 
 use super::{
-    super::aws::{Refusal, Reply, Request, book::random_id, faults::Fault},
-    At, Registry, digest, door,
+    super::aws::{Refusal, Reply, Request, faults::Fault, iam::random_id},
+    At, Registry, auth, digest,
 };
 
 pub(super) struct Blob(pub(super) Bytes);
@@ -21,7 +21,7 @@ impl Registry {
             Some(Fault::WrongDigest) => digest(b"something else"),
             _ => at.reference.to_owned(),
         };
-        if let (door::Place::Ecr { region, .. }, true, "GET") =
+        if let (auth::Place::Ecr { region, .. }, true, "GET") =
             (self.place(&at.request.host), self.personality().redirects_blobs, at.request.method.as_str())
         {
             let key = self.key(&at.request.host, at.repository);

@@ -8,11 +8,11 @@ use std::{
 
 use super::{
     aws::{Asked, Refusal, Reply, Request, Service, Wording, faults::Fault},
-    world::World,
+    loopback::State,
 };
 
+mod auth;
 mod blobs;
-mod door;
 mod manifests;
 
 use blobs::{Blob, Upload};
@@ -48,7 +48,7 @@ pub struct Registry {
     personality: Mutex<Personality>,
     repositories: Mutex<HashMap<String, Repository>>,
     uploads: Mutex<HashMap<String, Upload>>,
-    doors: Mutex<door::Doors>,
+    auth: Mutex<auth::Auth>,
 }
 
 /// One repository.
@@ -67,18 +67,13 @@ impl Registry {
 
     /// Puts a custom domain in front of an account's registry.
     pub fn add_domain(&self, host: &str, account: &str, region: &str) {
-        let mut doors = self.doors.lock().expect("no holder panics");
-        doors.domains.insert(host.into(), (account.into(), region.into()));
+        let mut auth = self.auth.lock().expect("no holder panics");
+        auth.domains.insert(host.into(), (account.into(), region.into()));
     }
 
     /// Lets principals of one account reach the repositories of another, as a repository policy does.
     pub fn share(&self, owner: &str, guest: &str) {
-        self.doors.lock().expect("no holder panics").shares.push((owner.into(), guest.into()));
-    }
-
-    /// Adds a login to the plain registry.
-    pub fn add_login(&self, user: &str, password: &str) {
-        self.doors.lock().expect("no holder panics").logins.insert(user.into(), password.into());
+        self.auth.lock().expect("no holder panics").shares.push((owner.into(), guest.into()));
     }
 
     /// The bytes of a manifest as they were pushed, by `host`, repository and tag or digest.
@@ -99,8 +94,8 @@ impl Registry {
         format!("{}/{repository}", self.place(host).key())
     }
 
-    fn place(&self, host: &str) -> door::Place {
-        door::Place::of(host, &self.doors.lock().expect("no holder panics").domains)
+    fn place(&self, host: &str) -> auth::Place {
+        auth::Place::of(host, &self.auth.lock().expect("no holder panics").domains)
     }
 
     /// Works on a repository, which is made when it is first pushed to.
@@ -122,7 +117,7 @@ struct At<'a> {
     fault: Option<Fault>,
 }
 
-/// The part of the world that answers `/v2/`.
+/// The part of the loopback that answers `/v2/`.
 pub struct Registries;
 
 impl Service for Registries {
@@ -131,7 +126,7 @@ impl Service for Registries {
     }
 
     fn operation(&self, request: &Request) -> Option<String> {
-        if door::is_bucket(&request.host) {
+        if auth::is_bucket(&request.host) {
             return Some("DownloadLayer".into());
         }
         if matches!(request.path.as_str(), "/token" | "/token/") && request.method == "GET" {
@@ -149,18 +144,18 @@ impl Service for Registries {
         false // a login, which the door checks
     }
 
-    fn answer(&self, world: &World, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    fn answer(&self, state: &State, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let Asked { operation, request, fault, .. } = asked;
         match *operation {
-            "DownloadLayer" => return blobs::from_bucket(&world.registry, request),
-            "PublicToken" => return Ok(door::public_token(world, request)),
+            "DownloadLayer" => return blobs::from_bucket(&state.registry, request),
+            "PublicToken" => return Ok(auth::public_token(state, request)),
             _ => {}
         }
         let (_, repository, reference) = split(&request.path).unwrap_or_default();
-        if let Some(reply) = door::check(world, request, repository, fault.as_ref())? {
+        if let Some(reply) = auth::check(state, request, repository, fault.as_ref())? {
             return Ok(reply);
         }
-        let (registry, at) = (&world.registry, At { request, repository, reference, fault: fault.clone() });
+        let (registry, at) = (&state.registry, At { request, repository, reference, fault: fault.clone() });
         match *operation {
             "GetPing" => Ok(Reply::of(200, "application/json", "{}")),
             "GetTags" => Ok(registry.tags(&at)),

@@ -1,11 +1,11 @@
 //! AWS Signer on loopback: profiles, SignPayload with real ES384 envelopes, revocation (botocore's
-//! model `signer/2017-08-25`), and what could be wrong with an envelope as knobs.
+//! model `signer/2017-08-25`), and what could be wrong with an envelope as defects.
 //!
 //! ```ignore
 //! let signer = Signer::new();
-//! let world = Loopback::with(vec![signer.clone()]);
+//! let loopback = Loopback::with(vec![signer.clone()]);
 //! signer.add_profile(ACCOUNT, REGION, "app");
-//! signer.spoil(Knob::WrongDigest);
+//! signer.spoil(Defect::WrongDigest);
 //! ```
 
 use std::{
@@ -19,18 +19,17 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use super::{
-    aws::{Asked, Refusal, Reply, Request, Service, Wording, book::random_bytes, pairs},
+    aws::{Asked, Refusal, Reply, Request, Service, Wording, iam::random_bytes, pairs},
+    loopback::State,
     sigv4::hex,
-    world::World,
 };
 
 pub mod chain;
+mod defects;
 pub mod envelope;
-mod knobs;
 
 use chain::Chain;
-use envelope::Draft;
-pub use knobs::Knob;
+pub use defects::Defect;
 
 /// The platform of container images.
 pub const PLATFORM: &str = "Notation-OCI-SHA384-ECDSA";
@@ -49,7 +48,7 @@ struct Profile {
 pub struct Signer {
     /// Who signs.
     pub chain: Chain,
-    knob: Mutex<Option<Knob>>,
+    defect: Mutex<Option<Defect>>,
     /// By account, region and name.
     profiles: Mutex<BTreeMap<(String, String, String), Profile>>,
     /// Owner and guest accounts.
@@ -63,7 +62,7 @@ impl Signer {
     pub fn new() -> Arc<Signer> {
         Arc::new(Signer {
             chain: Chain::new(),
-            knob: Mutex::default(),
+            defect: Mutex::default(),
             profiles: Mutex::default(),
             shares: Mutex::default(),
             revoked: Mutex::default(),
@@ -71,8 +70,8 @@ impl Signer {
     }
 
     /// Spoils envelopes from now on.
-    pub fn spoil(&self, knob: impl Into<Option<Knob>>) {
-        *self.knob.lock().expect("no holder panics") = knob.into();
+    pub fn spoil(&self, defect: impl Into<Option<Defect>>) {
+        *self.defect.lock().expect("no holder panics") = defect.into();
     }
 
     /// Adds a profile for images and gives its ARN.
@@ -111,12 +110,6 @@ impl Signer {
         profiles.get(&key).map(|profile| format!("{}/{}", arn(account, region, name), profile.version))
     }
 
-    /// A good envelope over a payload, as SignPayload returns it.
-    pub fn mint(&self, payload: &[u8], profile_version: &str) -> Vec<u8> {
-        Draft::aws(&self.chain, payload, profile_version, &job("eu-west-1", "111122223333"), SystemTime::now())
-            .jws(&self.chain)
-    }
-
     fn sign(&self, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let (caller, region, body) = (asked.caller(), asked.request.region(), asked.request.json());
         let invalid = |message: &str| Refusal::new(400, "ValidationException", message);
@@ -148,8 +141,8 @@ impl Signer {
         }
         let version = format!("{}/{}", arn(owner, &region, name), profile.version);
         let job = job(&region, &caller.principal.account);
-        let knob = *self.knob.lock().expect("no holder panics");
-        let signature = knobs::seal(&self.chain, knob, &payload, &version, &job);
+        let defect = *self.defect.lock().expect("no holder panics");
+        let signature = defects::seal(&self.chain, defect, &payload, &version, &job);
         Ok(rest(&json!({
             "jobId": job.rsplit('/').next(),
             "jobOwner": caller.principal.account,
@@ -286,7 +279,7 @@ impl Service for Signer {
         Wording::RestJson
     }
 
-    fn answer(&self, _world: &World, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    fn answer(&self, _state: &State, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let name = asked.request.path.split('/').nth(2).unwrap_or_default();
         match asked.operation {
             "SignPayload" => self.sign(asked),

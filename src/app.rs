@@ -1,0 +1,135 @@
+//! The composition root: from configuration and environment to stores, AWS, and the token service.
+
+use std::{io::Write, time::SystemTime};
+
+use crate::{
+    aws::{Aws, Settings},
+    config::{CacheStore, Config, LoginStore},
+    environment::Environment,
+    identity::{self, Finder},
+    keychain::{self, Keychain, file::FileStore, helper::HelperStore, none::NoStore, unavailable::UnavailableStore},
+    log::Log,
+    names::PROGRAM,
+    token::Service,
+};
+
+/// What every door works with. Nothing is asked of a store or of AWS until a door does.
+pub struct App {
+    /// Variables and folders.
+    pub environment: Environment,
+    /// Our configuration.
+    pub config: Config,
+    /// Where ECR tokens are kept.
+    pub cache: Box<dyn Keychain>,
+    /// Where other registries' logins are kept.
+    pub logins: Box<dyn Keychain>,
+    /// Amazon.
+    pub aws: Aws,
+    /// The AWS profile that a person chose on the command line.
+    pub profile: Option<String>,
+    /// When the program started.
+    pub now: SystemTime,
+}
+
+impl App {
+    /// Opens what a configuration names.
+    pub fn open(environment: Environment, config: Config, now: SystemTime) -> App {
+        App {
+            cache: cache(&environment, &config),
+            logins: logins(&environment, &config),
+            aws: Aws::new(Settings::read(&environment, now)),
+            environment,
+            config,
+            profile: None,
+            now,
+        }
+    }
+
+    /// Where warnings and decisions go.
+    pub fn log<'a>(&self, stderr: &'a mut dyn Write) -> Log<'a> {
+        Log::new(stderr, self.environment.text("ECR_RS_LOG").is_some())
+    }
+
+    /// Who finds the identity of a registry.
+    pub fn identities(&self) -> Finder<'_> {
+        Finder {
+            environment: &self.environment,
+            config: &self.config,
+            profile: self.profile.as_deref(),
+            instance: identity::is_ec2,
+        }
+    }
+
+    /// What answers with tokens of ECR.
+    pub fn tokens<'a>(&'a self, log: &'a Log<'a>) -> Service<'a> {
+        Service { identities: self.identities(), cache: &*self.cache, source: &self.aws, now: self.now, log }
+    }
+}
+
+/// Where ECR tokens are kept.
+///
+/// `AWS_ECR_DISABLE_CACHE` (any text) turns the cache off. `AWS_ECR_CACHE_DIR` names the folder of
+/// the clear-text store and, where `config.toml` names no store, asks for it, as with
+/// amazon-ecr-credential-helper, whose only cache it is.
+fn cache(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
+    if environment.text("AWS_ECR_DISABLE_CACHE").is_some() {
+        return Box::new(NoStore);
+    }
+    let folder = environment.path("AWS_ECR_CACHE_DIR");
+    let store = config.cache.unwrap_or(if folder.is_some() { CacheStore::File } else { CacheStore::Keychain });
+    match store {
+        CacheStore::Keychain => native(environment),
+        CacheStore::Keyutils => keyutils(),
+        CacheStore::None => Box::new(NoStore),
+        CacheStore::File => {
+            let usual = || Some(environment.cache_folder.as_ref()?.join(PROGRAM).join("tokens"));
+            match folder.or_else(usual) {
+                Some(folder) => Box::new(FileStore::new(folder)),
+                None => Box::new(NoStore), // no home folder: nowhere to keep a file
+            }
+        }
+    }
+}
+
+/// Where other registries' logins are kept.
+fn logins(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
+    match &config.logins {
+        LoginStore::Keychain => native(environment),
+        LoginStore::Helper(suffix) => match HelperStore::find(suffix, &environment.search_path()) {
+            Ok(helper) => Box::new(helper),
+            Err(err) => Box::new(UnavailableStore(err)),
+        },
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn native(environment: &Environment) -> Box<dyn Keychain> {
+    let address = environment.text("DBUS_SESSION_BUS_ADDRESS");
+    let runtime_folder = environment.path("XDG_RUNTIME_DIR");
+    Box::new(keychain::linux::SecretServiceStore::new(
+        address.as_deref(),
+        runtime_folder.as_deref(),
+        environment.interactive,
+    ))
+}
+
+#[cfg(target_os = "macos")]
+fn native(_: &Environment) -> Box<dyn Keychain> {
+    keychain::macos::open()
+}
+
+#[cfg(windows)]
+fn native(_: &Environment) -> Box<dyn Keychain> {
+    keychain::windows::open()
+}
+
+#[cfg(target_os = "linux")]
+fn keyutils() -> Box<dyn Keychain> {
+    Box::new(keychain::keyutils::KeyutilsStore::new())
+}
+
+/// The kernel's key store is Linux's alone: elsewhere its choice keeps nothing.
+#[cfg(not(target_os = "linux"))]
+fn keyutils() -> Box<dyn Keychain> {
+    Box::new(NoStore)
+}

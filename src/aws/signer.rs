@@ -1,0 +1,286 @@
+//! AWS Signer: signing a payload, and the signing profiles. Thin over the SDK; its work is to say
+//! what AWS said, to which profile, where, and what to do about it.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_signer::{
+    error::SdkError,
+    primitives::Blob,
+    types::{SignatureValidityPeriod, SigningProfileStatus, ValidityType},
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_types::SdkConfig;
+
+use super::{
+    error_class::Stage,
+    explain::CallContext,
+    http::Client,
+    response::Refused,
+    signing_profile::{PLATFORM, SigningProfile, Unit, Validity},
+    subject::Subject,
+};
+use crate::{identity::Identity, names::PROGRAM, oci::media, report::Report};
+
+/// A client of AWS Signer in one region.
+#[derive(Debug)]
+pub struct Signer {
+    client: aws_sdk_signer::Client,
+    region: String,
+    /// Whose credentials it has, which proxy is on the way and which host was asked last: for errors.
+    identity: Identity,
+    proxy: Option<String>,
+    http: Client,
+}
+
+/// What SignPayload returned, not yet believed.
+#[derive(Debug, Clone)]
+pub struct SignPayloadOutput {
+    /// The signature envelope.
+    pub envelope: Vec<u8>,
+    /// Notes that AWS wants on the signature's manifest.
+    pub annotations: BTreeMap<String, String>,
+    /// AWS's job.
+    pub job: Option<String>,
+}
+
+/// A signing profile as AWS describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileDescription {
+    /// Its ARN or, where AWS gives none, its name.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// The ARN of its newest version.
+    pub version_arn: Option<String>,
+    /// What it signs.
+    pub platform: String,
+    /// `Active`, `Canceled` or `Revoked`.
+    pub status: String,
+    /// Why it has that status.
+    pub status_reason: Option<String>,
+    /// How long its signatures are valid: `135 MONTHS`.
+    pub validity: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Signer {
+    /// A client that uses the configuration's region and credentials.
+    pub(super) fn new(config: &SdkConfig, identity: Identity, http: Client, proxy: Option<String>) -> Signer {
+        let region = config.region().map(ToString::to_string).unwrap_or_default();
+        Signer { client: aws_sdk_signer::Client::new(config), region, identity, proxy, http }
+    }
+
+    /// Signs a payload. What comes back must go through
+    /// `sign::check` before it is used.
+    pub async fn sign(&self, profile: &SigningProfile, payload: &[u8]) -> Result<SignPayloadOutput, Report> {
+        let call = self
+            .client
+            .sign_payload()
+            .profile_name(&profile.name)
+            .set_profile_owner(profile.home.as_ref().map(|home| home.account.clone()))
+            .payload(Blob::new(payload))
+            .payload_format(media::PAYLOAD);
+        let answer = match call.send().await {
+            Ok(answer) => answer,
+            Err(err) => {
+                let invalid = err.as_service_error().is_some_and(|err| err.is_validation_exception());
+                let refused = self.refused(("SignPayload", "sign with"), Some(profile), err);
+                return Err(if invalid { self.explain(profile, refused).await } else { refused });
+            }
+        };
+        let envelope = answer.signature.ok_or_else(|| {
+            Report::new(format!("AWS Signer gave no signature for {profile} in {}", self.region))
+                .hint("check that no proxy or endpoint_url answers in place of AWS")
+        })?;
+        Ok(SignPayloadOutput {
+            envelope: envelope.into_inner(),
+            annotations: answer.metadata.unwrap_or_default().into_iter().collect(),
+            job: answer.job_id,
+        })
+    }
+
+    /// Looks whether the profile itself is the reason of a refusal; AWS only says that something is not valid.
+    async fn explain(&self, profile: &SigningProfile, refused: Report) -> Report {
+        match self.describe(profile).await {
+            Ok(Some(described)) => match self.check_usable(&described) {
+                Err(unusable) => unusable.cause(refused.full()),
+                Ok(()) => refused,
+            },
+            // The first refusal tells more than that describing failed, too.
+            Ok(None) | Err(_) => refused,
+        }
+    }
+
+    /// Describes a profile; `None` when there is none of that name.
+    pub async fn describe(&self, profile: &SigningProfile) -> Result<Option<ProfileDescription>, Report> {
+        let owner = profile.home.as_ref().map(|home| home.account.clone());
+        let call = self.client.get_signing_profile().profile_name(&profile.name).set_profile_owner(owner);
+        let answer = match call.send().await {
+            Ok(answer) => answer,
+            Err(SdkError::ServiceError(err)) if err.err().is_resource_not_found_exception() => return Ok(None),
+            Err(err) => return Err(self.refused(("GetSigningProfile", "describe"), Some(profile), err)),
+        };
+        Ok(Some(ProfileDescription {
+            arn: answer.arn.unwrap_or_else(|| profile.to_string()),
+            name: answer.profile_name.unwrap_or_else(|| profile.name.clone()),
+            version_arn: answer.profile_version_arn,
+            platform: answer.platform_id.unwrap_or_default(),
+            status: status(answer.status.as_ref()),
+            status_reason: answer.status_reason,
+            validity: answer.signature_validity_period.as_ref().map(period),
+            tags: answer.tags.unwrap_or_default().into_iter().collect(),
+        }))
+    }
+
+    /// Creates a profile for container images and gives the ARN of its first version.
+    pub async fn create(
+        &self,
+        profile: &SigningProfile,
+        validity: Option<Validity>,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<String, Report> {
+        if profile.home.is_some() {
+            return Err(Report::new(format!("a profile is created by its name, not by the ARN {profile}"))
+                .hint("name it, and choose account and region with --profile and --region"));
+        }
+        let validity = validity.map(|validity| {
+            let unit = match validity.unit {
+                Unit::Days => ValidityType::Days,
+                Unit::Months => ValidityType::Months,
+                Unit::Years => ValidityType::Years,
+            };
+            SignatureValidityPeriod::builder().value(validity.value).r#type(unit).build()
+        });
+        let tags = (!tags.is_empty()).then(|| tags.clone().into_iter().collect());
+        let call = self
+            .client
+            .put_signing_profile()
+            .profile_name(&profile.name)
+            .platform_id(PLATFORM)
+            .set_signature_validity_period(validity)
+            .set_tags(tags);
+        let answer =
+            call.send().await.map_err(|err| self.refused(("PutSigningProfile", "create"), Some(profile), err))?;
+        answer
+            .profile_version_arn
+            .or(answer.arn)
+            .ok_or_else(|| Report::new(format!("AWS Signer gave no ARN for {profile} in {}", self.region)))
+    }
+
+    /// The account's profiles for container images.
+    pub async fn list(&self, canceled_too: bool) -> Result<Vec<ProfileDescription>, Report> {
+        let mut found = Vec::new();
+        let mut next = None;
+        // Each page has 25 profiles; an account has far fewer than a hundred pages of them.
+        for _ in 0..100 {
+            let call = self
+                .client
+                .list_signing_profiles()
+                .include_canceled(canceled_too)
+                .platform_id(PLATFORM)
+                .max_results(25)
+                .set_next_token(next);
+            let page = call.send().await.map_err(|err| self.refused(("ListSigningProfiles", "list"), None, err))?;
+            found.extend(page.profiles.unwrap_or_default().into_iter().map(|one| ProfileDescription {
+                name: one.profile_name.clone().unwrap_or_default(),
+                arn: one.arn.or(one.profile_name).unwrap_or_default(),
+                version_arn: one.profile_version_arn,
+                platform: one.platform_id.unwrap_or_default(),
+                status: status(one.status.as_ref()),
+                status_reason: None,
+                validity: one.signature_validity_period.as_ref().map(period),
+                tags: one.tags.unwrap_or_default().into_iter().collect(),
+            }));
+            next = page.next_token;
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Cancels a profile: it signs no more, its signatures stay good.
+    pub async fn cancel(&self, profile: &SigningProfile) -> Result<(), Report> {
+        let call = self.client.cancel_signing_profile().profile_name(&profile.name);
+        call.send().await.map_err(|err| self.refused(("CancelSigningProfile", "cancel"), Some(profile), err))?;
+        Ok(())
+    }
+
+    /// Revokes one version of a profile: signatures made from `effective` on are no longer good.
+    /// This cannot be undone.
+    pub async fn revoke(
+        &self,
+        profile: &SigningProfile,
+        reason: &str,
+        effective: std::time::SystemTime,
+    ) -> Result<(), Report> {
+        let version = profile.version.as_deref().ok_or_else(|| {
+            Report::new(format!("revoking needs one version of {}", profile.name))
+                .hint("`profile show` prints the version's ARN")
+        })?;
+        let call = self
+            .client
+            .revoke_signing_profile()
+            .profile_name(&profile.name)
+            .profile_version(version)
+            .reason(reason)
+            .effective_time(effective.into());
+        call.send().await.map_err(|err| self.refused(("RevokeSigningProfile", "revoke"), Some(profile), err))?;
+        Ok(())
+    }
+
+    /// Checks that a profile can sign images at all, and explains why not.
+    pub fn check_usable(&self, described: &ProfileDescription) -> Result<(), Report> {
+        if described.platform != PLATFORM {
+            return Err(Report::new(format!(
+                "the profile {} is for the platform `{}`, not for container images",
+                described.arn, described.platform
+            ))
+            .hint("create one for images: docker-credential-ecr-rs profile create NAME"));
+        }
+        if described.status != "Active" {
+            let err = Report::new(format!("the profile {} is {}", described.arn, described.status.to_lowercase()));
+            return Err(match &described.status_reason {
+                Some(reason) => err.cause(reason),
+                None => err,
+            }
+            .hint("sign with another profile"));
+        }
+        Ok(())
+    }
+
+    /// Why a call failed, with the profile, the region and the IAM action.
+    fn refused<E>(
+        &self,
+        (operation, doing): (&'static str, &'static str),
+        profile: Option<&SigningProfile>,
+        err: SdkError<E, HttpResponse>,
+    ) -> Report
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let subject = Subject::Signer { operation, doing, profile, region: &self.region };
+        let context = CallContext { subject, identity: &self.identity, proxy: self.proxy.as_deref() };
+        let explained = context.explain(Stage::Call, self.http.asked().as_deref(), &Refused::of(err));
+        match (explained.code.as_deref(), profile) {
+            (Some("ResourceNotFoundException"), Some(profile)) => explained.report.hint(format!(
+                "check the name and the region {}, or create it: {PROGRAM} profile create {}",
+                self.region, profile.name
+            )),
+            (Some("ValidationException" | "BadRequestException"), Some(profile)) => explained.report.hint(format!(
+                "`{PROGRAM} profile show {}` shows whether it is active and for the platform {PLATFORM}",
+                profile.name
+            )),
+            _ => explained.report,
+        }
+    }
+}
+
+fn status(status: Option<&SigningProfileStatus>) -> String {
+    status.map_or_else(|| "Unknown".into(), |status| status.as_str().to_owned())
+}
+
+fn period(period: &SignatureValidityPeriod) -> String {
+    format!("{} {}", period.value(), period.r#type().map_or("", |unit| unit.as_str()))
+}

@@ -1,0 +1,120 @@
+//! `get`, `store`, `erase`, `list`: one match on the server each.
+
+use super::{
+    error::Error,
+    logins,
+    wire::{Login, StoreRequest},
+};
+use crate::{
+    app::App,
+    keychain::{self, Keychain},
+    log::Log,
+    registry::{Server, USERNAME},
+    token::{Service, cache},
+};
+
+/// What answers Docker: tokens of ECR, and the logins of all other registries.
+#[derive(Clone, Copy)]
+pub struct Helper<'a> {
+    /// ECR's tokens.
+    pub tokens: Service<'a>,
+    /// Where other registries' logins are kept.
+    pub logins: &'a dyn Keychain,
+}
+
+impl<'a> Helper<'a> {
+    /// The helper of this machine.
+    pub fn of(app: &'a App, log: &'a Log<'a>) -> Helper<'a> {
+        Helper { tokens: app.tokens(log), logins: &*app.logins }
+    }
+
+    /// The login of a server. `Ok(None)` only when the keychain was asked and has nothing.
+    pub fn get(&self, server: &str) -> Result<Option<Login>, Error> {
+        match self.parse(server)? {
+            Server::Ecr(registry) => {
+                let token = self.tokens.token(&registry).map_err(Error::Token)?;
+                Ok(token.map(|token| Login { username: USERNAME.into(), secret: token.password }))
+            }
+            Server::Other(server) => logins::get(self.logins, &server).map_err(failed("read", &server)),
+        }
+    }
+
+    /// Keeps a login. For an ECR registry this always succeeds: `docker login` stores back what `get`
+    /// gave it, and a token that cannot be cached is no reason to fail a login.
+    pub(super) fn store(&self, request: &StoreRequest) -> Result<(), Error> {
+        let server = self.parse(&request.server)?;
+        if self.ignores_storage() {
+            let server = &request.server;
+            self.tokens.log.warn(format_args!("the login for {server} is not kept: {IGNORE} is set"));
+            return Ok(());
+        }
+        match server {
+            Server::Ecr(registry) => {
+                if request.login.username == USERNAME {
+                    self.tokens.supply(&registry, &request.login.secret);
+                } else {
+                    let (host, username) = (&registry.host, &request.login.username);
+                    let what = format_args!("{host} takes the user name AWS alone: {username:?} is not kept");
+                    self.tokens.log.warn(what);
+                }
+                Ok(())
+            }
+            Server::Other(server) => {
+                logins::put(self.logins, &server, &request.server, &request.login).map_err(failed("keep", &server))
+            }
+        }
+    }
+
+    /// Forgets a login; an unknown server is no error (oras and containers/image would fail on one).
+    pub(super) fn erase(&self, server: &str) -> Result<(), Error> {
+        let server = self.parse(server)?;
+        if self.ignores_storage() {
+            return Ok(());
+        }
+        match server {
+            Server::Ecr(registry) => cache::forget(self.tokens.cache, Some(&registry.host))
+                .map(drop)
+                .map_err(|cause| Error::Keychain { doing: format!("forget the tokens for {}", registry.host), cause }),
+            Server::Other(server) => logins::remove(self.logins, &server).map_err(failed("forget", &server)),
+        }
+    }
+
+    /// Servers that a `get` answers at once: stored logins, and ECR registries whose token is cached.
+    ///
+    /// A keychain that cannot be read lists nothing and says so on stderr: clients that call `list`
+    /// give up all their logins on an error, ECR's too, which need no keychain.
+    pub(super) fn list(&self) -> Vec<(String, String)> {
+        let mut servers = Vec::new();
+        match logins::list(self.logins) {
+            Ok(labels) => servers.extend(labels.into_iter().map(|label| (label.spelled, label.username))),
+            Err(err) => self.tokens.log.warn_once(format_args!("nothing is listed: {err}")),
+        }
+        match cache::tokens(self.tokens.cache) {
+            Ok(labels) => {
+                let valid = labels.into_iter().filter(|label| cache::time(label.expires) > self.tokens.now);
+                servers.extend(valid.map(|label| (label.host, USERNAME.to_owned())));
+            }
+            Err(err) => self.tokens.log.warn_once(format_args!("nothing is listed: {err}")),
+        }
+        servers.sort();
+        servers.dedup();
+        servers
+    }
+
+    fn parse(&self, server: &str) -> Result<Server, Error> {
+        Server::parse(server, |host| self.tokens.identities.config.custom(host)).ok_or(Error::MissingServerUrl)
+    }
+
+    fn ignores_storage(&self) -> bool {
+        self.tokens.identities.environment.is_true(IGNORE)
+    }
+}
+
+/// Makes `store` and `erase` succeed without doing anything, as in amazon-ecr-credential-helper
+/// (`ecr-login/ecr.go`), whose users had to set it before `docker login` worked at all.
+const IGNORE: &str = "AWS_ECR_IGNORE_CREDS_STORAGE";
+
+fn failed(verb: &str, server: &str) -> impl FnOnce(keychain::Error) -> Error {
+    let doing = format!("{verb} the login for {server}");
+    move |cause| Error::Keychain { doing, cause }
+}

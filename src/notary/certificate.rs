@@ -1,0 +1,282 @@
+//! Certificates of a signature and the shape that their chain must have.
+//!
+//! The rules are the Notary Project's certificate profile (specifications, signature-specification.md,
+//! "Certificate Requirements"; notation-core-go, `x509/codesigning_cert_validations.go`).
+
+use chrono::{DateTime, Utc};
+use x509_parser::{
+    certificate::X509Certificate,
+    extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage},
+    oid_registry::asn1_rs::FromDer,
+    pem::Pem,
+};
+
+use super::key::Key;
+use crate::{digest::sha256, report::Report};
+
+/// A certificate, read once into what the rules ask about.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// The whole certificate, as it came.
+    pub der: Vec<u8>,
+    /// The part that the issuer signed, byte for byte: AWS's revocation check hashes it.
+    pub signed_part: Vec<u8>,
+    /// The subject, for people.
+    pub subject: String,
+    /// The issuer, for people.
+    pub issuer: String,
+    /// First second of validity.
+    pub not_before: DateTime<Utc>,
+    /// Last second of validity.
+    pub not_after: DateTime<Utc>,
+    /// The subject's key.
+    pub key: Key,
+    raw_subject: Vec<u8>,
+    raw_issuer: Vec<u8>,
+}
+
+impl Certificate {
+    /// Reads one DER certificate with nothing after it.
+    pub fn read(der: &[u8]) -> Result<Certificate, String> {
+        let certificate = parse(der)?;
+        let time = |time: x509_parser::time::ASN1Time| {
+            DateTime::from_timestamp(time.timestamp(), 0).ok_or("its validity cannot be read")
+        };
+        Ok(Certificate {
+            der: der.to_vec(),
+            signed_part: certificate.tbs_certificate.as_ref().to_vec(),
+            subject: certificate.subject().to_string(),
+            issuer: certificate.issuer().to_string(),
+            not_before: time(certificate.validity().not_before)?,
+            not_after: time(certificate.validity().not_after)?,
+            key: Key::read(certificate.public_key())?,
+            raw_subject: certificate.subject().as_raw().to_vec(),
+            raw_issuer: certificate.issuer().as_raw().to_vec(),
+        })
+    }
+
+    /// Reads every certificate of a PEM file, or the one of a DER file.
+    pub fn read_file(bytes: &[u8]) -> Result<Vec<Certificate>, String> {
+        if !bytes.windows(11).any(|window| window == b"-----BEGIN ") {
+            return Ok(vec![Certificate::read(bytes)?]);
+        }
+        let mut certificates = Vec::new();
+        for block in Pem::iter_from_buffer(bytes) {
+            let block = block.map_err(|err| err.to_string())?;
+            if block.label == "CERTIFICATE" {
+                certificates.push(Certificate::read(&block.contents)?);
+            }
+        }
+        if certificates.is_empty() { Err("there is no certificate in it".into()) } else { Ok(certificates) }
+    }
+
+    /// SHA-256 of the whole certificate, lower-case hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        sha256(&self.der)
+    }
+
+    /// Whether the certificate was valid at a time.
+    pub fn is_valid_at(&self, time: DateTime<Utc>) -> bool {
+        self.not_before <= time && time <= self.not_after
+    }
+
+    fn is_self_issued(&self) -> bool {
+        self.raw_subject == self.raw_issuer
+    }
+
+    fn is_signed_by(&self, issuer: &Certificate) -> Result<(), String> {
+        let certificate = parse(&self.der)?;
+        issuer.key.verify_certificate(
+            &certificate.signature_algorithm,
+            &self.signed_part,
+            &certificate.signature_value.data,
+        )
+    }
+}
+
+/// Checks that certificates are an ordered chain, leaf first, that may sign code.
+///
+/// Validity in time is not part of it: [`check_time`] asks for that at the time of signing.
+///
+/// # Errors
+/// The first rule that is broken, with the subject of the certificate that breaks it.
+pub fn check_chain(chain: &[Certificate]) -> Result<(), Report> {
+    let Some(leaf) = chain.first() else {
+        return Err(Report::new("the certificate chain is empty"));
+    };
+    let bad = |certificate: &Certificate, why: String| {
+        Report::new(format!("the certificate `{}` breaks the chain: {why}", certificate.subject))
+    };
+    for (depth, certificate) in chain.iter().enumerate() {
+        let last = depth + 1 == chain.len();
+        // The last one signs itself, no other does.
+        let issuer = if last { certificate } else { &chain[depth + 1] };
+        if !last && certificate.is_self_issued() {
+            return Err(bad(certificate, "it is self-signed but not the last".into()));
+        }
+        if certificate.raw_issuer != issuer.raw_subject {
+            let why = if last {
+                "it is the last but not self-signed".into()
+            } else {
+                format!("its issuer is `{}`, the next certificate is `{}`", certificate.issuer, issuer.subject)
+            };
+            return Err(bad(certificate, why));
+        }
+        certificate.is_signed_by(issuer).map_err(|why| bad(certificate, why))?;
+        let parsed = parse(&certificate.der).map_err(|why| bad(certificate, why))?;
+        if depth > 0 {
+            check_authority(&parsed, depth - 1).map_err(|why| bad(certificate, why))?;
+        }
+    }
+    let parsed = parse(&leaf.der).map_err(|why| bad(leaf, why))?;
+    check_leaf(&parsed).map_err(|why| bad(leaf, why))
+}
+
+/// Checks that every certificate was valid at `time`.
+pub fn check_time(chain: &[Certificate], time: DateTime<Utc>) -> Result<(), Report> {
+    match chain.iter().find(|certificate| !certificate.is_valid_at(time)) {
+        None => Ok(()),
+        Some(outside) => Err(Report::new(format!(
+            "the certificate `{}` is valid from {} to {}, not at the signing time {}",
+            outside.subject,
+            rfc3339(outside.not_before),
+            rfc3339(outside.not_after),
+            rfc3339(time)
+        ))),
+    }
+}
+
+/// A time as the formats write it: UTC, whole seconds.
+pub fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
+    let (rest, certificate) =
+        X509Certificate::from_der(der).map_err(|err| format!("it is not a certificate: {err}"))?;
+    if !rest.is_empty() {
+        return Err("there are bytes after the certificate".into());
+    }
+    if !is_strict(der) {
+        return Err("its encoding is not DER, or its two signature algorithms differ".into());
+    }
+    Ok(certificate)
+}
+
+/// Whether the part of a certificate that nobody signed is written in the only way that DER allows,
+/// with the algorithm that the signed part names (RFC 5280, 4.1.1.2). The parser is lax about tags
+/// and padding there, so that a changed certificate could pass for the same one.
+fn is_strict(der: &[u8]) -> bool {
+    const SEQUENCE: u8 = 0x30;
+    const BIT_STRING: u8 = 0x03;
+    const INTEGER: u8 = 0x02;
+    const VERSION: u8 = 0xa0;
+    let split = || {
+        let (content, rest) = value(der, SEQUENCE)?;
+        let (signed_part, after) = value(content, SEQUENCE)?;
+        let (outer, after) = value(after, SEQUENCE)?;
+        let (signature, end) = value(after, BIT_STRING)?;
+        let (_, serial) = value(signed_part, VERSION).unwrap_or((&[], signed_part));
+        let (_, algorithm) = value(serial, INTEGER)?;
+        let (inner, _) = value(algorithm, SEQUENCE)?;
+        // The first byte of a bit string counts its unused bits.
+        Some(rest.is_empty() && end.is_empty() && outer == inner && signature.first() == Some(&0))
+    };
+    split() == Some(true)
+}
+
+/// The content of the value of a tag, and what follows it; `None` for another tag or a length that
+/// is not in its shortest form (X.690, 10.1).
+fn value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (&[found, first], rest) = der.split_first_chunk()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81 => rest
+            .split_first()
+            .map(|(length, rest)| (usize::from(*length), rest))
+            .filter(|(length, _)| *length >= 0x80)?,
+        0x82 => rest
+            .split_first_chunk()
+            .map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))
+            .filter(|(length, _)| *length >= 0x100)?,
+        _ => return None, // no certificate has 64 KiB
+    };
+    (found == tag).then(|| rest.split_at_checked(length)).flatten()
+}
+
+/// The extensions that the rules ask about, each with its critical flag.
+struct Extensions<'a> {
+    usage: Option<(bool, &'a KeyUsage)>,
+    constraints: Option<(bool, &'a BasicConstraints)>,
+    extended: Option<&'a ExtendedKeyUsage<'a>>,
+}
+
+fn extensions<'a>(certificate: &'a X509Certificate<'_>) -> Result<Extensions<'a>, String> {
+    let twice = |_| String::from("an extension is there twice or cannot be read");
+    Ok(Extensions {
+        usage: certificate.key_usage().map_err(twice)?.map(|found| (found.critical, found.value)),
+        constraints: certificate.basic_constraints().map_err(twice)?.map(|found| (found.critical, found.value)),
+        extended: certificate.extended_key_usage().map_err(twice)?.map(|found| found.value),
+    })
+}
+
+fn check_leaf(certificate: &X509Certificate<'_>) -> Result<(), String> {
+    let Extensions { usage, constraints, extended } = extensions(certificate)?;
+    let Some((true, usage)) = usage else {
+        return Err("its key usage is absent or not critical".into());
+    };
+    if !usage.digital_signature() {
+        return Err("its key usage has no digitalSignature".into());
+    }
+    for (set, name) in [
+        (usage.key_encipherment(), "keyEncipherment"),
+        (usage.data_encipherment(), "dataEncipherment"),
+        (usage.key_agreement(), "keyAgreement"),
+        (usage.key_cert_sign(), "keyCertSign"),
+        (usage.crl_sign(), "cRLSign"),
+        (usage.encipher_only(), "encipherOnly"),
+        (usage.decipher_only(), "decipherOnly"),
+    ] {
+        if set {
+            return Err(format!("its key usage must not have {name}"));
+        }
+    }
+    if constraints.is_some_and(|(_, constraints)| constraints.ca) {
+        return Err("a leaf must not be a certificate authority".into());
+    }
+    if let Some(extended) = extended {
+        for (set, name) in [
+            (extended.any, "anyExtendedKeyUsage"),
+            (extended.server_auth, "serverAuth"),
+            (extended.client_auth, "clientAuth"),
+            (extended.email_protection, "emailProtection"),
+            (extended.time_stamping, "timeStamping"),
+            (extended.ocsp_signing, "OCSPSigning"),
+        ] {
+            if set {
+                return Err(format!("its extended key usage must not have {name}"));
+            }
+        }
+        if !extended.code_signing {
+            return Err("its extended key usage has no codeSigning".into());
+        }
+    }
+    Ok(())
+}
+
+fn check_authority(certificate: &X509Certificate<'_>, below: usize) -> Result<(), String> {
+    let Extensions { usage, constraints, .. } = extensions(certificate)?;
+    let Some((true, BasicConstraints { ca: true, path_len_constraint })) = constraints else {
+        return Err("its basic constraints are absent, not critical, or not those of an authority".into());
+    };
+    if path_len_constraint.is_some_and(|most| (most as usize) < below) {
+        return Err("its path length is too short for this chain".into());
+    }
+    let Some((true, usage)) = usage else {
+        return Err("its key usage is absent or not critical".into());
+    };
+    if !usage.key_cert_sign() {
+        return Err("its key usage has no keyCertSign".into());
+    }
+    Ok(())
+}

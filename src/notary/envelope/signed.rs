@@ -1,0 +1,105 @@
+//! What an envelope says once its integrity holds.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::json;
+use crate::{
+    notary::certificate::Certificate,
+    oci::{Descriptor, media},
+    report::Report,
+};
+
+/// Who vouches for the time of signing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// The signer's own clock (`notary.x509`).
+    X509,
+    /// The signing authority's clock (`notary.x509.signingAuthority`): AWS Signer.
+    SigningAuthority,
+}
+
+impl Scheme {
+    pub(super) fn parse(text: &str) -> Result<Scheme, String> {
+        match text {
+            "notary.x509" => Ok(Scheme::X509),
+            "notary.x509.signingAuthority" => Ok(Scheme::SigningAuthority),
+            other => Err(format!("the signing scheme `{other}` is unknown")),
+        }
+    }
+
+    /// The scheme as envelopes name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scheme::X509 => "notary.x509",
+            Scheme::SigningAuthority => "notary.x509.signingAuthority",
+        }
+    }
+}
+
+/// A signed attribute that is not one of the specification's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    /// Whether a verifier that does not know it must refuse the signature.
+    pub critical: bool,
+    /// Its value.
+    pub value: serde_json::Value,
+}
+
+/// An envelope whose integrity holds: everything in it was signed by the leaf's key, except
+/// [`agent`](Envelope::agent) and [`timestamp`](Envelope::timestamp), which nobody signed.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    /// [`media::JWS`] or [`media::COSE`].
+    pub media_type: &'static str,
+    /// What was signed, byte for byte.
+    pub payload: Vec<u8>,
+    /// The payload's media type.
+    pub content_type: String,
+    /// Who vouches for the time.
+    pub scheme: Scheme,
+    /// The signing time: the authority's under [`Scheme::SigningAuthority`], else the signer's claim.
+    pub signed_at: DateTime<Utc>,
+    /// When the signature ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Attributes beyond the specification's own.
+    pub extended: BTreeMap<String, Attribute>,
+    /// The certificates, leaf first.
+    pub chain: Vec<Certificate>,
+    /// The signature's bytes, which a timestamp covers.
+    pub signature: Vec<u8>,
+    /// The program that made it, by its own word.
+    pub agent: Option<String>,
+    /// An RFC 3161 timestamp, not looked into.
+    pub timestamp: Option<Vec<u8>>,
+}
+
+impl Envelope {
+    /// The descriptor that was signed, and nothing beside it.
+    pub fn target(&self) -> Result<Descriptor, Report> {
+        if self.content_type != media::PAYLOAD {
+            return Err(Report::new(format!("the payload is `{}`, not `{}`", self.content_type, media::PAYLOAD)));
+        }
+        let bad = |why: String| Report::new(format!("the payload cannot be read: {why}"));
+        let mut members = json::object(&self.payload).map_err(bad)?;
+        let target = members.shift_remove("targetArtifact").ok_or_else(|| bad("it has no `targetArtifact`".into()))?;
+        let inner = target.as_object().ok_or_else(|| bad("`targetArtifact` is not an object".into()))?;
+        let known = |name: &&String| !DESCRIPTOR_MEMBERS.contains(&name.as_str());
+        let unknown: Vec<&String> = members.keys().chain(inner.keys().filter(known)).collect();
+        if !unknown.is_empty() {
+            return Err(Report::new(format!("unknown attributes were added to what is signed: {unknown:?}")));
+        }
+        Descriptor::deserialize(&target).map_err(|err| bad(err.to_string()))
+    }
+
+    /// The text of an extended attribute.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.extended.get(name)?.value.as_str()
+    }
+}
+
+/// Members of a descriptor (image-spec); a signature over any other is refused (notation-go, `signer/plugin.go`).
+const DESCRIPTOR_MEMBERS: [&str; 8] =
+    ["mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"];

@@ -1,0 +1,183 @@
+//! Which signatures an image has: the referrers API (distribution-spec 1.1), and the tag that
+//! stands in for it where a registry has none.
+
+use futures_util::future::join;
+use url::Url;
+
+use super::{
+    Descriptor,
+    http::{Answer, Call},
+    manifest::{read_index, write_index},
+    media,
+    repository::{MAX_MANIFEST, Repository, server_errors},
+};
+use crate::{digest::Digest, report::Report};
+
+/// Most pages of the referrers API that are read.
+const MAX_PAGES: usize = 100;
+
+/// How often the tag is written again when another writer was faster.
+const MAX_RACES: usize = 3;
+
+/// How a registry lists an image's signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListedBy {
+    /// Its referrers API.
+    Api,
+    /// The tag `sha256-…`.
+    Tag,
+}
+
+impl Repository {
+    /// The Notary Project signatures of `subject`: what the referrers API lists and what the tag
+    /// lists, each once. Old clients write the tag even where there is an API.
+    pub async fn signatures(&self, subject: &Digest) -> Result<Vec<Descriptor>, Report> {
+        let tag = subject.referrers_tag();
+        let (api, tagged) = join(self.api(subject), self.tagged(&tag)).await;
+        let mut found = api?.unwrap_or_default();
+        for descriptor in tagged?.1 {
+            if !found.iter().any(|known| known.digest == descriptor.digest) {
+                found.push(descriptor);
+            }
+        }
+        found.retain(|descriptor| descriptor.artifact_type.as_deref() == Some(media::SIGNATURE));
+        Ok(found)
+    }
+
+    /// What one of the two lists.
+    pub async fn listed(&self, subject: &Digest, by: ListedBy) -> Result<Vec<Descriptor>, Report> {
+        match by {
+            ListedBy::Api => Ok(self.api(subject).await?.unwrap_or_default()),
+            ListedBy::Tag => Ok(self.tagged(&subject.referrers_tag()).await?.1),
+        }
+    }
+
+    /// What the API lists; `None` where the registry has no such API.
+    async fn api(&self, subject: &Digest) -> Result<Option<Vec<Descriptor>>, Report> {
+        let doing = || format!("cannot list the signatures of {}", self.shown(subject.as_str()));
+        let mut url = self.url(&format!("referrers/{subject}"))?;
+        url.query_pairs_mut().append_pair("artifactType", media::SIGNATURE);
+        let mut found = Vec::new();
+        for page in 0..MAX_PAGES {
+            let answer = self.access.send(Call::get(url.clone(), MAX_MANIFEST).accepting(media::INDEX)).await?;
+            if answer.status == 404
+                && page == 0
+                && !server_errors(&answer).iter().any(|(code, _)| code == "NAME_UNKNOWN")
+            {
+                return Ok(None);
+            }
+            // Registries from before the API answer 400 or 405 to the path (oras-go, `referrers.go`, treats 404 alone so).
+            if matches!(answer.status, 400 | 405) && page == 0 {
+                return Ok(None);
+            }
+            if !answer.is_success() {
+                return Err(self.refused(&doing(), &answer));
+            }
+            let content_type = answer.header("content-type").unwrap_or_default();
+            if content_type.split(';').next().map(str::trim) != Some(media::INDEX) {
+                // A page for people, from something that is no registry API.
+                return if page == 0 { Ok(None) } else { Err(Report::new(doing()).cause("a page is not an index")) };
+            }
+            found.extend(read_index(&answer.body).map_err(|err| err.under(doing()))?);
+            match next(&url, &answer) {
+                Some(following) if following.origin() == url.origin() => url = following,
+                _ => return Ok(Some(found)),
+            }
+        }
+        Err(Report::new(doing()).cause(format!("the list has more than {MAX_PAGES} pages")))
+    }
+
+    /// What the tag lists, and the digest of the index that it points to.
+    async fn tagged(&self, tag: &str) -> Result<(Option<Digest>, Vec<Descriptor>), Report> {
+        match self.find_manifest(tag).await? {
+            Ok(index) if media::is_index(&index.descriptor.media_type) => {
+                Ok((Some(index.descriptor.digest), read_index(&index.bytes)?))
+            }
+            // Someone's own tag of that name is no list of ours.
+            Ok(_) => Ok((None, Vec::new())),
+            Err(answer) if answer.status == 404 => Ok((None, Vec::new())),
+            Err(answer) => Err(self.refused(&format!("cannot read {}", self.shown(tag)), &answer)),
+        }
+    }
+
+    /// Sees to it that a pushed signature is listed: by the registry where it says so or does it,
+    /// else by the tag.
+    pub(super) async fn list(
+        &self,
+        subject: &Descriptor,
+        signature: Descriptor,
+        pushed: &Answer,
+    ) -> Result<(ListedBy, Vec<String>), Report> {
+        // The header is the registry's promise (distribution-spec, "Pushing Manifests with Subject").
+        if pushed.header("oci-subject") == Some(subject.digest.as_str()) {
+            return Ok((ListedBy::Api, Vec::new()));
+        }
+        if let Some(listed) = self.api(&subject.digest).await?
+            && listed.iter().any(|known| known.digest == signature.digest)
+        {
+            return Ok((ListedBy::Api, Vec::new()));
+        }
+        let change = |listed: &mut Vec<Descriptor>| {
+            if !listed.iter().any(|known| known.digest == signature.digest) {
+                listed.push(signature.clone());
+            }
+        };
+        let holds = |listed: &[Descriptor]| listed.iter().any(|known| known.digest == signature.digest);
+        let warnings = self.change_tag(&subject.digest, change, holds).await?;
+        Ok((ListedBy::Tag, warnings))
+    }
+
+    /// Deletes a signature and takes it out of the tag's list, where it stands in one.
+    pub async fn remove_signature(&self, subject: &Digest, signature: &Digest) -> Result<Vec<String>, Report> {
+        let (_, listed) = self.tagged(&subject.referrers_tag()).await?;
+        let mut warnings = Vec::new();
+        if listed.iter().any(|known| known.digest == *signature) {
+            let change = |listed: &mut Vec<Descriptor>| listed.retain(|known| known.digest != *signature);
+            let holds = |listed: &[Descriptor]| !listed.iter().any(|known| known.digest == *signature);
+            warnings = self.change_tag(subject, change, holds).await?;
+        }
+        self.delete(signature).await?;
+        Ok(warnings)
+    }
+
+    /// Changes the tag's list and looks whether the change is still there: registries have no
+    /// compare-and-swap, so another writer may have been faster.
+    async fn change_tag(
+        &self,
+        subject: &Digest,
+        change: impl Fn(&mut Vec<Descriptor>),
+        holds: impl Fn(&[Descriptor]) -> bool,
+    ) -> Result<Vec<String>, Report> {
+        let tag = subject.referrers_tag();
+        for _ in 0..MAX_RACES {
+            let (old, mut listed) = self.tagged(&tag).await?;
+            change(&mut listed);
+            let bytes = write_index(&listed);
+            let new = Digest::of(&bytes);
+            let answer = self.put_manifest(&tag, media::INDEX, bytes).await?;
+            if !answer.is_success() {
+                return Err(self.refused(&format!("cannot list the signature under {}", self.shown(&tag)), &answer));
+            }
+            if holds(&self.tagged(&tag).await?.1) {
+                let Some(old) = old.filter(|old| *old != new) else { return Ok(Vec::new()) };
+                // The old list is only litter.
+                let deleted = self.delete(&old).await;
+                return Ok(deleted
+                    .err()
+                    .map(|err| format!("the old list of signatures stays: {}", err.full()))
+                    .into_iter()
+                    .collect());
+            }
+        }
+        Err(Report::new(format!("other writers keep changing {}", self.shown(&tag))).hint("run the same command again"))
+    }
+}
+
+/// The next page (RFC 8288, `rel="next"`).
+fn next(from: &Url, answer: &Answer) -> Option<Url> {
+    let links = answer.headers("link").flat_map(|header| header.split(','));
+    let next = links.filter_map(|link| link.split_once('>')).find(|(_, parameters)| {
+        parameters.split(';').any(|parameter| matches!(parameter.trim(), r#"rel="next""# | "rel=next"))
+    });
+    from.join(next?.0.trim().strip_prefix('<')?).ok()
+}

@@ -1,0 +1,242 @@
+//! One repository of a registry: resolve, fetch and delete, as the OCI distribution specification 1.1
+//! and Amazon ECR want it. Async; the caller has the runtime.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::{
+    Descriptor, Reference,
+    auth::{Access, RegistryAuth},
+    http::{self, Answer, Call, Http, RetryPolicy},
+    manifest, media, reference,
+};
+use crate::{
+    digest::Digest,
+    report::{Report, fold},
+};
+
+/// Largest manifest that is read (notation-go, `registry/repository.go`; ECR's own limit is the same).
+pub(super) const MAX_MANIFEST: usize = 4 * 1024 * 1024;
+
+/// What manifests we take (oras-go, `registry/remote/manifest.go`).
+const MANIFESTS: [&str; 5] =
+    [media::DOCKER_MANIFEST, media::DOCKER_LIST, media::MANIFEST, media::INDEX, media::ARTIFACT];
+
+/// What a client may do in a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Read.
+    Pull,
+    /// Read and write.
+    Push,
+    /// Read, write and delete.
+    Delete,
+}
+
+/// One repository of a registry.
+pub struct Repository {
+    pub(super) access: Access,
+    base: Url,
+    pub(super) name: String,
+    pub(super) retries: RetryPolicy,
+}
+
+/// A manifest, checked against its digest.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// Media type, digest and size.
+    pub descriptor: Descriptor,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Repository {
+    /// The repository of an image. Plain HTTP is spoken to this machine alone.
+    pub fn open(
+        http: &Http,
+        image: &Reference,
+        purpose: Purpose,
+        auth: Arc<RegistryAuth>,
+    ) -> Result<Repository, Report> {
+        let scheme = if reference::is_loopback(image.host()) { "http" } else { "https" };
+        let base = Url::parse(&format!("{scheme}://{}/v2/{}/", image.host(), image.repository))
+            .map_err(|err| Report::new(format!("`{}` is not a registry", image.host())).cause(err))?;
+        let actions = match purpose {
+            Purpose::Pull => "pull",
+            Purpose::Push => "pull,push",
+            Purpose::Delete => "pull,push,delete",
+        };
+        Ok(Repository {
+            access: Access::new(http.clone(), base.clone(), &image.repository, actions, auth),
+            base,
+            name: image.name(),
+            retries: http.retries(),
+        })
+    }
+
+    /// Registry and repository.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Finds out what a name points at now: the bytes are fetched, so that nothing is believed
+    /// that was not hashed here.
+    pub async fn resolve(&self, image: &Reference) -> Result<Manifest, Report> {
+        self.manifest(image.selector()).await
+    }
+
+    /// Fetches a manifest by tag or digest and checks it: at most 4 MiB, of a known media type, of the
+    /// digest that was asked for and that the registry claims.
+    pub async fn manifest(&self, selector: &str) -> Result<Manifest, Report> {
+        match self.find_manifest(selector).await? {
+            Ok(manifest) => Ok(manifest),
+            Err(answer) => Err(self.refused(&format!("cannot read {}", self.shown(selector)), &answer)),
+        }
+    }
+
+    /// The same, with the registry's own words where it has no such manifest or does not give it.
+    pub(super) async fn find_manifest(&self, selector: &str) -> Result<Result<Manifest, Answer>, Report> {
+        let call =
+            Call::get(self.url(&format!("manifests/{selector}"))?, MAX_MANIFEST).accepting(&MANIFESTS.join(", "));
+        let answer = self.access.send(call).await?;
+        if !answer.is_success() {
+            return Ok(Err(answer));
+        }
+        let bad = |why: String| {
+            Report::new(format!(
+                "{} gave a manifest that cannot be trusted for {}",
+                self.registry(),
+                self.shown(selector)
+            ))
+            .cause(why)
+        };
+        let asked = Digest::parse(selector).ok();
+        let claimed = match answer.header("docker-content-digest") {
+            Some(text) => Some(Digest::parse(text).map_err(|err| bad(err.full()))?),
+            None => None,
+        };
+        if let (Some(asked), Some(claimed)) = (&asked, &claimed)
+            && asked != claimed
+        {
+            return Err(bad(format!("its header names the digest {claimed}")));
+        }
+        let digest = asked.or(claimed).unwrap_or_else(|| Digest::of(&answer.body));
+        if !digest.matches(&answer.body) {
+            return Err(bad(format!("its content has the digest {}, not {digest}", Digest::of(&answer.body))));
+        }
+        let content_type = answer.header("content-type").unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
+        if !MANIFESTS.contains(&media_type.as_str()) {
+            return Err(bad(format!("`{media_type}` is not a manifest that can be signed")));
+        }
+        if let Some(claim) = manifest::claimed_media_type(&answer.body).map_err(|err| bad(err.full()))?
+            && claim != media_type
+        {
+            return Err(bad(format!("its header says `{media_type}`, its content `{claim}`")));
+        }
+        let descriptor = Descriptor::new(media_type, digest, answer.body.len() as u64);
+        Ok(Ok(Manifest { descriptor, bytes: answer.body }))
+    }
+
+    /// Fetches a blob and checks it against its descriptor; `cap` bounds it before anything is read.
+    pub async fn blob(&self, blob: &Descriptor, cap: usize) -> Result<Vec<u8>, Report> {
+        let doing = format!("cannot read {}", self.shown(blob.digest.as_str()));
+        let size = usize::try_from(blob.size).ok().filter(|size| *size <= cap);
+        let size = size
+            .ok_or_else(|| Report::new(&*doing).cause(format!("it has {} bytes, at most {cap} are read", blob.size)))?;
+        let answer = self.access.send(Call::get(self.url(&format!("blobs/{}", blob.digest))?, size)).await;
+        let answer = answer.map_err(|err| err.under(&*doing))?;
+        if !answer.is_success() {
+            return Err(self.refused(&doing, &answer));
+        }
+        if !blob.digest.matches(&answer.body) {
+            return Err(Report::new(doing).cause(format!("its content has the digest {}", Digest::of(&answer.body))));
+        }
+        Ok(answer.body)
+    }
+
+    /// Deletes a manifest by its digest. One that is gone already is deleted.
+    pub async fn delete(&self, digest: &Digest) -> Result<(), Report> {
+        let mut call = Call::get(self.url(&format!("manifests/{digest}"))?, http::MAX_SMALL_BODY);
+        call.method = "DELETE";
+        let answer = self.access.send(call).await?;
+        match answer.status {
+            202 | 200 | 204 | 404 => Ok(()),
+            _ => Err(self.refused(&format!("cannot delete {}", self.shown(digest.as_str())), &answer)),
+        }
+    }
+
+    /// Waits before asking again: not at all the first time, then longer and longer.
+    pub async fn pause(&self, asked: u32) {
+        if let Some(exponent) = asked.checked_sub(1) {
+            let wait = self.retries.first.saturating_mul(2u32.saturating_pow(exponent));
+            tokio::time::sleep(wait.min(self.retries.longest)).await;
+        }
+    }
+
+    pub(super) fn url(&self, path: &str) -> Result<Url, Report> {
+        self.base.join(path).map_err(|err| Report::new(format!("`{path}` is no path at {}", self.base)).cause(err))
+    }
+
+    pub(super) fn registry(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+
+    pub(super) fn shown(&self, selector: &str) -> String {
+        let separator = if selector.contains(':') { '@' } else { ':' };
+        format!("{}{separator}{selector}", self.name)
+    }
+
+    /// A refusal in the registry's own words, with one thing to do.
+    pub(super) fn refused(&self, doing: &str, answer: &Answer) -> Report {
+        let said = server_errors(answer);
+        let err =
+            Report::new(doing).cause(format!("{} answered {}{}", self.registry(), answer.status, in_words(&said)));
+        let codes = |code: &str| said.iter().any(|(known, _)| known == code);
+        let immutable = |(code, message): &(String, String)| {
+            code.contains("IMMUTABLE") || message.to_ascii_lowercase().contains("immutable")
+        };
+        let ecr = self.registry().contains(".dkr.ecr.") || self.registry().contains(".dkr-ecr");
+        match answer.status {
+            _ if said.iter().any(immutable) => err.hint(
+                "the repository's tags are immutable and this registry lists signatures by tag: allow changing tags \
+                 that start with `sha256-`",
+            ),
+            401 if ecr => err.hint("run: docker-credential-ecr-rs doctor"),
+            401 => err.hint(format!("run: docker login {}", self.registry())),
+            403 if ecr => err.hint(
+                "allow ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability, \
+                 ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload and ecr:PutImage on the repository",
+            ),
+            403 => err.hint("ask for the right to push to this repository"),
+            404 if codes("NAME_UNKNOWN") => err.hint("check the name of the repository and its region"),
+            404 => err.hint("check the name; was the image pushed?"),
+            429 => err.hint("the registry is throttling: wait a little and run the same command again"),
+            500.. => err.hint("the registry is in trouble: run the same command again later"),
+            _ => err,
+        }
+    }
+}
+
+/// The errors of an answer's body, code and message (distribution-spec, "Error Codes").
+pub(super) fn server_errors(answer: &Answer) -> Vec<(String, String)> {
+    #[derive(Deserialize)]
+    struct Body {
+        errors: Vec<One>,
+    }
+    #[derive(Deserialize)]
+    struct One {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        message: String,
+    }
+    let body = serde_json::from_slice::<Body>(&answer.body);
+    body.map(|body| body.errors.into_iter().map(|one| (one.code, one.message)).collect()).unwrap_or_default()
+}
+
+fn in_words(said: &[(String, String)]) -> String {
+    said.iter().map(|(code, message)| fold(&format!(": {code} {message}"))).collect()
+}

@@ -1,0 +1,464 @@
+//! Other programs: where they are on PATH, and a run of one that ends within a bound, whatever it and
+//! what it starts do.
+
+use std::{
+    env::{self, consts::EXE_SUFFIX},
+    ffi::OsStr,
+    io::{self, Read, Write},
+    path::{Component, Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
+    thread,
+    time::{Duration, Instant},
+};
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// Every regular file of this name in the folders of `path`, a value of `PATH`, in its order; also
+/// one that may not be run.
+///
+/// Relative folders are passed over, and the empty entry with them: they would find whatever lies in
+/// the folder of the moment. A name that is a path finds nothing.
+pub fn files(name: &str, path: &OsStr) -> impl Iterator<Item = PathBuf> {
+    let is_plain = matches!(Path::new(name).components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
+    let name = format!("{name}{EXE_SUFFIX}");
+    env::split_paths(path)
+        .filter(move |folder| is_plain && folder.is_absolute())
+        .map(move |folder| folder.join(&name))
+        .filter(|file| file.is_file())
+}
+
+/// The program of this name: the first of [`files`] that may be run.
+pub fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
+    files(name, path).find(|file| is_executable(file))
+}
+
+/// Whether this is a regular file with a right to run it, links followed.
+#[cfg(unix)]
+pub fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// Whether this is a regular file, links followed: Windows knows no right to run.
+#[cfg(not(unix))]
+pub fn is_executable(file: &Path) -> bool {
+    file.is_file()
+}
+
+/// What a run may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Time from its start to its end.
+    pub time: Duration,
+    /// Bytes of its standard output, and as many of its standard error where that is captured.
+    pub output: usize,
+}
+
+/// Where a program's standard error goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stderr {
+    /// To our own: a person may read it while the program runs.
+    Inherit,
+    /// Into [`Output`].
+    Capture,
+    /// Nowhere.
+    Discard,
+}
+
+/// What a program that ended by itself left behind.
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output, which may hold a secret.
+    pub stdout: Zeroizing<Vec<u8>>,
+    /// Its standard error, where that was captured.
+    pub stderr: Zeroizing<Vec<u8>>,
+}
+
+/// Why a program left nothing to go by. Whatever runs of it has been ended, except after [`Error::Start`].
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The system does not start it.
+    #[error("it cannot be started")]
+    Start(#[source] io::Error),
+    /// It did not end in [`Limits::time`].
+    #[error("it did not end within {} s", .0.as_secs())]
+    Timeout(Duration),
+    /// It printed more than [`Limits::output`].
+    #[error("it printed more than {0} bytes")]
+    TooLong(usize),
+    /// Its output or its end cannot be told.
+    #[error("its output cannot be read")]
+    Read(#[source] io::Error),
+}
+
+/// Runs a program to its end, with `stdin` as its standard input, which is wiped after.
+///
+/// What it was given may go unread: that is its own affair. A program that it leaves behind and that
+/// holds its output open keeps nobody waiting: what was printed until the end of the program itself
+/// is the output. The environment, the arguments and the folder are `command`'s.
+///
+/// On unix it runs in a process group of its own, and where a limit is passed all that is in the
+/// group is ended. On Windows the program alone is ended: a group there needs a job object, which
+/// std does not have.
+///
+/// # Errors
+/// One of [`Error`]. An unsuccessful exit status is none.
+pub fn run(command: &mut Command, stdin: Zeroizing<Vec<u8>>, limits: Limits, stderr: Stderr) -> Result<Output, Error> {
+    let deadline = Instant::now() + limits.time;
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    command.stdin(if stdin.is_empty() { Stdio::null() } else { Stdio::piped() }).stdout(Stdio::piped());
+    command.stderr(match stderr {
+        Stderr::Inherit => Stdio::inherit(),
+        Stderr::Capture => Stdio::piped(),
+        Stderr::Discard => Stdio::null(),
+    });
+    let mut child = command.spawn().map_err(Error::Start)?;
+    let outcome = attend(&mut child, stdin, limits, deadline);
+    if outcome.is_err() {
+        end(&mut child);
+    }
+    outcome
+}
+
+/// How often a program that has not closed its output is looked at: it may have ended and have left
+/// the output to another.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How often a program that has closed its output is looked at until it has ended.
+const POLL: Duration = Duration::from_millis(1);
+
+/// How long the rest of an ended program's output is waited for. It lies in a pipe on this machine.
+const REST: Duration = Duration::from_millis(250);
+
+/// How long a program that was ended is waited for. One that the kernel holds up dies when it can.
+const DEATH: Duration = Duration::from_millis(250);
+
+/// Bytes that are read at once. Most answers are shorter.
+const CHUNK: usize = 8 << 10;
+
+/// One of the two streams that are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// A part of a stream, empty at its end.
+type Part = (Stream, io::Result<Zeroizing<Vec<u8>>>);
+
+/// Feeds and reads a program until it has ended, or a limit is passed.
+fn attend(child: &mut Child, stdin: Zeroizing<Vec<u8>>, limits: Limits, deadline: Instant) -> Result<Output, Error> {
+    // All on threads: a program may neither read nor write. A thread that is still held up when the
+    // run is over ends with its pipe.
+    if let Some(mut input) = child.stdin.take() {
+        background(move || input.write_all(&stdin).is_ok())?; // a broken pipe: it did not want it
+    }
+    let (sender, parts) = mpsc::sync_channel(1); // no more in memory than has been taken
+    let mut open = 0;
+    if let Some(stdout) = child.stdout.take() {
+        open += 1;
+        pass_on(Stream::Stdout, stdout, sender.clone())?;
+    }
+    if let Some(stderr) = child.stderr.take() {
+        open += 1;
+        pass_on(Stream::Stderr, stderr, sender)?;
+    }
+
+    let mut taken = Taken { stdout: Zeroizing::default(), stderr: Zeroizing::default(), open, limit: limits.output };
+    let mut until = None; // once it has ended
+    while taken.open > 0 {
+        let now = Instant::now();
+        let wait = match until {
+            None if now >= deadline => return Err(Error::Timeout(limits.time)),
+            None => LOOK.min(deadline - now),
+            // Another holds the output: what the program itself printed is here.
+            Some(until) if now >= until => break,
+            Some(until) => until - now,
+        };
+        if !taken.part(&parts, wait)? && until.is_none() && has_ended(child).map_err(Error::Read)? {
+            until = Some(Instant::now() + REST);
+        }
+    }
+    while !has_ended(child).map_err(Error::Read)? {
+        if Instant::now() >= deadline {
+            return Err(Error::Timeout(limits.time));
+        }
+        thread::sleep(POLL);
+    }
+    let status = child.wait().map_err(Error::Read)?;
+    Ok(Output { status, stdout: taken.stdout, stderr: taken.stderr })
+}
+
+/// What has been read so far.
+struct Taken {
+    stdout: Zeroizing<Vec<u8>>,
+    stderr: Zeroizing<Vec<u8>>,
+    /// How many streams have not come to their end.
+    open: usize,
+    limit: usize,
+}
+
+impl Taken {
+    /// Takes one more part; `false` when none came in this time.
+    fn part(&mut self, parts: &Receiver<Part>, wait: Duration) -> Result<bool, Error> {
+        let (stream, part) = match parts.recv_timeout(wait) {
+            Ok(part) => part,
+            Err(RecvTimeoutError::Timeout) => return Ok(false),
+            Err(RecvTimeoutError::Disconnected) => {
+                self.open = 0;
+                return Ok(true);
+            }
+        };
+        let part = part.map_err(Error::Read)?;
+        let whole = if stream == Stream::Stdout { &mut self.stdout } else { &mut self.stderr };
+        match part.len() {
+            0 => self.open -= 1,
+            more if more > self.limit - whole.len() => return Err(Error::TooLong(self.limit)),
+            _ => append(whole, &part),
+        }
+        Ok(true)
+    }
+}
+
+/// Adds to a buffer that leaves no copies behind when it grows.
+fn append(whole: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
+    let length = whole.len() + part.len();
+    if length > whole.capacity() {
+        let mut wider = Zeroizing::new(Vec::with_capacity(length.max(2 * whole.capacity()).max(CHUNK)));
+        wider.extend_from_slice(whole);
+        *whole = wider;
+    }
+    whole.extend_from_slice(part);
+}
+
+/// Reads a stream on a thread until it ends or nobody wants more.
+fn pass_on(stream: Stream, mut output: impl Read + Send + 'static, parts: SyncSender<Part>) -> Result<(), Error> {
+    background(move || {
+        loop {
+            let mut part = Zeroizing::new(vec![0; CHUNK]);
+            let read = output.read(&mut part);
+            if read.as_ref().is_err_and(|err| err.kind() == io::ErrorKind::Interrupted) {
+                continue;
+            }
+            let is_last = !matches!(read, Ok(1..));
+            let part = read.map(|length| {
+                part.truncate(length);
+                part
+            });
+            if parts.send((stream, part)).is_err() || is_last {
+                return false;
+            }
+        }
+    })
+}
+
+fn background(work: impl FnOnce() -> bool + Send + 'static) -> Result<(), Error> {
+    thread::Builder::new().spawn(work).map(drop).map_err(Error::Read)
+}
+
+/// Whether a program has ended. It is not waited for yet: until then its number, and with it that of
+/// its group, is nobody else's.
+#[cfg(unix)]
+fn has_ended(child: &mut Child) -> io::Result<bool> {
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Ok(waitid(WaitId::Pid(number(child)), options)?.is_some())
+}
+
+#[cfg(not(unix))]
+fn has_ended(child: &mut Child) -> io::Result<bool> {
+    child.try_wait().map(|status| status.is_some())
+}
+
+/// Ends a program that has not been waited for, and its group.
+fn end(child: &mut Child) {
+    #[cfg(unix)]
+    rustix::process::kill_process_group(number(child), rustix::process::Signal::KILL).ok(); // all may be gone
+    child.kill().ok(); // it may be gone
+    let until = Instant::now() + DEATH;
+    while matches!(child.try_wait(), Ok(None)) && Instant::now() < until {
+        thread::sleep(POLL);
+    }
+}
+
+/// The process number, which is its group's too.
+#[cfg(unix)]
+fn number(child: &Child) -> rustix::process::Pid {
+    rustix::process::Pid::from_child(child)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    const LIMITS: Limits = Limits { time: Duration::from_secs(20), output: 100_000 };
+
+    fn shell(script: &str, stdin: &[u8], limits: Limits) -> Result<Output, Error> {
+        run(Command::new("/bin/sh").args(["-c", script]), Zeroizing::new(stdin.to_vec()), limits, Stderr::Capture)
+    }
+
+    /// Whether a process is there and no mere entry of one that nobody has waited for.
+    fn lives(number: &str) -> bool {
+        let state = if cfg!(target_os = "linux") {
+            let told = fs::read_to_string(format!("/proc/{}/stat", number.trim())).unwrap_or_default();
+            told.rsplit(") ").next().unwrap_or_default().to_owned()
+        } else {
+            let told = Command::new("ps").args(["-o", "stat=", "-p", number.trim()]).output().unwrap();
+            String::from_utf8_lossy(&told.stdout).trim().to_owned()
+        };
+        !state.is_empty() && !state.starts_with('Z')
+    }
+
+    /// A process takes its moment to die.
+    #[track_caller]
+    fn assert_gone(number: &str) {
+        assert!(!number.trim().is_empty(), "the script told its number");
+        let until = Instant::now() + Duration::from_secs(10);
+        while lives(number) {
+            assert!(Instant::now() < until, "{number} still runs");
+            thread::sleep(POLL);
+        }
+    }
+
+    #[test]
+    fn what_a_program_leaves_behind() {
+        let long = "x".repeat(LIMITS.output);
+        for (script, stdin, code, stdout, stderr, why) in [
+            ("cat; echo two >&2; exit 3", "one", 3, "one", "two\n", "both streams and the status"),
+            ("cat", long.as_str(), 0, long.as_str(), "", "more than a pipe holds, just within the bound"),
+            ("exec < /dev/null; echo deaf", long.as_str(), 0, "deaf\n", "", "a program that reads nothing"),
+            (
+                "echo early; exec > /dev/null 2>&1; sleep 0.1; exit 4",
+                "",
+                4,
+                "early\n",
+                "",
+                "it closes its output first",
+            ),
+            ("cat", "", 0, "", "", "nothing to read"),
+            ("kill -TERM $$", "", -1, "", "", "a signal is no code"),
+        ] {
+            let output = shell(script, stdin.as_bytes(), LIMITS).unwrap_or_else(|err| panic!("{why}: {err}"));
+            assert_eq!(output.status.code().unwrap_or(-1), code, "{why}");
+            assert_eq!(*output.stdout, stdout.as_bytes(), "{why}");
+            assert_eq!(*output.stderr, stderr.as_bytes(), "{why}");
+        }
+        let discarded =
+            run(Command::new("/bin/sh").args(["-c", "echo x >&2"]), Zeroizing::default(), LIMITS, Stderr::Discard);
+        assert!(discarded.unwrap().stderr.is_empty());
+    }
+
+    #[test]
+    fn at_the_limit_all_that_it_started_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = folder.path().join("number");
+        let limits = Limits { time: Duration::from_millis(500), output: 1000 };
+        for (script, expected, why) in [
+            ("sleep 600 & echo $! > FILE; wait", "within", "a child of its own hangs"),
+            ("sleep 600 & echo $! > FILE; kill -STOP $$", "within", "it is stopped itself"),
+            ("exec >&- 2>&-; sleep 600 & echo $! > FILE; wait", "within", "it has closed its output"),
+            ("sleep 600 & echo $! > FILE; yes", "more than 1000 bytes", "it prints without end"),
+            ("sleep 600 & echo $! > FILE; yes >&2", "more than 1000 bytes", "on its standard error"),
+            (
+                "sleep 600 & echo $! > FILE; head -c 1001 /dev/zero",
+                "more than 1000 bytes",
+                "it has ended before it is read",
+            ),
+        ] {
+            let started = Instant::now();
+            let err = shell(&script.replace("FILE", &told.display().to_string()), &[b'x'; 200_000], limits)
+                .err()
+                .unwrap_or_else(|| panic!("{why}: it went through"));
+            assert!(err.to_string().contains(expected), "{why}: {err}");
+            assert!(started.elapsed() < Duration::from_secs(10), "{why}");
+            assert_gone(&fs::read_to_string(&told).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_it_leaves_behind_with_its_pipes_holds_nobody() {
+        let started = Instant::now();
+        let output = shell("sleep 600 & echo $!", &[b'x'; 200_000], LIMITS).unwrap();
+        assert!(output.status.success() && started.elapsed() < LIMITS.time / 2, "{:?}", started.elapsed());
+        let number = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(lives(&number), "it is not ended: a program may well start one that stays");
+        Command::new("kill").arg(number.trim()).status().unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "#!/nowhere/interpreter\n").unwrap();
+        for mode in [0o644, 0o755] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            for path in [&file, folder.path(), &folder.path().join("absent")] {
+                let outcome = run(&mut Command::new(path), Zeroizing::default(), LIMITS, Stderr::Inherit);
+                assert!(matches!(outcome, Err(Error::Start(_))), "{}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn a_buffer_grows_without_losing_anything() {
+        let mut whole = Zeroizing::default();
+        for part in [&[1; 5][..], &[2; CHUNK], &[3; 3 * CHUNK], &[]] {
+            append(&mut whole, part);
+        }
+        assert_eq!(*whole, [vec![1; 5], vec![2; CHUNK], vec![3; 3 * CHUNK]].concat());
+    }
+
+    #[test]
+    fn where_programs_are_found() {
+        let root = tempfile::tempdir().unwrap();
+        let put = |name: &str, mode: u32| {
+            let file = root.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, "").unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            file
+        };
+        let (text, first, second) = (put("text/tool", 0o644), put("first/tool", 0o755), put("second/tool", 0o700));
+        fs::create_dir_all(root.path().join("folder/tool")).unwrap();
+        fs::create_dir_all(root.path().join("links")).unwrap();
+        std::os::unix::fs::symlink(&second, root.path().join("links/tool")).unwrap();
+        fs::create_dir_all(root.path().join("dangling")).unwrap();
+        std::os::unix::fs::symlink("nowhere", root.path().join("dangling/tool")).unwrap();
+        // What a relative entry would find, from wherever the tests run.
+        let up = "../".repeat(32);
+        let relative = format!("{up}{}", first.parent().unwrap().display()).replace("//", "/");
+        assert!(Path::new(&relative).join("tool").is_file(), "the relative entry does lead there");
+
+        let path = |folders: &[&str]| -> OsString {
+            let whole = |folder: &&str| match *folder {
+                "" | "." => folder.to_string(),
+                folder if folder.starts_with("..") => folder.to_owned(),
+                folder => root.path().join(folder).display().to_string(),
+            };
+            folders.iter().map(whole).collect::<Vec<_>>().join(":").into()
+        };
+        let link = root.path().join("links/tool");
+        for (folders, expected, why) in [
+            (&["first", "second"][..], Some(&first), "the first one"),
+            (&["absent", "folder", "dangling", "text", "second"], Some(&second), "no folder, dangling link or text"),
+            (&["links"], Some(&link), "a link to a program, under its own name"),
+            (&["text"], None, "it may not be run"),
+            (&[relative.as_str()], None, "a relative folder"),
+            (&["", ".", "", &relative, "second"], Some(&second), "empty and relative entries are passed over"),
+            (&[""], None, "nothing at all"),
+        ] {
+            assert_eq!(find("tool", &path(folders)).as_ref(), expected, "{why}");
+        }
+        let all: Vec<PathBuf> = files("tool", &path(&["text", "folder", &relative, "first"])).collect();
+        assert_eq!(all, [text, first], "every file of the name, in order");
+        for name in ["", ".", "..", "first/tool", "/bin/sh", "./tool"] {
+            assert_eq!(find(name, &path(&["", "first", "."])), None, "{name:?} is no name");
+        }
+    }
+}

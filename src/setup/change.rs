@@ -1,0 +1,75 @@
+//! One file with what becomes of it.
+
+use std::fmt;
+
+use super::{client::Logins, file::UserFile, tables};
+use crate::report::Report;
+
+/// A file with what becomes of it.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) kind: Kind,
+    pub(super) file: UserFile,
+    /// Its text afterwards; `None` removes it.
+    pub(super) after: Option<String>,
+    pub(super) backup: Backup,
+}
+
+/// What kind of file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// config.json of docker and notation, auth.json.
+    Client,
+    /// registries.conf.
+    Registries,
+    /// Our own config.toml.
+    Ours,
+}
+
+/// What becomes of the copy beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Backup {
+    /// It stays as it is.
+    Leave,
+    /// What the file is now is kept.
+    Keep,
+    /// It is removed.
+    Forget,
+}
+
+impl Change {
+    /// The keys that change, each with its value before and after. These are names of helpers: no
+    /// other value of the file is near them.
+    pub(super) fn keys(&self) -> Result<Vec<String>, Report> {
+        let (path, before, after) = (&self.file.path, self.file.text(), self.after.as_deref().unwrap_or_default());
+        match self.kind {
+            Kind::Client => {
+                let (before, after) = (Logins::of(path, before)?, Logins::of(path, after)?);
+                let mut hosts: Vec<&str> = Vec::new();
+                for (host, _) in before.helpers.iter().chain(&after.helpers) {
+                    if !hosts.contains(&host.as_str()) {
+                        hosts.push(host);
+                    }
+                }
+                let store = changed("credsStore", before.store.as_ref(), after.store.as_ref());
+                let helper = |host: &&str| {
+                    changed(&format!("credHelpers.{host:?}"), before.own_helper(host), after.own_helper(host))
+                };
+                Ok(store.into_iter().chain(hosts.iter().filter_map(helper)).collect())
+            }
+            Kind::Registries => {
+                let (before, after) = (tables::helpers(path, before)?, tables::helpers(path, after)?);
+                Ok(changed("credential-helpers", before, after).into_iter().collect())
+            }
+            Kind::Ours => {
+                let (before, after) = (tables::store(path, before)?, tables::store(path, after)?);
+                Ok(changed("[other-registries] store", before, after).into_iter().collect())
+            }
+        }
+    }
+}
+
+fn changed<T: fmt::Debug + PartialEq>(key: &str, before: Option<T>, after: Option<T>) -> Option<String> {
+    let text = |value: &Option<T>| value.as_ref().map_or("(none)".into(), |value| format!("{value:?}"));
+    (before != after).then(|| format!("{key}: {} -> {}", text(&before), text(&after)))
+}

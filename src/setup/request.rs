@@ -1,0 +1,33 @@
+//! What is asked of `setup`.
+
+use std::fmt;
+
+/// A client whose configuration is edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Target {
+    /// Docker's config.json, which buildx, compose, crane, oras and helm read too.
+    Docker,
+    /// Notation's config.json.
+    Notation,
+    /// registries.conf or auth.json, which podman, skopeo and buildah read.
+    Podman,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Target::Docker => "docker",
+            Target::Notation => "notation",
+            Target::Podman => "podman",
+        })
+    }
+}
+
+/// The clients and the registries.
+#[derive(Debug, Default)]
+pub struct Request {
+    /// The clients; none means all that are here, docker always.
+    pub targets: Vec<Target>,
+    /// The registries' hosts; none means every registry (`credsStore`).
+    pub registries: Vec<String>,
+}

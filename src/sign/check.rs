@@ -1,0 +1,102 @@
+//! What AWS Signer must have returned for us to push it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    aws::{
+        signer_roots::Roots,
+        signing_profile::{PROFILE_VERSION, SIGNING_JOB, SigningProfile},
+    },
+    names::NOTATION_PLUGIN,
+    notary::{
+        certificate::rfc3339,
+        envelope::{self, Envelope, Scheme, VERIFICATION_PLUGIN},
+    },
+    oci::{Descriptor, media},
+    report::Report,
+};
+
+/// How far AWS's signing time may be from our clock. AWS refuses requests whose signature is more
+/// than five minutes off; the rest is for the call itself and for a clock that was just set.
+const SKEW: TimeDelta = TimeDelta::minutes(15);
+
+/// What was asked of AWS Signer.
+#[derive(Debug)]
+pub struct Expected<'a> {
+    /// The descriptor that was to be signed, with the user's metadata.
+    pub target: &'a Descriptor,
+    /// The profile that was to sign.
+    pub profile: &'a SigningProfile,
+    /// The roots that are trusted.
+    pub roots: &'a Roots,
+    /// The time, now.
+    pub now: DateTime<Utc>,
+}
+
+/// Opens an envelope that AWS Signer returned and checks it against what was asked: every check
+/// that notation makes before pushing (notation-go, `signer/plugin.go`), and those that only a
+/// caller of AWS Signer can make.
+///
+/// # Errors
+/// The first check that fails. Nothing may be pushed then.
+pub fn check_returned(bytes: &[u8], expected: &Expected<'_>) -> Result<Envelope, Report> {
+    let envelope = envelope::open(media::JWS, bytes)?;
+    if envelope.scheme != Scheme::SigningAuthority {
+        return Err(Report::new(format!(
+            "the signing scheme is `{}`, not the signing authority's",
+            envelope.scheme.name()
+        )));
+    }
+    let target = envelope.target()?;
+    if !target.same_content(expected.target) {
+        return Err(Report::new(format!("what was signed changed from {} to {target}", expected.target)));
+    }
+    for (key, value) in &expected.target.annotations {
+        if target.annotations.get(key) != Some(value) {
+            return Err(Report::new(format!("the annotation `{key}` was dropped or changed while signing")));
+        }
+    }
+    check_attributes(&envelope, expected.profile)?;
+    if (envelope.signed_at - expected.now).abs() > SKEW {
+        return Err(Report::new(format!(
+            "the signing time {} is not now ({})",
+            rfc3339(envelope.signed_at),
+            rfc3339(expected.now)
+        ))
+        .hint("set this machine's clock"));
+    }
+    if envelope.expires_at.is_some_and(|end| end <= expected.now) {
+        return Err(Report::new("the signature has already expired"));
+    }
+    expected.roots.check(&envelope.chain)?;
+    Ok(envelope)
+}
+
+fn check_attributes(envelope: &Envelope, profile: &SigningProfile) -> Result<(), Report> {
+    const KNOWN: [&str; 3] = [VERIFICATION_PLUGIN, PROFILE_VERSION, SIGNING_JOB];
+    let unknown =
+        envelope.extended.iter().find(|(name, attribute)| attribute.critical && !KNOWN.contains(&name.as_str()));
+    if let Some((name, _)) = unknown {
+        return Err(Report::new(format!("the signature has the critical attribute `{name}`, which is unknown")));
+    }
+    for name in [PROFILE_VERSION, SIGNING_JOB] {
+        let critical = envelope.extended.get(name).is_some_and(|attribute| attribute.critical);
+        if !critical || envelope.text(name).is_none() {
+            return Err(Report::new(format!("the signature lacks the critical attribute `{name}`")));
+        }
+    }
+    if let Some(plugin) = envelope.text(VERIFICATION_PLUGIN).filter(|plugin| *plugin != NOTATION_PLUGIN) {
+        return Err(Report::new(format!("the signature asks for the plugin `{plugin}`, not `{NOTATION_PLUGIN}`")));
+    }
+    let text = envelope.text(PROFILE_VERSION).unwrap_or_default();
+    let signed_with = SigningProfile::parse(text).map_err(|err| err.under("the signature's profile cannot be read"))?;
+    if signed_with.version.is_none() || !profile.is_met_by(&signed_with) {
+        let err = Report::new(format!("the signature is by the profile {signed_with}, not by {profile}"));
+        return Err(if profile.any_version().is_met_by(&signed_with.any_version()) {
+            err.hint("AWS Signer signs with a profile's newest version: name the profile without its version")
+        } else {
+            err
+        });
+    }
+    Ok(())
+}

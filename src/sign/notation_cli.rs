@@ -1,0 +1,234 @@
+//! The engine `notation`: the installed Notation CLI with AWS's plugin, as AWS's page "Sign an
+//! image" calls it, but with credentials from this helper.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::{
+    aws::signing_profile::{Home, SigningProfile},
+    digest::{Digest, hex},
+    names::{HELPER, NOTATION_PLUGIN},
+    oci::{Reference, reference::is_loopback},
+    private_fs,
+    process::{self, Limits, Stderr},
+    report::Report,
+};
+
+/// The oldest Notation CLI whose options these are.
+const OLDEST: (u64, u64) = (1, 0);
+
+/// Time for one signature; notation and the plugin have no bound of their own.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Time for `notation version`.
+const SOON: Duration = Duration::from_secs(10);
+
+/// The most bytes that it may say on either stream. A signature takes a few lines.
+const LONGEST: usize = 1 << 20;
+
+/// What the machine has of Notation.
+#[derive(Debug, Clone)]
+pub struct Notation {
+    program: PathBuf,
+    libexec: PathBuf,
+    helper: PathBuf,
+    path: OsString,
+    temporary: PathBuf,
+}
+
+/// Where to look.
+#[derive(Debug)]
+pub struct NotationPaths {
+    /// `$PATH`.
+    pub path: OsString,
+    /// `$NOTATION_LIBEXEC`, else `$NOTATION_CONFIG`, else `notation` in the folder of configurations.
+    pub libexec: Option<PathBuf>,
+    /// This program.
+    pub helper: PathBuf,
+    /// For the private configuration.
+    pub temporary: PathBuf,
+}
+
+/// One signature for Notation to make.
+#[derive(Debug)]
+pub struct NotationRequest<'a> {
+    /// The image.
+    pub image: &'a Reference,
+    /// Its digest, resolved before.
+    pub digest: &'a Digest,
+    /// The profile, by ARN.
+    pub profile: &'a SigningProfile,
+    /// The AWS profile, where one was chosen on the command line.
+    pub aws_profile: Option<&'a str>,
+    /// The user's metadata.
+    pub metadata: &'a BTreeMap<String, String>,
+}
+
+impl Notation {
+    /// Finds the CLI and the plugin and checks that both can be used.
+    ///
+    /// # Errors
+    /// What is missing, too old or not executable, each with what to do about it.
+    pub fn find(paths: &NotationPaths) -> Result<Notation, Report> {
+        let native = "or sign without it: --engine native";
+        let program = process::find("notation", &paths.path).ok_or_else(|| {
+            Report::new("the Notation CLI is not on PATH")
+                .hint(format!("install it from https://notaryproject.dev/docs/user-guides/installation/cli/, {native}"))
+        })?;
+        let suffix = if cfg!(windows) { ".exe" } else { "" };
+        let libexec = paths
+            .libexec
+            .clone()
+            .ok_or_else(|| Report::new("there is no folder for Notation's plugins").hint("set NOTATION_LIBEXEC"))?;
+        let plugin = libexec.join("plugins").join(NOTATION_PLUGIN).join(format!("notation-{NOTATION_PLUGIN}{suffix}"));
+        if !plugin.is_file() {
+            return Err(Report::new("the AWS Signer plugin of Notation is not installed")
+                .cause(format!("there is no {}", plugin.display()))
+                .hint(format!(
+                    "install it as https://docs.aws.amazon.com/signer/latest/developerguide/\
+                     container-workflow.html says, {native}"
+                )));
+        }
+        if !process::is_executable(&plugin) {
+            return Err(Report::new(format!("the AWS Signer plugin {} is not executable", plugin.display()))
+                .hint(format!("run: chmod +x {}", plugin.display())));
+        }
+        let helper = paths.helper.parent().map(Path::to_path_buf).unwrap_or_default();
+        let notation =
+            Notation { program, libexec, helper, path: paths.path.clone(), temporary: paths.temporary.clone() };
+        notation.check_version()?;
+        Ok(notation)
+    }
+
+    fn check_version(&self) -> Result<(), Report> {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut command = Command::new(&self.program);
+        command.arg("version");
+        run(&mut command, SOON, &mut out, &mut err)?;
+        let text = String::from_utf8_lossy(&out);
+        let version = text.lines().find_map(|line| line.trim().strip_prefix("Version:")).map(str::trim);
+        let numbers =
+            version.map(|version| version.trim_start_matches('v').split('.').map_while(|part| part.parse().ok()));
+        let numbers: Vec<u64> = numbers.into_iter().flatten().take(2).collect();
+        match numbers[..] {
+            [major, minor] if (major, minor) >= OLDEST => Ok(()),
+            _ => Err(Report::new(format!("{} is too old or not Notation", self.program.display()))
+                .cause(format!("its version is {}", version.unwrap_or("not to be found")))
+                .hint("install Notation 1.0 or newer, or sign without it: --engine native")),
+        }
+    }
+
+    /// The command line of one signature, without the program.
+    pub fn arguments(request: &NotationRequest<'_>) -> Result<Vec<String>, Report> {
+        let Some(Home { region, .. }) = &request.profile.home else {
+            return Err(Report::new(format!("Notation needs the ARN of the signing profile {}", request.profile)));
+        };
+        if request.profile.version.is_some() {
+            return Err(Report::new(format!(
+                "the AWS Signer plugin does not take a profile's version: {}",
+                request.profile
+            ))
+            .hint("name the profile without its version, or sign with --engine native"));
+        }
+        let mut arguments: Vec<String> = ["sign", "--plugin", NOTATION_PLUGIN, "--id"].map(str::to_owned).into();
+        arguments.push(request.profile.to_string());
+        let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        option("--plugin-config", format!("aws-region={region}"));
+        if let Some(profile) = request.aws_profile {
+            option("--plugin-config", format!("aws-profile={profile}"));
+        }
+        for (key, value) in request.metadata {
+            option("--user-metadata", format!("{key}={value}"));
+        }
+        // Notation takes `localhost` alone for a registry without TLS.
+        if is_loopback(request.image.host()) && !request.image.host().starts_with("localhost") {
+            arguments.push("--insecure-registry".into());
+        }
+        arguments.push(request.image.at(request.digest));
+        Ok(arguments)
+    }
+
+    /// Signs; what Notation says goes on to the two streams. `Ok` holds its exit code.
+    pub fn sign(
+        &self,
+        request: &NotationRequest<'_>,
+        stdout: &mut dyn Write,
+        stderr: &mut dyn Write,
+    ) -> Result<i32, Report> {
+        let arguments = Notation::arguments(request)?;
+        let config = PrivateConfig::write(&self.temporary)
+            .map_err(|err| Report::new("cannot write Notation's configuration").cause(err))?;
+        // What we do not search, notation shall not either: the folder of the moment.
+        let folders = std::iter::once(self.helper.clone()).chain(std::env::split_paths(&self.path));
+        let folders = folders.filter(|folder| folder.is_absolute());
+        let path = std::env::join_paths(folders)
+            .map_err(|err| Report::new("this program's folder cannot be put on PATH").cause(err))?;
+        let mut command = Command::new(&self.program);
+        command
+            .args(&arguments)
+            .env("PATH", path)
+            .env("NOTATION_CONFIG", &config.folder)
+            .env("NOTATION_LIBEXEC", &self.libexec)
+            // Another login would win over this helper's.
+            .env_remove("NOTATION_USERNAME")
+            .env_remove("NOTATION_PASSWORD");
+        run(&mut command, PATIENCE, stdout, stderr)
+    }
+}
+
+/// A folder with the one setting that Notation's credentials come from; it holds no secret.
+struct PrivateConfig {
+    folder: PathBuf,
+}
+
+impl PrivateConfig {
+    fn write(temporary: &Path) -> io::Result<PrivateConfig> {
+        let mut random = [0; 8];
+        ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random)
+            .map_err(|_| io::Error::other("the system has no random numbers"))?;
+        let folder = temporary.join(format!("ecr-rs-notation-{}", hex(&random)));
+        // It fails where something is there already, so nobody else's folder is used.
+        private_fs::create_new_folder(&folder)?;
+        let config = PrivateConfig { folder };
+        let mut file = private_fs::create_new(&config.folder.join("config.json"))?;
+        file.write_all(json!({ "credsStore": HELPER }).to_string().as_bytes())?;
+        Ok(config)
+    }
+}
+
+impl Drop for PrivateConfig {
+    fn drop(&mut self) {
+        // A folder that stays holds nothing of value.
+        fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+/// Runs a program to its end, at most `patience`, and passes on what it says.
+fn run(
+    command: &mut Command,
+    patience: Duration,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+) -> Result<i32, Report> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let limits = Limits { time: patience, output: LONGEST };
+    let output = process::run(command, Zeroizing::default(), limits, Stderr::Capture).map_err(|err| match err {
+        process::Error::Timeout(time) => Report::new(format!("{program} did not end within {} s", time.as_secs()))
+            .hint("check the network; or sign without it: --engine native"),
+        err => Report::of(&err).under(format!("cannot run {program}")),
+    })?;
+    // A closed pipe is no failure of the signature.
+    stdout.write_all(&output.stdout).ok();
+    stderr.write_all(&output.stderr).ok();
+    output.status.code().ok_or_else(|| Report::new(format!("{program} was ended by a signal")))
+}

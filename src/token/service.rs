@@ -1,0 +1,236 @@
+//! The token of an ECR registry: from the cache, else from AWS.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::{
+    Token, cache, single_flight,
+    source::{MintError, MintErrorKind, TokenSource},
+};
+use crate::{
+    identity::{Finder, Identity, IdentityError, Source, Target},
+    keychain::{self, Keychain},
+    log::Log,
+    registry::{Kind, Partition, Registry, TOKEN_LIFETIME},
+    report::Report,
+    secret::Secret,
+};
+
+/// What it takes to answer with a token.
+#[derive(Clone, Copy)]
+pub struct Service<'a> {
+    /// Who finds the identity of a registry.
+    pub identities: Finder<'a>,
+    /// Where tokens are kept.
+    pub cache: &'a dyn Keychain,
+    /// Who mints them.
+    pub source: &'a dyn TokenSource,
+    /// When the program started.
+    pub now: SystemTime,
+    /// Where warnings and decisions go.
+    pub log: &'a Log<'a>,
+}
+
+/// Why there is no token of a registry.
+#[derive(Debug)]
+pub enum Error {
+    /// No AWS identity could be chosen.
+    Identity {
+        /// The registry's host.
+        host: String,
+        /// Why.
+        cause: IdentityError,
+    },
+    /// AWS gave none.
+    Mint {
+        /// The registry's host.
+        host: String,
+        /// Why.
+        cause: MintError,
+    },
+}
+
+impl From<Error> for Report {
+    fn from(err: Error) -> Report {
+        match err {
+            Error::Identity { host, cause } => {
+                let report = Report::from(cause);
+                report.prefixed(&format!("no AWS identity for {host}"))
+            }
+            Error::Mint { host, cause } => cause.report.prefixed(&format!("no token for {host}")),
+        }
+    }
+}
+
+impl Service<'_> {
+    /// The token of a registry; `None` when an anonymous pull is all that is left, on ECR Public.
+    ///
+    /// Look, line up, look again, ask AWS: many `docker pull`s at once cost one call.
+    pub fn token(&self, registry: &Registry) -> Result<Option<Token>, Error> {
+        let identity = match self.identities.find(&Target::from(registry)) {
+            Ok(identity) => identity,
+            Err(cause) if registry.kind == Kind::Public => return Ok(self.anonymous(&cause.to_string())),
+            Err(cause) => return Err(Error::Identity { host: registry.host.clone(), cause }),
+        };
+        self.log.note(format_args!("{}: identity from {}", registry.host, identity.why));
+        let fingerprint = identity.fingerprint();
+        let fresh = |token: &Token| token.remaining(self.now) > self.identities.config.refresh_before;
+
+        let cached = self.cached(registry, &fingerprint);
+        if let Some(token) = cached.token
+            && fresh(&token)
+        {
+            return Ok(Some(token));
+        }
+        if let Some(why) = preflight(registry, &identity) {
+            return match self.supplied(registry) {
+                Some(token) => Ok(Some(token)),
+                None if registry.kind == Kind::Public => Ok(self.anonymous(why)),
+                None => self.source.mint(registry, &identity).map(Some).map_err(|cause| no_token(registry, cause)),
+            };
+        }
+        if let Some(fault) = &cached.fault {
+            self.warn_of_cache(fault);
+        }
+        // Where nothing can be cached, a line of waiting processes would help nobody.
+        let usable = cached.fault.is_none();
+        let _flight = usable.then(|| self.join_flight(registry, &fingerprint)).flatten();
+        let cached = if usable { self.cached(registry, &fingerprint).token } else { None };
+        if let Some(token) = cached.as_ref()
+            && fresh(token)
+        {
+            return Ok(cached); // Another process fetched it while we stood in line.
+        }
+        match self.source.mint(registry, &identity) {
+            Ok(token) => {
+                if usable {
+                    self.keep(registry, &fingerprint, &token);
+                }
+                Ok(Some(token))
+            }
+            Err(cause) => self.fall_back(registry, cached, cause),
+        }
+    }
+
+    /// What `docker login` supplies for a registry: kept until its own end, unless we minted it.
+    pub fn supply(&self, registry: &Registry, secret: &Secret) {
+        let minted = cache::tokens(self.cache)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|label| label.host == registry.host)
+            .filter_map(|label| self.cached(registry, &label.identity).token)
+            .any(|token| token.password.expose() == secret.expose());
+        if minted {
+            return; // docker stores back what `get` gave it
+        }
+        let token = Token { password: Secret::from(secret.expose().to_owned()), expires_at: end_of(secret, self.now) };
+        if !token.remaining(self.now).is_zero() {
+            self.keep(registry, cache::USER_SUPPLIED, &token);
+        }
+    }
+
+    /// What is left when AWS gave no token: one that still lives, whoever got it.
+    fn fall_back(&self, registry: &Registry, cached: Option<Token>, cause: MintError) -> Result<Option<Token>, Error> {
+        if let Some(token) = cached.filter(|token| self.is_valid(token)) {
+            self.log.warn(format_args!("using the token that is still valid for {}: {cause}", registry.host));
+            return Ok(Some(token));
+        }
+        if let Some(token) = self.supplied(registry) {
+            self.log.note(format_args!("{}: using the token of `docker login`: {cause}", registry.host));
+            return Ok(Some(token));
+        }
+        match (&registry.kind, cause.kind) {
+            (Kind::Private { .. }, _) => Err(no_token(registry, cause)),
+            (Kind::Public, MintErrorKind::NoCredentials | MintErrorKind::Denied) => {
+                Ok(self.anonymous(cause.report.what()))
+            }
+            (Kind::Public, MintErrorKind::Unreachable | MintErrorKind::Malformed) => {
+                let last = cause.report.causes().last().map(|last| format!(": {last}")).unwrap_or_default();
+                self.log.warn(format_args!("going on anonymously at {}: {cause}{last}", registry.host));
+                Ok(None)
+            }
+        }
+    }
+
+    /// ECR Public serves anybody: the reason is for those who asked to see it.
+    fn anonymous(&self, why: &str) -> Option<Token> {
+        self.log.note(format_args!("going on anonymously: {why}"));
+        None
+    }
+
+    /// The token that `docker login` supplied, while it is valid.
+    fn supplied(&self, registry: &Registry) -> Option<Token> {
+        self.cached(registry, cache::USER_SUPPLIED).token.filter(|token| self.is_valid(token))
+    }
+
+    fn is_valid(&self, token: &Token) -> bool {
+        !token.remaining(self.now).is_zero()
+    }
+
+    fn cached(&self, registry: &Registry, identity: &str) -> Cached {
+        match cache::load(self.cache, registry, identity) {
+            Ok(token) => Cached { token, fault: None },
+            Err(fault) => Cached { token: None, fault: Some(fault) },
+        }
+    }
+
+    fn keep(&self, registry: &Registry, identity: &str, token: &Token) {
+        if let Err(fault) = cache::keep(self.cache, registry, identity, token, self.now) {
+            self.warn_of_cache(&fault);
+        }
+    }
+
+    fn join_flight(&self, registry: &Registry, identity: &str) -> Option<single_flight::Flight> {
+        let joined = single_flight::folder(self.identities.environment)
+            .and_then(|folder| single_flight::join(&folder, &registry.host, identity, single_flight::PATIENCE));
+        match joined {
+            Ok(Some(flight)) => Some(flight),
+            Ok(None) => {
+                let waited = single_flight::PATIENCE.as_secs();
+                self.log.note(format_args!("another process has asked AWS for {waited} s: asking too"));
+                None
+            }
+            // A lock we cannot have costs speed, never the pull.
+            Err(err) => {
+                self.log.note(format_args!("no lock: {err}"));
+                None
+            }
+        }
+    }
+
+    fn warn_of_cache(&self, err: &keychain::Error) {
+        self.log.warn_once(format_args!("the ECR token is not cached: {err}"));
+    }
+}
+
+/// What the cache said: a fault costs one AWS call and one line, never the answer.
+struct Cached {
+    token: Option<Token>,
+    fault: Option<keychain::Error>,
+}
+
+fn no_token(registry: &Registry, cause: MintError) -> Error {
+    Error::Mint { host: registry.host.clone(), cause }
+}
+
+/// Why asking AWS cannot help, known before any call.
+fn preflight(registry: &Registry, identity: &Identity) -> Option<&'static str> {
+    if identity.source == Source::None {
+        return Some("no AWS credentials");
+    }
+    // An identity of China or GovCloud cannot sign for the one region of ECR Public's API.
+    let foreign = registry.kind == Kind::Public && !Partition::of_region(&identity.region).reaches_ecr_public;
+    foreign.then_some("credentials of another partition than ECR Public's")
+}
+
+/// When a supplied token ends: an ECR password is base64 of JSON with the `expiration` in seconds
+/// since 1970. Where that cannot be read, 12 hours, the life of every ECR token.
+fn end_of(secret: &Secret, now: SystemTime) -> SystemTime {
+    let expiration = || {
+        let json: Value = serde_json::from_slice(&STANDARD.decode(secret.expose()).ok()?).ok()?;
+        UNIX_EPOCH.checked_add(Duration::from_secs(json.get("expiration")?.as_u64()?))
+    };
+    expiration().unwrap_or(now + TOKEN_LIFETIME)
+}

@@ -1,0 +1,102 @@
+//! Single flight across processes: many cold `get`s at once make one call to AWS.
+
+use std::{
+    fs::{File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{digest::sha256, environment::Environment, private_fs};
+
+/// How long a `get` waits for another process's call to AWS before it makes its own.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a waiting process looks. Its wait ends at most this long after the holder's.
+const POLL: Duration = Duration::from_millis(10);
+
+/// The right to be the one process that asks AWS; waiting ones find its token cached.
+///
+/// The kernel releases it when the file closes, so a killed process leaves no stale lock behind.
+/// The file itself stays: removing it would let two holders in.
+#[must_use = "dropping it lets the next process go"]
+pub struct Flight {
+    _file: File,
+}
+
+/// Joins the flight for one registry and identity, waiting up to `patience`.
+///
+/// `Ok(None)` after that means "go on without": a second call to AWS is cheaper than a pull that
+/// fails over a stranger's hung process.
+pub fn join(folder: &Path, host: &str, identity: &str, patience: Duration) -> io::Result<Option<Flight>> {
+    let path = folder.join(format!("{}.lock", sha256(format!("{host}\0{identity}").as_bytes())));
+    let file = private_fs::open_lock(&path)?;
+    let deadline = Instant::now() + patience;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(Flight { _file: file })),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Ok(None),
+            Err(TryLockError::WouldBlock) => thread::sleep(POLL),
+            Err(TryLockError::Error(err)) => return Err(err),
+        }
+    }
+}
+
+/// The folder of the lock files, made when it is missing: in the user's cache folder, else, where
+/// that is not the user's alone or cannot be written, one in the temporary folder.
+pub fn folder(environment: &Environment) -> io::Result<PathBuf> {
+    let usual = environment.cache_folder.as_ref().map(|cache| cache.join("docker-credential-ecr-rs").join("locks"));
+    // Anyone may have made a folder of that name, to make us wait or to see us write.
+    if let Some(folder) = usual
+        && private_fs::own_folder(&folder).is_ok()
+    {
+        return Ok(folder);
+    }
+    // Windows gives each user a temporary folder of their own.
+    let user = private_fs::user().map_or("locks".into(), |user| user.to_string());
+    let folder = environment.temporary_folder.join(format!("docker-credential-ecr-rs-{user}"));
+    private_fs::own_folder(&folder)?;
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_holder_at_a_time_and_the_next_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let join = |host: &str| join(folder.path(), host, "identity", Duration::ZERO).unwrap();
+        let holder = join("a").expect("nobody holds it");
+        assert!(join("a").is_none(), "a second process goes on without after its patience");
+        assert!(join("b").is_some(), "another registry is another flight");
+        drop(holder);
+        assert!(join("a").is_some(), "free again");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_can_write_is_refused() {
+        use std::{fs, os::unix::fs::PermissionsExt};
+        let temporary = tempfile::tempdir().unwrap();
+        let environment = |cache: Option<PathBuf>| Environment {
+            variable: Box::new(|_| None),
+            home: None,
+            config_folder: None,
+            cache_folder: cache,
+            temporary_folder: temporary.path().into(),
+            interactive: false,
+        };
+        let cache = temporary.path().join("cache");
+        let usual = folder(&environment(Some(cache.clone()))).unwrap();
+        assert!(usual.starts_with(&cache), "the user's cache folder");
+        fs::set_permissions(&usual, fs::Permissions::from_mode(0o770)).unwrap();
+        let own = folder(&environment(Some(cache.clone()))).unwrap();
+        assert!(!own.starts_with(&cache), "a cache folder that is shared with others");
+        let own = folder(&environment(Some("/dev/null/x".into()))).unwrap();
+        assert!(own.starts_with(temporary.path()), "a cache folder that cannot be");
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(folder(&environment(None)).is_err(), "anyone could have made it");
+    }
+}

@@ -1,0 +1,141 @@
+//! `doctor` in broken machines: it names the right cause first, with the thing to do, and it never
+//! calls a machine healthy on which `get` fails.
+
+mod aws;
+mod local;
+mod row;
+
+use std::thread;
+
+use serde_json::Value;
+
+use crate::support::{
+    aws::faults::Fault,
+    loopback::{ACCESS_KEY_ID, ACCOUNT, REGION, SECRET_ACCESS_KEY},
+    machine::Machine,
+    program::Program,
+    terminal,
+};
+use aws::{ECR, IDENTITY, KEYCHAIN, SIGNER};
+use local::{CLIENTS, HOME, PROGRAM, SETTINGS};
+use row::{HOST, Row, docker_says, folder, keys};
+
+/// A machine on which all is well: the program on PATH, docker set up, keys, keychain and AWS.
+fn healthy() -> (Machine, Program) {
+    let machine = Machine::new();
+    machine.write(".docker/config.json", r#"{"credsStore": "ecr-rs"}"#);
+    let program = machine.program().with("PATH", folder(Machine::binary()));
+    (machine, program)
+}
+
+/// What `doctor` says in JSON, with its exit status.
+#[track_caller]
+fn examine(program: &Program, arguments: &[&str]) -> (Option<i32>, Value) {
+    let outcome = program.run(&[&["doctor", "--output", "json"], arguments].concat(), "");
+    let value = serde_json::from_str(&outcome.stdout).unwrap_or_else(|err| panic!("{err}: {outcome:?}"));
+    (outcome.status, value)
+}
+
+#[test]
+fn broken_machines_are_named() {
+    let rows: Vec<&Row> =
+        [PROGRAM, HOME, CLIENTS, SETTINGS, IDENTITY, KEYCHAIN, ECR, SIGNER].into_iter().flatten().collect();
+    assert!(rows.len() >= 25, "{} rows", rows.len());
+    for rows in rows.chunks(8) {
+        // Side by side, because some of them last until a bound is reached.
+        thread::scope(|scope| rows.iter().for_each(|row| drop(scope.spawn(|| check(row)))));
+    }
+}
+
+fn check(row: &Row) {
+    let (machine, program) = healthy();
+    let program = (row.breaks)(&machine, program);
+    let (status, report) = examine(&program, &[row.host]);
+    let findings = report["findings"].as_array().unwrap();
+    let of = |verdict: &str| findings.iter().find(|finding| finding["verdict"] == verdict);
+    let first = of("failed").or_else(|| of("warning")).unwrap_or_else(|| panic!("{}: all is ok: {report:#}", row.why));
+    assert_eq!(
+        (first["check"].as_str(), first["verdict"].as_str()),
+        (Some(row.first.0), Some(row.first.1)),
+        "{}: {report:#}",
+        row.why
+    );
+    assert!(first["what"].as_str().unwrap().contains(row.what), "{}: {first:#}", row.why);
+    assert!(first["hint"].as_str().unwrap().contains(row.hint), "{}: {first:#}", row.why);
+    assert_eq!(report["first"], first["hint"], "{}", row.why);
+    assert_eq!(status, Some(i32::from(row.first.1 == "failed")), "{}", row.why);
+    assert!(!report.to_string().contains(SECRET_ACCESS_KEY) && !report.to_string().contains("QVdTOngK"), "{}", row.why);
+    if status == Some(0) {
+        let answer = program.run(&["get"], row.host);
+        let anonymous = answer.stdout == "credentials not found in native keychain\n" && row.host != HOST;
+        assert!(answer.status == Some(0) || anonymous, "healthy, and yet: {}: {answer:?}", row.why);
+    }
+}
+
+#[test]
+fn a_healthy_machine_has_nothing_to_do() {
+    let (machine, program) = healthy();
+    let (status, report) = examine(&program, &[HOST]);
+    assert_eq!(status, Some(0), "{report:#}");
+    assert!(report["findings"].as_array().unwrap().iter().all(|finding| finding["verdict"] == "ok"), "{report:#}");
+    assert_eq!((&report["healthy"], &report["first"]), (&Value::Bool(true), &Value::Null));
+    assert_eq!(machine.bus.items(), [], "a check keeps nothing");
+
+    let text = program.run(&["doctor", HOST], "");
+    assert_eq!((text.status, text.stderr.as_str()), (Some(0), ""));
+    for words in ["names ecr-rs", &format!("access key {ACCESS_KEY_ID}"), "gave a token until", "first: nothing to do"]
+    {
+        assert!(text.stdout.contains(words), "{words}: {}", text.stdout);
+    }
+    assert!(!text.stdout.contains('\x1b'), "colour is for terminals");
+    let (status, screen) = terminal::run(&program, &["doctor", HOST]);
+    assert!(status == 0 && screen.contains("\x1b[32mok"), "{screen}");
+}
+
+#[test]
+fn without_a_registry_those_of_the_configuration_are_checked() {
+    let (machine, program) = healthy();
+    docker_says(
+        &machine,
+        &format!(
+            r#"{{"credsStore": "ecr-rs", "credHelpers": {{"{HOST}": "ecr-rs", "ghcr.io": "pass"}}, "auths": {{"https://public.ecr.aws/": {{}}}}}}"#
+        ),
+    );
+    let (status, report) = examine(&program, &[]);
+    assert_eq!(status, Some(0), "{report:#}");
+    let hosts: Vec<&str> = report["findings"].as_array().unwrap().iter().filter_map(|f| f["host"].as_str()).collect();
+    assert!(!hosts.is_empty() && hosts.iter().all(|host| *host == HOST), "the ECR registry alone: {report:#}");
+    machine.aws.faults.always("GetAuthorizationToken", Fault::AccessDenied);
+    assert_eq!(examine(&program, &[]).0, Some(1));
+}
+
+#[test]
+fn the_way_through_a_rule_is_told() {
+    let (machine, program) = healthy();
+    machine.write(".aws/credentials", &keys("dev"));
+    machine.configure(&format!("[[registry]]\nmatch = \"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com\"\nprofile = \"dev\"\nrole-arn = \"arn:aws:iam::{ACCOUNT}:role/puller\"\n"));
+    let (status, report) = examine(&program, &[HOST]);
+    assert_eq!(status, Some(0), "{report:#}");
+    let what = |check: &str| {
+        let findings = report["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["check"] == check).unwrap()["what"].as_str().unwrap().to_owned()
+    };
+    assert!(what("rule").contains("line 1"), "{report:#}");
+    assert!(
+        what("identity").contains("profile dev, then role arn:aws:iam::111122223333:role/puller, chosen by the rule"),
+        "{report:#}"
+    );
+    assert!(what("credentials").contains("access key ASIA") && what("credentials").contains("they end "), "{report:#}");
+}
+
+#[test]
+fn the_profile_option_counts_here_too() {
+    let (machine, program) = healthy();
+    machine.write(".aws/credentials", &keys("dev"));
+    let (status, report) = examine(&program, &[HOST, "--profile", "dev"]);
+    assert_eq!(status, Some(0), "{report:#}");
+    assert!(report.to_string().contains("profile dev, chosen by --profile"), "{report:#}");
+    let (status, report) = examine(&program, &[HOST, "--profile", "prod"]);
+    assert_eq!(status, Some(1));
+    assert!(report.to_string().contains("which --profile names"), "{report:#}");
+}

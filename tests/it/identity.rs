@@ -1,0 +1,228 @@
+//! Which AWS identity serves a registry, and when two of them are one.
+
+use std::{fs, path::PathBuf};
+
+use ecr_rs::{
+    config::Config,
+    environment::Environment,
+    identity::{Finder, Identity, IdentityError, Source, Target},
+    registry::{Registry, Server},
+};
+
+const ECR: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+
+const AWS_CONFIG: &str = "
+[default]
+sso_session = corp
+sso_account_id = 999988887777
+sso_role_name = dev
+region = eu-north-1
+[sso-session corp]
+sso_start_url = https://corp.example/start
+sso_region = eu-west-1
+[profile prod]
+sso_session = corp
+sso_account_id = 111122223333
+sso_role_name = admin
+[profile role]
+role_arn = arn:aws:iam::444455556666:role/puller
+source_profile = default
+[profile twin-a]
+role_arn = arn:aws:iam::777788889999:role/a
+source_profile = default
+[profile twin-b]
+role_arn = arn:aws:iam::777788889999:role/b
+source_profile = default
+[profile bare]
+region = us-east-1
+";
+
+fn registry(host: &str) -> Registry {
+    match Server::parse(host, |_| None) {
+        Some(Server::Ecr(registry)) => registry,
+        other => panic!("{host} is {other:?}"),
+    }
+}
+
+fn find_on(host: &str, config: &str, variables: &[(&str, &str)], ec2: bool) -> Result<Identity, IdentityError> {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join(".aws")).unwrap();
+    fs::write(home.path().join(".aws/config"), AWS_CONFIG).unwrap();
+    let variables: Vec<(String, String)> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let environment = Environment {
+        variable: Box::new(move |name| {
+            variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone().into())
+        }),
+        home: Some(home.path().into()),
+        config_folder: None,
+        cache_folder: None,
+        temporary_folder: home.path().into(),
+        interactive: false,
+    };
+    let config = Config::parse(config, PathBuf::from("config.toml")).unwrap();
+    let instance: fn() -> bool = if ec2 { || true } else { || false };
+    let finder = Finder { environment: &environment, config: &config, profile: None, instance };
+    finder.find(&Target::from(&registry(host)))
+}
+
+fn find(config: &str, variables: &[(&str, &str)]) -> Result<Identity, IdentityError> {
+    find_on(ECR, config, variables, false)
+}
+
+/// One word for a source.
+fn name(source: &Source) -> &str {
+    match source {
+        Source::Environment { .. } => "environment",
+        Source::Profile(profile) => &profile.name,
+        Source::WebIdentity { .. } => "web identity",
+        Source::Container { .. } => "container",
+        Source::InstanceMetadata => "instance",
+        Source::None => "none",
+    }
+}
+
+const RULE: &str = "[[registry]]\nmatch = \"111122223333.*\"\nprofile = \"prod\"\n";
+const AUTO: &str = "[defaults]\nprofile = \"auto\"\n";
+const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKIA1"), ("AWS_SECRET_ACCESS_KEY", "canary")];
+const NO_FILES: [(&str, &str); 2] =
+    [("AWS_CONFIG_FILE", "/dev/null/none"), ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null/none")];
+
+#[test]
+fn the_first_rule_that_applies_wins() {
+    let with_keys = |more: &[(&'static str, &'static str)]| [&KEYS, more].concat();
+    let bare = |more: &[(&'static str, &'static str)]| [&NO_FILES, more].concat();
+    let web: [(&str, &str); 2] = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"), ("AWS_ROLE_ARN", "arn:aws:iam::1:role/x")];
+    let ecs = [("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/creds")];
+    for (config, variables, source, why, reason) in [
+        ("", vec![], "default", "the default profile", "nothing said"),
+        ("", with_keys(&[]), "environment", "AWS_ACCESS_KEY_ID", "keys in the environment"),
+        (
+            "",
+            with_keys(&[("AWS_PROFILE", "prod")]),
+            "environment",
+            "AWS_ACCESS_KEY_ID",
+            "keys beat AWS_PROFILE, as in the SDKs",
+        ),
+        ("", vec![("AWS_ACCESS_KEY_ID", "AKIA1")], "default", "the default profile", "half a pair is none"),
+        ("", vec![("AWS_PROFILE", "role")], "role", "AWS_PROFILE", "a named profile"),
+        (
+            RULE,
+            with_keys(&[]),
+            "prod",
+            "the rule for \"111122223333.*\" in config.toml, line 1",
+            "a rule beats the environment",
+        ),
+        (AUTO, vec![], "prod", "profile = \"auto\" and account 111122223333", "the one profile of the account"),
+        (AUTO, vec![("AWS_PROFILE", "role")], "role", "AWS_PROFILE", "what the shell names beats auto"),
+        ("", bare(&web), "web identity", "AWS_WEB_IDENTITY_TOKEN_FILE", "IRSA"),
+        ("", bare(&ecs), "container", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "ECS"),
+        (
+            "",
+            vec![("AWS_PROFILE", "bare"), ecs[0]],
+            "container",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "a profile without credentials is passed over",
+        ),
+        ("", bare(&[]), "none", "no AWS credentials were found", "a laptop without any"),
+        (
+            "",
+            bare(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://x")]),
+            "instance",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+            "a metadata service that is named",
+        ),
+    ] {
+        let identity = find(config, &variables).unwrap_or_else(|err| panic!("{reason}: {err}"));
+        assert_eq!((name(&identity.source), identity.why.as_str()), (source, why), "{reason}");
+    }
+}
+
+#[test]
+fn the_instance_is_asked_only_on_ec2_and_unless_forbidden() {
+    let find = |variables: &[(&str, &str)]| find_on(ECR, "", &[&NO_FILES, variables].concat(), true).unwrap();
+    assert_eq!(name(&find(&[]).source), "instance");
+    assert_eq!(name(&find(&[("AWS_EC2_METADATA_DISABLED", "TRUE")]).source), "none");
+}
+
+#[test]
+fn what_cannot_be_chosen_is_said_with_a_way_out() {
+    for (host, config, variables, message, hint) in [
+        (
+            ECR,
+            "",
+            vec![("AWS_PROFILE", "prdo")],
+            "there is no AWS profile \"prdo\", which AWS_PROFILE names",
+            "bare, default, prod",
+        ),
+        (
+            ECR,
+            "[[registry]]\nmatch = \"1*\"\nprofile = \"x\"",
+            vec![],
+            "there is no AWS profile \"x\", which the rule for \"1*\"",
+            "bare, default, prod",
+        ),
+        (
+            ECR,
+            "[[registry]]\nmatch = \"1*\"\nprofile = \"bare\"",
+            vec![],
+            "\"bare\", which the rule for \"1*\"",
+            "aws configure",
+        ),
+        (
+            "777788889999.dkr.ecr.eu-west-1.amazonaws.com",
+            AUTO,
+            vec![],
+            "more than one AWS profile of account 777788889999: twin-a, twin-b",
+            "[[registry]]",
+        ),
+        (ECR, "", vec![("AWS_CONFIG_FILE", "/")], "cannot read /", "readable"),
+    ] {
+        let err = find_on(host, config, &variables, false).expect_err(message);
+        assert!(err.to_string().contains(message), "{err}");
+        assert!(err.hint().contains(hint), "{err}: {}", err.hint());
+    }
+}
+
+#[test]
+fn a_region_is_the_stated_one_or_the_profiles_or_the_registrys() {
+    for (variables, region, why) in [
+        (vec![], "eu-north-1", "the profile's"),
+        (vec![("AWS_DEFAULT_REGION", "us-east-2")], "us-east-2", "the environment's"),
+        (vec![("AWS_REGION", "us-west-1"), ("AWS_DEFAULT_REGION", "us-east-2")], "us-west-1", "the SDKs' order"),
+        (KEYS.to_vec(), "eu-west-1", "the registry's"),
+    ] {
+        assert_eq!(find("", &variables).unwrap().region, region, "{why}");
+    }
+}
+
+#[test]
+fn fingerprints_tell_identities_apart_and_nothing_else() {
+    let with = |more: &[(&'static str, &'static str)]| find("", &[&KEYS, more].concat()).unwrap().fingerprint();
+    let keys = with(&[]);
+    let profile = |name: &str| find("", &[("AWS_PROFILE", name)]).unwrap().fingerprint();
+    let rule = |role: &str| {
+        find(&format!("[[registry]]\nmatch = \"1*\"\nprofile = \"prod\"\n{role}"), &[]).unwrap().fingerprint()
+    };
+    let all = [
+        keys.clone(),
+        profile("default"),
+        profile("prod"),
+        profile("role"),
+        profile("twin-a"),
+        profile("twin-b"),
+        rule("role-arn = \"arn:aws:iam::111122223333:role/a\""),
+        rule("role-arn = \"arn:aws:iam::111122223333:role/b\""),
+        rule("role-arn = \"arn:aws:iam::111122223333:role/b\"\nexternal-id = \"x\""),
+    ];
+    for (i, fingerprint) in all.iter().enumerate() {
+        assert!(fingerprint.len() == 32 && fingerprint.bytes().all(|b| b.is_ascii_hexdigit()), "{fingerprint}");
+        assert!(!all[..i].contains(fingerprint), "two identities never share one: {i}");
+    }
+    assert_eq!(
+        keys,
+        with(&[("AWS_SESSION_TOKEN", "rotated"), ("AWS_REGION", "us-east-1")]),
+        "a session or region is no identity"
+    );
+    assert_eq!(profile("prod"), rule(""), "one profile is one identity, whoever names it");
+}

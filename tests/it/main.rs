@@ -1,0 +1,58 @@
+//! The integration tests, in one binary: each binary of tests links the AWS SDK anew. A module for each
+//! subject. `keychain_contract` is apart, because it can be given the bus of a real keychain.
+// clippy.toml keeps environment, clock and exits out of the library. A test stands where `main.rs` does.
+#![allow(clippy::disallowed_methods)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+// The order of the rooms.
+mod floors;
+
+// The library against tables.
+mod identity;
+mod partitions;
+mod sign_envelope;
+
+// Docker's protocol.
+#[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
+mod get;
+#[cfg(target_os = "linux")] // the same
+mod program;
+#[cfg(target_os = "linux")] // the same
+mod verbs;
+
+// AWS: from a credential source to a token.
+#[cfg(target_os = "linux")] // the same
+mod aws_sources;
+#[cfg(target_os = "linux")] // the same
+mod aws_tokens;
+#[cfg(target_os = "linux")] // the same
+mod roles;
+
+// Keychains.
+#[cfg(target_os = "linux")] // the Secret Service is Linux's
+mod secret_service_faults;
+mod stores;
+
+// The commands for people.
+#[cfg(target_os = "linux")] // the program's keychain, again
+mod cli;
+#[cfg(target_os = "linux")] // the same
+mod doctor;
+#[cfg(target_os = "linux")] // elsewhere the clients' folders are the user's own
+mod setup;
+
+// Signing.
+#[cfg(target_os = "linux")] // the program's keychain, again
+mod sign_commands;
+#[cfg(target_os = "linux")] // the same
+mod sign_faults;
+#[cfg(target_os = "linux")] // the same
+mod sign_native;
+#[cfg(target_os = "linux")] // the same
+mod sign_program;
+
+// The loopback AWS and registries that they use.
+mod loopback;
+mod registries;

@@ -1,0 +1,10 @@
+//! `setup` over real files: what it writes, what it refuses, how it goes back, and what is left when
+//! it is killed at any step.
+
+mod clients;
+mod faults;
+mod kill;
+mod shapes;
+mod undo;
+mod warnings;
+mod world;

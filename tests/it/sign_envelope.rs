@@ -1,0 +1,297 @@
+//! Envelopes: what AWS Signer mints is accepted, everything else is refused with its cause.
+
+use std::{ops::Range, time::SystemTime};
+
+use crate::support::signer::{
+    chain::{Chain, DAY, Shape},
+    envelope::Draft,
+};
+use ecr_rs::{
+    aws::{signer_roots::Roots, signing_profile::SigningProfile},
+    notary::{
+        certificate::Certificate,
+        envelope::{self, Envelope, Scheme},
+        payload,
+    },
+    oci::{Descriptor, media},
+    sign::check::{Expected, check_returned},
+};
+use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose};
+use serde_json::{Value, json};
+
+const ARN: &str = "arn:aws:signer:eu-west-1:111122223333:/signing-profiles/app";
+const VERSION: &str = "arn:aws:signer:eu-west-1:111122223333:/signing-profiles/app/0123456789";
+const JOB: &str = "arn:aws:signer:eu-west-1:111122223333:/signing-jobs/6d1d0d3f-0000-0000-0000-000000000000";
+
+fn target() -> Descriptor {
+    let mut target = Descriptor::of(media::MANIFEST, b"image");
+    target.annotations.insert("team".into(), "blue".into());
+    target
+}
+
+fn draft(chain: &Chain) -> Draft {
+    Draft::aws(chain, &payload::of(&target()).unwrap(), VERSION, JOB, SystemTime::now())
+}
+
+fn roots(chain: &Chain) -> Roots {
+    Roots::Given(Certificate::read_file(chain.root_pem.as_bytes()).unwrap())
+}
+
+/// As the engine checks what AWS returned.
+fn check(bytes: &[u8], roots: &Roots) -> Result<Envelope, String> {
+    let (target, profile) = (target(), SigningProfile::parse(ARN).unwrap());
+    let expected = Expected { target: &target, profile: &profile, roots, now: SystemTime::now().into() };
+    check_returned(bytes, &expected).map_err(|err| err.full())
+}
+
+#[test]
+fn a_good_envelope_says_what_was_signed() {
+    let chain = Chain::new();
+    let envelope = check(&draft(&chain).jws(&chain), &roots(&chain)).unwrap();
+    assert_eq!(envelope.scheme, Scheme::SigningAuthority);
+    assert_eq!(envelope.text("com.amazonaws.signer.signingProfileVersion"), Some(VERSION));
+    assert_eq!(envelope.text("com.amazonaws.signer.signingJob"), Some(JOB));
+    assert_eq!(envelope.agent.as_deref(), Some("loopback/1.0"));
+    assert_eq!(envelope.chain.len(), 4);
+    assert!(envelope.target().unwrap().same_content(&target()));
+    let refused = check(&draft(&chain).jws(&chain), &Roots::Aws).unwrap_err();
+    assert!(refused.contains("not a root of AWS Signer"), "a root of our own is not AWS's: {refused}");
+}
+
+/// The one part that nobody signs is the agent's name.
+#[test]
+fn no_flipped_byte_is_accepted() {
+    let chain = Chain::new();
+    let (good, roots) = (draft(&chain).jws(&chain), roots(&chain));
+    check(&good, &roots).unwrap();
+    let text = String::from_utf8(good.clone()).unwrap();
+    let agent = text.find("\"io.cncf.notary.signingAgent\"").unwrap();
+    let unsigned = agent..agent + "\"io.cncf.notary.signingAgent\":\"loopback/1.0\"".len();
+    let certificates = text.find("\"x5c\"").unwrap()..text.find("\"signature\":").unwrap();
+    let flip = |places: Range<usize>| {
+        for (place, mask) in places.flat_map(|place| [0x01, 0x20, 0x80].map(|mask| (place, mask))) {
+            if mask != 0x01 && certificates.contains(&place) {
+                continue; // one flip in each byte of base64 says enough, and these are the slow ones
+            }
+            let mut bytes = good.clone();
+            bytes[place] ^= mask;
+            if let Ok(envelope) = check(&bytes, &roots) {
+                assert!(unsigned.contains(&place), "byte {place} ({:?}) with mask {mask:#x}", good[place] as char);
+                assert!(envelope.target().unwrap().same_content(&target()));
+            }
+        }
+    };
+    let threads = 4;
+    std::thread::scope(|scope| {
+        for part in 0..threads {
+            let (flip, length) = (&flip, good.len());
+            scope.spawn(move || flip(part * length / threads..(part + 1) * length / threads));
+        }
+    });
+}
+
+#[test]
+fn no_shortened_envelope_is_accepted() {
+    let chain = Chain::new();
+    let (good, roots) = (draft(&chain).jws(&chain), roots(&chain));
+    for length in (0..good.len()).step_by(7) {
+        assert!(check(&good[..length], &roots).is_err(), "{length} bytes");
+    }
+    assert!(check(&[&good[..], b"x"].concat(), &roots).is_err(), "one byte more");
+}
+
+#[test]
+fn headers_have_rules() {
+    let chain = Chain::new();
+    let roots = roots(&chain);
+    let case = |why: &str, change: &dyn Fn(&mut Draft), expected: &str| {
+        let mut draft = draft(&chain);
+        change(&mut draft);
+        let err = check(&draft.jws(&chain), &roots).map(|_| ()).expect_err(why);
+        assert!(err.contains(expected), "{why}: {err}");
+    };
+    case("no algorithm", &|d| drop(d.protected.remove("alg")), "`alg` is missing");
+    case("RSA's old padding", &|d| d.set("alg", "RS256"), "algorithm is `RS256`, the leaf's key asks for `ES384`");
+    case("empty crit", &|d| d.set("crit", json!([])), "`crit` is empty");
+    case("crit of numbers", &|d| d.set("crit", json!([1])), "not a text");
+    case("crit twice", &|d| d.critical("io.cncf.notary.expiry"), "`crit` names `io.cncf.notary.expiry` twice");
+    case("unknown scheme", &|d| d.set("io.cncf.notary.signingScheme", "x"), "signing scheme `x` is unknown");
+    case(
+        "both times",
+        &|d| d.set("io.cncf.notary.signingTime", "2026-01-01T00:00:00Z"),
+        "the other scheme's signing time",
+    );
+    case(
+        "no time",
+        &|d| drop(d.protected.remove("io.cncf.notary.authenticSigningTime")),
+        "authentic signing time is missing",
+    );
+    case("a time of words", &|d| d.set("io.cncf.notary.expiry", "tomorrow"), "is not a time");
+    case(
+        "plugin not critical",
+        &|d| d.uncritical("io.cncf.notary.verificationPlugin"),
+        "`io.cncf.notary.verificationPlugin` is not marked critical",
+    );
+    case("plugin is no text", &|d| d.set("io.cncf.notary.verificationPlugin", 1), "is not a text");
+    case("another plugin", &|d| d.set("io.cncf.notary.verificationPlugin", "x"), "asks for the plugin `x`");
+    case(
+        "profile not critical",
+        &|d| d.uncritical("com.amazonaws.signer.signingProfileVersion"),
+        "lacks the critical attribute",
+    );
+    case("profile without version", &|d| d.set("com.amazonaws.signer.signingProfileVersion", ARN), "is by the profile");
+    case(
+        "job of numbers",
+        &|d| d.set("com.amazonaws.signer.signingJob", 1),
+        "lacks the critical attribute `com.amazonaws.signer.signingJob`",
+    );
+    case(
+        "repeated payload member",
+        &|d| {
+            let payload = String::from_utf8(d.payload.clone()).unwrap();
+            d.payload = payload.replacen("\"size\":5", "\"size\":5,\"size\":5", 1).into_bytes();
+        },
+        "`size` is there twice",
+    );
+    case(
+        "another media type",
+        &|d| d.payload_json(|p| p["targetArtifact"]["mediaType"] = media::INDEX.into()),
+        "what was signed changed",
+    );
+    case(
+        "a timestamp of words",
+        &|d| drop(d.header.insert("io.cncf.notary.timestampSignature".into(), "!".into())),
+        "timestamp is not base64",
+    );
+
+    let mut extra = draft(&chain);
+    extra.header.insert("anything".into(), json!({"a": 1}));
+    extra.set("com.example.note", "not critical");
+    extra.payload_json(|p| p["targetArtifact"]["annotations"]["added"] = "by the signer".into());
+    check(&extra.jws(&chain), &roots)
+        .expect("unsigned members, uncritical attributes and added annotations are allowed");
+}
+
+#[test]
+fn chains_have_rules() {
+    use KeyUsagePurpose::{CrlSign, DataEncipherment, DigitalSignature, KeyAgreement, KeyCertSign, KeyEncipherment};
+    let now = SystemTime::now();
+    let aws = || Shape::aws(now);
+    for (shape, expected, why) in [
+        (Shape { leaf_usage: vec![], ..aws() }, "key usage is absent", "no key usage"),
+        (Shape { leaf_usage: vec![KeyCertSign], ..aws() }, "no digitalSignature", "a leaf that signs certificates"),
+        (Shape { leaf_usage: vec![DigitalSignature, KeyCertSign], ..aws() }, "must not have keyCertSign", "both"),
+        (Shape { leaf_usage: vec![DigitalSignature, CrlSign], ..aws() }, "must not have cRLSign", "CRLs"),
+        (
+            Shape { leaf_usage: vec![DigitalSignature, KeyEncipherment], ..aws() },
+            "must not have keyEncipherment",
+            "TLS",
+        ),
+        (
+            Shape { leaf_usage: vec![DigitalSignature, DataEncipherment], ..aws() },
+            "must not have dataEncipherment",
+            "data",
+        ),
+        (
+            Shape { leaf_usage: vec![DigitalSignature, KeyAgreement], ..aws() },
+            "must not have keyAgreement",
+            "agreement",
+        ),
+        (
+            Shape { leaf_extended: vec![ExtendedKeyUsagePurpose::ServerAuth], ..aws() },
+            "must not have serverAuth",
+            "a server",
+        ),
+        (Shape { leaf_extended: vec![ExtendedKeyUsagePurpose::Any], ..aws() }, "must not have anyExtended", "anything"),
+        (
+            Shape { leaf_extended: vec![ExtendedKeyUsagePurpose::TimeStamping], ..aws() },
+            "must not have timeStamping",
+            "a TSA",
+        ),
+        (Shape { leaf_is_authority: true, ..aws() }, "must not be a certificate authority", "an authority as leaf"),
+        (Shape { authorities: false, ..aws() }, "not those of an authority", "issuers that are none"),
+        (Shape { authority_usage: vec![DigitalSignature], ..aws() }, "no keyCertSign", "issuers that may not issue"),
+        (Shape { root_path_length: Some(1), ..aws() }, "path length is too short", "one level too many"),
+        (Shape { leaf_until: now - DAY / 2, ..aws() }, "not at the signing time", "ended"),
+        (Shape { leaf_from: now + DAY / 2, ..aws() }, "not at the signing time", "not begun"),
+    ] {
+        let chain = Chain::of(&shape);
+        let err = check(&draft(&chain).jws(&chain), &roots(&chain)).map(|_| ()).expect_err(why);
+        assert!(err.contains(expected), "{why}: {err}");
+    }
+    for (shape, why) in [
+        (Shape { leaf_extended: vec![], ..aws() }, "no extended key usage"),
+        (Shape { leaf_usage: vec![DigitalSignature, KeyUsagePurpose::ContentCommitment], ..aws() }, "non-repudiation"),
+        (Shape { root_path_length: Some(2), ..aws() }, "just long enough"),
+        (Shape { between: 0, ..aws() }, "a root and a leaf"),
+    ] {
+        let chain = Chain::of(&shape);
+        check(&draft(&chain).jws(&chain), &roots(&chain)).unwrap_or_else(|err| panic!("{why}: {err}"));
+    }
+    let short = Chain::of(&Shape { p256_leaf: true, ..aws() });
+    let mut es256 = draft(&short);
+    es256.set("alg", "ES256");
+    check(&es256.jws(&short), &roots(&short)).expect("a P-256 leaf signs with ES256");
+    assert!(check(&draft(&short).jws(&short), &roots(&short)).unwrap_err().contains("asks for `ES256`"));
+}
+
+#[test]
+fn cose_is_read_and_every_flipped_byte_is_noticed() {
+    let chain = Chain::new();
+    let draft = draft(&chain);
+    let good = draft.cose(&chain);
+    let envelope = envelope::open(media::COSE, &good).unwrap();
+    let same = envelope::open(media::JWS, &draft.jws(&chain)).unwrap();
+    assert_eq!((envelope.signed_at, envelope.expires_at), (same.signed_at, same.expires_at));
+    assert_eq!(envelope.extended, same.extended);
+    assert_eq!(envelope.payload, same.payload);
+    assert_eq!(envelope.agent, same.agent);
+    assert!(check(&good, &roots(&chain)).unwrap_err().contains("JWS"), "AWS Signer never returns COSE");
+    let roots = roots(&chain);
+    let agent = good.windows(27).position(|window| window == b"io.cncf.notary.signingAgent").unwrap() - 2;
+    let unsigned = agent..agent + 2 + 27 + 1 + "loopback/1.0".len();
+    for place in 0..good.len() {
+        let mut bytes = good.clone();
+        bytes[place] ^= 0x01;
+        let accepted = envelope::open(media::COSE, &bytes).is_ok_and(|found| roots.check(&found.chain).is_ok());
+        assert!(!accepted || unsigned.contains(&place), "byte {place}");
+    }
+}
+
+#[test]
+fn cose_has_the_same_rules() {
+    let chain = Chain::new();
+    for (change, expected, why) in [
+        (
+            &(|d: &mut Draft| d.uncritical("io.cncf.notary.signingScheme")) as &dyn Fn(&mut Draft),
+            "not marked critical",
+            "crit",
+        ),
+        (&|d| d.critical("com.example.absent"), "marked critical but is not there", "an absent header"),
+        (&|d| d.set("crit", json!([])), "no critical headers", "no crit"),
+        (&|d| d.set("alg", "ES256"), "its algorithm is -7, the leaf's key asks for -35", "another algorithm"),
+        (&|d| d.payload.clear(), "payload is empty", "no payload"),
+        (&|d| d.certificates.reverse(), "not by the key of the leaf", "root first"),
+    ] {
+        let mut draft = draft(&chain);
+        change(&mut draft);
+        let err = envelope::open(media::COSE, &draft.cose(&chain)).map(|_| ()).expect_err(why).full();
+        assert!(err.contains(expected), "{why}: {err}");
+    }
+    assert!(envelope::open("application/x", b"").unwrap_err().what().contains("is not a signature envelope"));
+}
+
+#[test]
+fn the_json_of_a_signature_has_every_member() {
+    let chain = Chain::new();
+    let envelope = envelope::open(media::JWS, &draft(&chain).jws(&chain)).unwrap();
+    let descriptor = Descriptor::of(media::MANIFEST, b"signature");
+    let signature = ecr_rs::sign::signatures::Signature { descriptor, envelope: Ok(envelope) };
+    let told = signature.to_json();
+    assert_eq!(told["profileVersion"], VERSION);
+    assert_eq!(told["signingJob"], JOB);
+    assert_eq!(told["algorithm"], "ECDSA-SHA-384");
+    assert_eq!(told["userMetadata"], json!({ "team": "blue" }));
+    assert_eq!(told["certificates"].as_array().map(Vec::len), Some(4));
+    assert_eq!(told["attributes"]["io.cncf.notary.verificationPlugin"]["critical"], Value::Bool(true));
+}

@@ -1,0 +1,168 @@
+//! Registries and AWS in trouble: what can be retried is, the rest is told whole, and a second run completes.
+
+use crate::support::{
+    aws::{REQUEST_ID, faults::Fault},
+    loopback::{ACCOUNT, OTHER_ACCOUNT, REGION},
+    registry::{self, PLAIN_PASSWORD},
+    signing_fixture::{MANIFEST, SigningFixture},
+};
+use serde_json::json;
+
+#[test]
+fn short_troubles_of_a_registry_are_survived() {
+    let fixture = SigningFixture::new();
+    let digest = fixture.push("app", "v1");
+    let image = format!("{}/app@{digest}", fixture.host());
+    for (operation, fault, why) in [
+        ("GetManifest", Fault::Internal, "a 500 at the start"),
+        ("GetManifest", Fault::Throttled, "a 429 at the start"),
+        ("GetManifest", Fault::Cut, "an answer that breaks off"),
+        ("PostUpload", Fault::Throttled, "an upload that may not begin yet"),
+        ("PutUpload", Fault::Internal, "an upload that fails"),
+        ("PutUpload", Fault::NotFound, "an upload that was forgotten"),
+        ("PutUpload", Fault::Cut, "an upload that is cut"),
+        ("PutManifest", Fault::Internal, "a manifest that is not taken at once"),
+        ("GetBlob", Fault::Cut, "a read-back that is cut"),
+        ("GetReferrers", Fault::Throttled, "a list that may not be read yet"),
+    ] {
+        fixture.aws.faults.times(operation, fault, 1);
+        fixture.sign(&[&image]).exits(0, why);
+        fixture.aws.faults.clear();
+    }
+    let listed = fixture.run(&["signatures", "list", &image, "--output", "json"]).exits(0, "list").json();
+    assert_eq!(listed["signatures"].as_array().map(Vec::len), Some(10), "each run left one signature");
+}
+
+#[test]
+fn lasting_troubles_are_told_and_a_second_run_completes() {
+    let fixture = SigningFixture::new();
+    let digest = fixture.push("app", "v1");
+    let image = format!("{}/app@{digest}", fixture.host());
+    for (operation, fault, cause, hint) in [
+        ("GetManifest", Fault::Unauthorized, "answered 401", "run: docker login 127.0.0.1"),
+        ("GetManifest", Fault::NotFound, "answered 404", "was the image pushed?"),
+        ("GetManifest", Fault::WrongDigest, "its header names the digest", ""),
+        ("GetManifest", Fault::Throttled, "answered 429", "throttling"),
+        ("GetManifest", Fault::Garbage, "cannot be trusted", ""),
+        ("PutUpload", Fault::Cut, "failed", "check the network"),
+        ("PutUpload", Fault::Internal, "answered 500", "in trouble"),
+        ("PutManifest", Fault::Internal, "answered 500", "in trouble"),
+        ("PutManifest", Fault::Unauthorized, "answered 401", "docker login"),
+    ] {
+        fixture.aws.faults.always(operation, fault.clone());
+        let ran = fixture.sign(&[&image]).exits(1, format!("{operation} {fault:?}"));
+        assert!(ran.stderr.contains(cause), "{operation} {fault:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(hint), "{operation} {fault:?}: {}", ran.stderr);
+        assert!(!ran.stdout.contains("signed"), "{operation} {fault:?}: nothing half done is called signed");
+        assert!(!ran.stderr.contains(PLAIN_PASSWORD), "{operation} {fault:?}: no secret in a message");
+        fixture.aws.faults.clear();
+    }
+    fixture.sign(&[&image]).exits(0, "the second run");
+    let listed = fixture.run(&["signatures", "list", &image, "--output", "json"]).exits(0, "list").json();
+    assert_eq!(listed["signatures"].as_array().map(Vec::len), Some(1), "broken runs left no signature");
+}
+
+#[test]
+fn a_manifest_over_the_cap_is_refused() {
+    let fixture = SigningFixture::new();
+    let config = json!({}).to_string();
+    fixture.push_blob("app", config.as_bytes());
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST, "layers": [],
+        "config": { "mediaType": "application/vnd.oci.empty.v1+json", "digest": registry::digest(config.as_bytes()), "size": 2 },
+        "annotations": { "long": "x".repeat(4 * 1024 * 1024) },
+    });
+    fixture.push_manifest("app", "big", MANIFEST, &manifest);
+    let ran = fixture.sign(&[&format!("{}/app:big", fixture.host())]).exits(1, "too long");
+    assert!(ran.stderr.contains("longer than 4194304 bytes"), "{ran:?}");
+}
+
+#[test]
+fn a_registry_without_login_says_what_to_do() {
+    let fixture = SigningFixture::without_login();
+    fixture.push("app", "v1");
+    let ran = fixture.sign(&[&format!("{}/app:v1", fixture.host())]).exits(1, "no login");
+    assert!(ran.stderr.contains("answered 401"), "{ran:?}");
+    assert!(ran.stderr.contains("hint: run: docker login 127.0.0.1"), "{ran:?}");
+}
+
+#[test]
+fn aws_is_quoted_whole() {
+    let fixture = SigningFixture::new();
+    fixture.push("app", "v1");
+    let image = format!("{}/app:v1", fixture.host());
+    let before = fixture.pushes();
+    for (fault, code, hint) in [
+        (Fault::AccessDenied, "AccessDeniedException", "allow signer:SignPayload on arn:aws:signer"),
+        (Fault::Throttled, "ThrottlingException: Rate exceeded", "wait a little"),
+        (Fault::Internal, "InternalFailure", ""),
+        (Fault::SessionExpired, "ExpiredTokenException", "get new credentials"),
+    ] {
+        fixture.aws.faults.always("SignPayload", fault.clone());
+        let ran = fixture.sign(&[&image]).exits(1, format!("{fault:?}"));
+        for part in [code, hint, REQUEST_ID, &fixture.profile, REGION] {
+            assert!(ran.stderr.contains(part), "{fault:?} lacks {part:?}: {}", ran.stderr);
+        }
+        fixture.aws.faults.clear();
+    }
+    for (fault, why) in [
+        (Fault::Cut, "cut"),
+        (Fault::Truncated, "half the JSON"),
+        (Fault::Html, "a proxy's page"),
+        (Fault::Garbage, "no text"),
+        (Fault::WrongContent, "JSON about something else"),
+        (Fault::Without("signature"), "no signature"),
+    ] {
+        fixture.aws.faults.always("SignPayload", fault);
+        let ran = fixture.sign(&[&image]).exits(1, why);
+        assert!(ran.stderr.contains("AWS Signer"), "{why}: {}", ran.stderr);
+        fixture.aws.faults.clear();
+    }
+    assert_eq!(fixture.pushes(), before, "nothing was pushed");
+    fixture.aws.faults.times("SignPayload", Fault::Throttled, 1);
+    fixture.sign(&[&image]).exits(0, "one throttled call is retried");
+}
+
+#[test]
+fn an_answer_that_never_comes_is_waited_for_so_long_and_no_longer() {
+    let fixture = SigningFixture::new();
+    fixture.push("app", "v1");
+    let before = fixture.pushes();
+    fixture.aws.faults.always("SignPayload", Fault::Silent);
+    let (image, root) = (format!("{}/app:v1", fixture.host()), fixture.root());
+    let sign = ["sign", &image, "--signing-profile", &fixture.profile, "--signer-root", &root];
+    let ran = fixture.program().with("AWS_MAX_ATTEMPTS", "1").run(&sign, "").exits(1, "no answer");
+    assert!(ran.stderr.contains("AWS Signer"), "{ran:?}");
+    assert_eq!(fixture.pushes(), before, "nothing was pushed");
+}
+
+#[test]
+fn profiles_that_cannot_sign_are_explained() {
+    let fixture = SigningFixture::new();
+    fixture.push("app", "v1");
+    let image = format!("{}/app:v1", fixture.host());
+    let lambda = fixture.signer.add_profile_for(ACCOUNT, REGION, "lambda", "AWSLambda-SHA384-ECDSA");
+    let others = fixture.signer.add_profile(OTHER_ACCOUNT, REGION, "theirs");
+    let root = fixture.root();
+    let sign = |profile: &str| fixture.run(&["sign", &image, "--signing-profile", profile, "--signer-root", &root]);
+    for (profile, expected) in [
+        (lambda.as_str(), "is for the platform `AWSLambda-SHA384-ECDSA`, not for container images"),
+        ("absent", "ResourceNotFoundException: Signing profile absent does not exist"),
+        (&others, "AccessDeniedException"),
+        (&format!("{}/0000000000", fixture.profile), "AWS Signer signs with a profile's newest version"),
+        ("arn:aws:kms:x", "fewer than six parts"),
+    ] {
+        let ran = sign(profile).exits(1, profile);
+        assert!(ran.stderr.contains(expected), "{profile}: {}", ran.stderr);
+    }
+    assert!(sign("absent").stderr.contains("profile create absent"), "the hint can be followed");
+    fixture.signer.share(OTHER_ACCOUNT, ACCOUNT);
+    for profile in [
+        &others,
+        "app",
+        &fixture.profile.replace("profiles", "profile"),
+        &fixture.signer.version_arn(ACCOUNT, REGION, "app").unwrap(),
+    ] {
+        sign(profile).exits(0, profile);
+    }
+}

@@ -1,0 +1,82 @@
+//! The built program signs an image in ECR: host names, TLS, the proxy, the token and SigV4 as in real life.
+
+use crate::support::{
+    aws::iam::Principal,
+    client,
+    loopback::{ACCOUNT, Loopback, REGION},
+    program::Program,
+    registry::digest,
+    signer::Signer,
+    signing_fixture::MANIFEST,
+};
+use serde_json::{Value, json};
+
+const HOST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+
+/// Pushes an image as someone with a token of ECR would.
+fn push(loopback: &Loopback) -> String {
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/builder");
+    let token = loopback.tokens.mint(&Principal { account: ACCOUNT.into(), arn, denied: Vec::new() }, false, false);
+    let login = format!("Basic {}", token.authorization_token());
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST, "layers": [],
+        "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest(b"{\"a\":1}"), "size": 7 },
+    })
+    .to_string();
+    for (line, content_type, body) in [
+        (
+            format!("POST /v2/team/app/blobs/uploads/?digest={}", digest(b"{\"a\":1}")),
+            "application/octet-stream",
+            "{\"a\":1}",
+        ),
+        ("PUT /v2/team/app/manifests/v1".into(), MANIFEST, &manifest),
+    ] {
+        let headers = [("Authorization", login.as_str()), ("Content-Type", content_type)];
+        let answer = client::ask(loopback, HOST, &line, &headers, body.as_bytes()).unwrap();
+        assert_eq!(answer.status, 201, "{line}: {}", answer.text());
+    }
+    digest(manifest.as_bytes())
+}
+
+#[test]
+fn an_image_in_ecr_is_signed_with_one_command() {
+    let signer = Signer::new();
+    let loopback = Loopback::with(vec![signer.clone()]);
+    loopback.registry.behave(|personality| personality.redirects_blobs = true);
+    let profile = signer.add_profile(ACCOUNT, REGION, "app");
+    let subject = push(&loopback);
+    let home = tempfile::tempdir().unwrap();
+    let root = home.path().join("root.pem");
+    std::fs::write(&root, &signer.chain.root_pem).unwrap();
+    let (root, image) = (root.display().to_string(), format!("{HOST}/team/app:v1"));
+    let program = Program::at(env!("CARGO_BIN_EXE_docker-credential-ecr-rs"), home.path());
+    let program =
+        loopback.proxy_variables().into_iter().fold(program, |program, (name, value)| program.with(name, value));
+
+    let sign = ["sign", &image, "--signing-profile", &profile, "--signer-root", &root, "--output", "json"];
+    let ran = program.run(&sign, "");
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told[0]["image"], format!("{HOST}/team/app@{subject}"));
+    assert_eq!(loopback.count("GetAuthorizationToken"), 1, "our own token, in process");
+    assert!(loopback.calls().iter().all(|call| call.proxied), "the proxy of the environment");
+    assert!(loopback.tunnels().contains(&"signer.eu-west-1.amazonaws.com:443".into()), "{:?}", loopback.tunnels());
+    for call in loopback.calls() {
+        assert!(call.operation != "DownloadLayer" || !call.authorization, "no login for the bucket: {call:?}");
+    }
+
+    let listed = program.run(&["signatures", "list", &image], "");
+    assert_eq!(listed.status, Some(0), "{listed:?}");
+    assert!(listed.stdout.contains(told[0]["signature"].as_str().unwrap()), "{listed:?}");
+    let shown = program.run(&["profile", "show", "app", "--region", REGION], "");
+    assert!(shown.stdout.contains("status: Active"), "{shown:?}");
+
+    let failed = program.run(&["sign", &format!("{HOST}/team/app:absent"), "--signing-profile", "app"], "");
+    assert_eq!(failed.status, Some(1), "{failed:?}");
+    assert!(failed.stderr.contains("answered 404") && failed.stdout.is_empty(), "{failed:?}");
+    let usage = program.run(&["sign", "--signing-profile", "app"], "");
+    assert_eq!(usage.status, Some(2), "{usage:?}");
+    let bad = program.run(&["sign", "Bad/Image", "--signing-profile", "app"], "");
+    assert_eq!(bad.status, Some(1));
+    assert!(bad.stderr.starts_with("docker-credential-ecr-rs: error: `Bad/Image` is not an image"), "{bad:?}");
+}
