@@ -46,6 +46,7 @@ fn start() -> Start {
             interactive: terminals.stdin && terminals.stderr,
         },
         now: SystemTime::now(),
+        clock: SystemTime::now,
         executable: || env::current_exe().ok(),
         terminals,
     }

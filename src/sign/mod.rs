@@ -5,6 +5,7 @@
 pub mod batch;
 pub mod check;
 pub mod digest_file;
+mod expand;
 pub mod notation_cli;
 pub mod plan;
 pub mod signatures;

@@ -1,6 +1,6 @@
 //! One image: from a resolved image to a signature that was read back.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::join3;
@@ -20,8 +20,7 @@ use crate::{
         payload,
     },
     oci::{
-        Attached, Descriptor, ListedBy, Manifest, ManifestFormat, Reference, Repository, SignatureManifest, media,
-        write_manifest,
+        Attached, Descriptor, ListedBy, ManifestFormat, Reference, Repository, SignatureManifest, media, write_manifest,
     },
     report::Report,
 };
@@ -42,8 +41,15 @@ pub struct SigningContext<'a> {
     pub metadata: &'a BTreeMap<String, String>,
     /// The form of the signature's manifest.
     pub format: ManifestFormat,
-    /// The time.
-    pub now: DateTime<Utc>,
+    /// Tells the time. It is asked for each image: a run may last longer than a signature's time may be off.
+    pub clock: fn() -> SystemTime,
+}
+
+impl SigningContext<'_> {
+    /// The time, now.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        (self.clock)().into()
+    }
 }
 
 /// What will be signed: everything is known but the signature.
@@ -88,8 +94,8 @@ pub struct Signed {
 
 impl Plan {
     /// Plans the signature of a manifest; fails before any call when the payload is too long.
-    pub fn of(image: &Reference, manifest: &Manifest, metadata: &BTreeMap<String, String>) -> Result<Plan, Report> {
-        let subject = manifest.descriptor.clone();
+    pub fn of(image: &Reference, subject: &Descriptor, metadata: &BTreeMap<String, String>) -> Result<Plan, Report> {
+        let subject = subject.clone();
         let target = payload::annotate(&subject, metadata)?;
         let payload = payload::of(&target)?;
         let tag = image.tag.clone().filter(|_| image.digest.is_none());
@@ -110,7 +116,7 @@ impl Plan {
     pub async fn sign(&self, repository: &Repository, context: &SigningContext<'_>) -> Result<Signed, Report> {
         let returned = context.signer.sign(context.profile, &self.payload).await?;
         let expected =
-            Expected { target: &self.target, profile: context.profile, roots: context.roots, now: context.now };
+            Expected { target: &self.target, profile: context.profile, roots: context.roots, now: context.now() };
         let envelope = check_returned(&returned.envelope, &expected).map_err(|err| {
             let job = returned.job.as_deref().unwrap_or("unknown");
             let wide = format!("AWS Signer's signature for {} was not accepted; nothing was pushed", self.image);

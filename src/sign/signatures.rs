@@ -58,7 +58,7 @@ pub fn already_signed<'a>(signatures: &'a [Signature], context: &SigningContext<
         let signed = envelope.target().map(|target| target.annotations).unwrap_or_default();
         by.is_some_and(|by| context.profile.is_met_by(&by))
             && context.metadata.iter().all(|(key, value)| signed.get(key) == Some(value))
-            && envelope.expires_at.is_none_or(|end| end > context.now)
+            && envelope.expires_at.is_none_or(|end| end > context.now())
             && context.roots.check(&envelope.chain).is_ok()
     })
 }

@@ -70,6 +70,11 @@ impl Program {
         self
     }
 
+    /// Its whole environment.
+    pub fn variables(&self) -> BTreeMap<OsString, OsString> {
+        self.variables.clone()
+    }
+
     /// A run that has yet to get its standard streams.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.path);

@@ -84,6 +84,16 @@ impl Registry {
         repository.manifests.get(digest).map(|manifest| manifest.bytes.to_vec())
     }
 
+    /// Puts a manifest under a tag without asking whether what it lists is there, as a hostile registry could.
+    pub fn plant(&self, host: &str, repository: &str, tag: &str, media_type: &str, bytes: Vec<u8>) -> String {
+        let (key, digest) = (self.key(host, repository), digest(&bytes));
+        let mut repositories = self.repositories.lock().expect("no holder panics");
+        let repository = repositories.entry(key).or_default();
+        repository.tags.insert(tag.into(), digest.clone());
+        repository.manifests.insert(digest.clone(), Manifest { media_type: media_type.into(), bytes: bytes.into() });
+        digest
+    }
+
     /// How the registries behave now.
     fn personality(&self) -> Personality {
         self.personality.lock().expect("no holder panics").clone()
