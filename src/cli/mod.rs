@@ -12,6 +12,7 @@ mod help;
 mod man;
 mod output;
 mod profile;
+mod root_args;
 mod setup;
 mod sign;
 mod sign_report;
@@ -26,7 +27,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::{
     door::{Door, Start, Streams},
     names::PROGRAM,
-    report::{Level, Report},
+    report::{Level, Report, fold},
 };
 
 /// The command line's door: whatever is left.
@@ -59,8 +60,15 @@ enum Command {
 }
 
 fn run(start: Start, streams: Streams<'_>) -> ExitCode {
-    let words = std::iter::once(PROGRAM).chain(start.arguments.iter().map(String::as_str));
-    let parsed = command().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parse = |words: &[String]| {
+        let words = std::iter::once(PROGRAM).chain(words.iter().map(String::as_str));
+        command().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches))
+    };
+    let parsed = parse(&start.arguments).map_err(|refused| {
+        // What is refused is quoted: it is quoted as it may be printed.
+        let printable: Vec<String> = start.arguments.iter().map(|word| fold(word)).collect();
+        parse(&printable).err().unwrap_or(refused)
+    });
     let Streams { stdin, stdout, stderr } = streams;
     match parsed {
         Ok(cli) => cli.command.run(start, Streams { stdin, stdout, stderr: &mut *stderr }).unwrap_or_else(|report| {

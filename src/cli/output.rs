@@ -6,8 +6,9 @@ use std::{
 };
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
+use serde_json::Value;
 
-use crate::environment::Environment;
+use crate::{environment::Environment, report::is_hidden};
 
 /// `--output`, as in the AWS CLI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -26,6 +27,19 @@ pub(super) struct Style {
     pub(super) terminal: bool,
     /// Colour is fine too.
     pub(super) colour: bool,
+}
+
+/// JSON as it may be printed: a terminal obeys some characters that JSON allows in its texts.
+pub(super) fn json(value: &Value) -> String {
+    let mut text = String::new();
+    for c in format!("{value:#}").chars() {
+        match is_hidden(c) && c != '\n' {
+            // None of them stands outside of a text, and all are of the first plane.
+            true => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => text.push(c),
+        }
+    }
+    text
 }
 
 /// The exit code of a command that prints its failures itself.
@@ -102,6 +116,15 @@ mod tests {
         ] {
             assert_eq!(length(Duration::from_secs(seconds)), text);
         }
+    }
+
+    #[test]
+    fn f2_2_json_holds_nothing_that_a_terminal_obeys() {
+        let hostile = serde_json::json!({ "a\u{9b}2J": ["\u{202e}x\u{2028}", "\u{1b}[31m\n", "größe", {}] });
+        let text = json(&hostile);
+        assert!(!text.chars().any(|c| is_hidden(c) && c != '\n'), "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), hostile);
+        assert!(text.contains("größe") && text.lines().count() > 3, "{text}");
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Status {
         });
         match self.output {
             OutputFormat::Text => text(&rows, app.cache.name(), style, stdout)?,
-            OutputFormat::Json => writeln!(stdout, "{:#}", to_json(&rows, app.cache.name()))?,
+            OutputFormat::Json => writeln!(stdout, "{}", output::json(&to_json(&rows, app.cache.name())))?,
         }
         Ok(ExitCode::SUCCESS)
     }

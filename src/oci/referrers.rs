@@ -7,7 +7,7 @@ use url::Url;
 use super::{
     Descriptor,
     http::{Answer, Call},
-    manifest::{read_index, write_index},
+    manifest::{SignatureManifest, read_index, write_index},
     media,
     repository::{MAX_MANIFEST, Repository, server_errors},
 };
@@ -19,6 +19,9 @@ const MAX_PAGES: usize = 100;
 /// How often the tag is written again when another writer was faster.
 const MAX_RACES: usize = 3;
 
+/// How often a registry is asked whether it lists a new signature: a listing may lag behind a push.
+pub const MAX_LISTINGS: u32 = 4;
+
 /// How a registry lists an image's signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListedBy {
@@ -26,6 +29,15 @@ pub enum ListedBy {
     Api,
     /// The tag `sha256-…`.
     Tag,
+}
+
+/// What became of something that a list calls a signature.
+#[derive(Debug)]
+pub enum Removal {
+    /// It is gone.
+    Deleted,
+    /// It stays, and is listed no more: it is no signature of the image, for this reason.
+    Unlisted(Report),
 }
 
 impl Repository {
@@ -128,16 +140,45 @@ impl Repository {
     }
 
     /// Deletes a signature and takes it out of the tag's list, where it stands in one.
-    pub async fn remove_signature(&self, subject: &Digest, signature: &Digest) -> Result<Vec<String>, Report> {
+    ///
+    /// What is listed as a signature and is none by its own content, is not deleted: anybody who may push
+    /// the tag can name the image that others run. It is taken out of the tag's list.
+    ///
+    /// # Errors
+    /// Where the registry fails, and where the referrers API alone lists what is no signature.
+    pub async fn remove_signature(
+        &self,
+        subject: &Digest,
+        signature: &Digest,
+    ) -> Result<(Removal, Vec<String>), Report> {
+        let other = match self.find_manifest(signature.as_str()).await? {
+            Ok(found) => SignatureManifest::read(&found.descriptor.media_type, &found.bytes)
+                .and_then(|manifest| manifest.check_signs(subject))
+                .err(),
+            // It is gone already.
+            Err(answer) if answer.status == 404 => None,
+            Err(answer) => {
+                return Err(self.refused(&format!("cannot read {}", self.full_name(signature.as_str())), &answer));
+            }
+        };
         let (_, listed) = self.tagged(&subject.referrers_tag()).await?;
+        let is_listed = listed.iter().any(|known| known.digest == *signature);
+        if let Some(other) = other.as_ref().filter(|_| !is_listed) {
+            let what =
+                format!("{signature} is no signature of {}: it was not deleted", self.full_name(subject.as_str()));
+            return Err(other.clone().under(what));
+        }
         let mut warnings = Vec::new();
-        if listed.iter().any(|known| known.digest == *signature) {
+        if is_listed {
             let change = |listed: &mut Vec<Descriptor>| listed.retain(|known| known.digest != *signature);
             let holds = |listed: &[Descriptor]| !listed.iter().any(|known| known.digest == *signature);
             warnings = self.change_tag(subject, change, holds).await?;
         }
+        if let Some(other) = other {
+            return Ok((Removal::Unlisted(other), warnings));
+        }
         self.delete(signature).await?;
-        Ok(warnings)
+        Ok((Removal::Deleted, warnings))
     }
 
     /// Changes the tag's list and looks whether the change is still there: registries have no
@@ -151,6 +192,7 @@ impl Repository {
         let tag = subject.referrers_tag();
         for _ in 0..MAX_RACES {
             let (old, mut listed) = self.tagged(&tag).await?;
+            let (is_empty, is_ours) = (listed.is_empty(), lists_only_signatures(&listed));
             change(&mut listed);
             let bytes = write_index(&listed);
             let new = Digest::of(&bytes);
@@ -159,7 +201,11 @@ impl Repository {
                 return Err(self.refused(&format!("cannot list the signature under {}", self.full_name(&tag)), &answer));
             }
             if holds(&self.tagged(&tag).await?.1) {
-                let Some(old) = old.filter(|old| *old != new) else { return Ok(Vec::new()) };
+                // Every empty list is the same manifest, which other tags may have.
+                let Some(old) = old.filter(|old| *old != new && !is_empty) else { return Ok(Vec::new()) };
+                if !is_ours {
+                    return Ok(vec![format!("what {tag} pointed to stays: {old} lists more than signatures")]);
+                }
                 // The old list is only litter.
                 let deleted = self.delete(&old).await;
                 return Ok(deleted
@@ -172,6 +218,12 @@ impl Repository {
         Err(Report::new(format!("other writers keep changing {}", self.full_name(&tag)))
             .hint("run the same command again"))
     }
+}
+
+/// Whether an index lists signatures and nothing else, so that it may be deleted when the tag has left it:
+/// somebody may have put the tag on an index that others run.
+fn lists_only_signatures(listed: &[Descriptor]) -> bool {
+    listed.iter().all(|entry| entry.artifact_type.as_deref() == Some(media::SIGNATURE) && entry.platform.is_none())
 }
 
 /// The next page (RFC 8288, `rel="next"`).

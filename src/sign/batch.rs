@@ -8,9 +8,9 @@ use std::{
 use futures_util::{StreamExt, stream};
 
 use super::{
+    already_signed::{self, Found},
     expand::{Item, expand},
     plan::{Plan, Signed, SigningContext},
-    signatures,
 };
 use crate::{
     digest::Digest,
@@ -41,10 +41,14 @@ impl<'a> Repositories<'a> {
         if let Some(known) = self.open.get(&image.name()) {
             return Ok(Arc::clone(known));
         }
-        let login = self.auths.get(image.host()).cloned().unwrap_or_else(|| Arc::new(RegistryAuth::Anonymous));
-        let repository = Arc::new(Repository::open(self.http, image, self.purpose, login)?);
+        let repository = Arc::new(Repository::open(self.http, image, self.purpose, self.login(image.host()))?);
         self.open.insert(image.name(), Arc::clone(&repository));
         Ok(repository)
+    }
+
+    /// The login of a host.
+    pub(super) fn login(&self, host: &str) -> Arc<RegistryAuth> {
+        self.auths.get(host).cloned().unwrap_or_else(|| Arc::new(RegistryAuth::Anonymous))
     }
 }
 
@@ -125,17 +129,16 @@ async fn one(item: Item, context: &SigningContext<'_>, options: Options) -> Outc
         Item::Failed { image, report } => return Outcome::Failed { image, report },
     };
     let failed = |report| Outcome::Failed { image: image.at(&subject.digest), report };
-    let plan = match Plan::of(&image, &subject, context.metadata) {
+    let mut plan = match Plan::of(&image, &subject, context.metadata) {
         Ok(plan) => plan,
         Err(report) => return failed(report),
     };
     if options.if_unsigned {
-        match signatures::read(&repository, &plan.subject.digest).await {
-            Ok(found) => {
-                if let Some(signed) = signatures::already_signed(&found, context) {
-                    return Outcome::AlreadySigned { image: plan.image, signature: signed.descriptor.digest.clone() };
-                }
+        match already_signed::find(&plan, &repository, context).await {
+            Ok(Found { signature: Some(signature), .. }) => {
+                return Outcome::AlreadySigned { image: plan.image, signature };
             }
+            Ok(found) => plan.warnings = found.warnings,
             Err(report) => return failed(report),
         }
     }

@@ -31,7 +31,7 @@ pub(super) enum Item {
         /// Where it is.
         repository: Arc<Repository>,
         /// Itself. Its bytes are not kept: a registry could make them as many as it likes.
-        subject: Descriptor,
+        subject: Box<Descriptor>,
     },
     /// One that is not to be had.
     Failed {
@@ -80,7 +80,8 @@ pub(super) async fn expand(image: &Reference, repository: &Arc<Repository>, recu
             }
         }
     }
-    let resolved = |image, subject| Item::Resolved { image, repository: Arc::clone(repository), subject };
+    let resolved =
+        |image, subject| Item::Resolved { image, repository: Arc::clone(repository), subject: Box::new(subject) };
     let mut items = vec![resolved(image.clone(), root)];
     let mut left: Vec<Digest> = below.into_iter().rev().collect();
     while let Some(digest) = left.pop() {

@@ -37,6 +37,8 @@ pub enum Fault {
     OtherAccount,
     /// ECR: a token that has ended already.
     ExpiredToken,
+    /// A refusal with these words.
+    Says(String),
     /// Registry: 401 whatever the login.
     Unauthorized,
     /// Registry: 404.
@@ -64,6 +66,7 @@ impl Fault {
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
             ),
+            Fault::Says(words) => Refusal::new(403, "DENIED", words.clone()),
             Fault::NotFound => Refusal::new(404, "NOT_FOUND", "not found"),
             _ => return None,
         })

@@ -6,6 +6,8 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
+use serde_json::Value;
+
 use super::{
     aws::{Asked, Refusal, Reply, Request, Service, Wording, faults::Fault},
     loopback::State,
@@ -34,11 +36,19 @@ pub struct Personality {
     pub mutable_tags: bool,
     /// Whether blobs are downloaded from ECR's bucket, which must not see the login.
     pub redirects_blobs: bool,
+    /// Descriptors that the referrers API lists beside what is there, whatever it is asked for.
+    pub lies: Vec<Value>,
 }
 
 impl Default for Personality {
     fn default() -> Personality {
-        Personality { referrers: true, artifact_manifests: true, mutable_tags: true, redirects_blobs: false }
+        Personality {
+            referrers: true,
+            artifact_manifests: true,
+            mutable_tags: true,
+            redirects_blobs: false,
+            lies: Vec::new(),
+        }
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Shape {
     pub root_path_length: Option<u8>,
     /// Certificates between root and leaf.
     pub between: usize,
+    /// The leaf's common name.
+    pub leaf_name: &'static str,
 }
 
 impl Shape {
@@ -53,6 +55,7 @@ impl Shape {
             authority_usage: vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign],
             root_path_length: None,
             between: 2,
+            leaf_name: "AWS Signer",
         }
     }
 }
@@ -94,7 +97,7 @@ impl Chain {
             false => (&PKCS_ECDSA_P384_SHA384, &ECDSA_P384_SHA384_FIXED_SIGNING),
         };
         let leaf_key = key(algorithm);
-        let mut params = named("AWS Signer");
+        let mut params = named(shape.leaf_name);
         params.key_usages.clone_from(&shape.leaf_usage);
         params.extended_key_usages.clone_from(&shape.leaf_extended);
         if shape.leaf_is_authority {
