@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::Value;
 
-/// A run that takes longer than this hangs: the longest bound of the program is 20 s, twice over.
+/// A run that takes longer than this hangs: the longest bound of the program but Notation's is 45 s, twice over.
 const RUN_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The program with the environment it will see. Nothing of the test's own environment reaches it.
