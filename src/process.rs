@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 ///
 /// Relative folders are passed over, and the empty entry with them: they would find whatever lies in
 /// the folder of the moment. A name that is a path finds nothing.
-pub fn files(name: &str, path: &OsStr) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn files(name: &str, path: &OsStr) -> impl Iterator<Item = PathBuf> {
     let is_plain = matches!(Path::new(name).components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
     let name = format!("{name}{EXE_SUFFIX}");
     env::split_paths(path)
@@ -30,35 +30,35 @@ pub fn files(name: &str, path: &OsStr) -> impl Iterator<Item = PathBuf> {
 }
 
 /// The program of this name: the first of [`files`] that may be run.
-pub fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
+pub(crate) fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
     files(name, path).find(|file| is_executable(file))
 }
 
 /// Whether this is a regular file with a right to run it, links followed.
 #[cfg(unix)]
-pub fn is_executable(file: &Path) -> bool {
+pub(crate) fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 /// Whether this is a regular file, links followed: Windows knows no right to run.
 #[cfg(not(unix))]
-pub fn is_executable(file: &Path) -> bool {
+pub(crate) fn is_executable(file: &Path) -> bool {
     file.is_file()
 }
 
 /// What a run may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Time from its start to its end.
-    pub time: Duration,
+    pub(crate) time: Duration,
     /// Bytes of its standard output, and as many of its standard error where that is captured.
-    pub output: usize,
+    pub(crate) output: usize,
 }
 
 /// Where a program's standard error goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stderr {
+pub(crate) enum Stderr {
     /// To our own: a person may read it while the program runs.
     Inherit,
     /// Into [`Output`].
@@ -68,18 +68,18 @@ pub enum Stderr {
 }
 
 /// What a program that ended by itself left behind.
-pub struct Output {
+pub(crate) struct Output {
     /// How it ended.
-    pub status: ExitStatus,
+    pub(crate) status: ExitStatus,
     /// Its standard output, which may hold a secret.
-    pub stdout: Zeroizing<Vec<u8>>,
+    pub(crate) stdout: Zeroizing<Vec<u8>>,
     /// Its standard error, where that was captured.
-    pub stderr: Zeroizing<Vec<u8>>,
+    pub(crate) stderr: Zeroizing<Vec<u8>>,
 }
 
 /// Why a program left nothing to go by. Whatever runs of it has been ended, except after [`Error::Start`].
 #[derive(Debug, Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The system does not start it.
     #[error("it cannot be started")]
     Start(#[source] io::Error),
@@ -106,7 +106,12 @@ pub enum Error {
 ///
 /// # Errors
 /// One of [`Error`]. An unsuccessful exit status is none.
-pub fn run(command: &mut Command, stdin: Zeroizing<Vec<u8>>, limits: Limits, stderr: Stderr) -> Result<Output, Error> {
+pub(crate) fn run(
+    command: &mut Command,
+    stdin: Zeroizing<Vec<u8>>,
+    limits: Limits,
+    stderr: Stderr,
+) -> Result<Output, Error> {
     let deadline = Instant::now() + limits.time;
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
