@@ -25,7 +25,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from world import HOST, REGION, ROOT, World, find_programs, run, table
+from loopback import HOST, REGION, ROOT, Loopback, find_programs, run, table
 
 PLUGIN = "com.amazonaws.signer.notation.plugin"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -49,8 +49,8 @@ def main():
     arguments.add_argument("--strict", action="store_true")
     options = arguments.parse_args()
     find_programs(options, ("ours", "notation", "keychain_helper", "loopback"))
-    with tempfile.TemporaryDirectory() as folder, World(Path(folder), options) as world:
-        signing = Signing(world, options)
+    with tempfile.TemporaryDirectory() as folder, Loopback(Path(folder), options) as loopback:
+        signing = Signing(loopback, options)
         rows = [*one_image(signing), many_images(signing)]
     print(table(rows))
     sys.exit(options.strict and any(row["verdict"] == "missed" for row in rows))
@@ -59,9 +59,9 @@ def main():
 class Signing:
     """Programs that sign, and the images that they sign."""
 
-    def __init__(self, world, options):
-        self.world, self.options, self.made = world, options, 0
-        programs, config = world.folder / "bin", world.folder / "config"
+    def __init__(self, loopback, options):
+        self.loopback, self.options, self.made = loopback, options, 0
+        programs, config = loopback.folder / "bin", loopback.folder / "config"
         plugin = config / "notation/plugins" / PLUGIN / f"notation-{PLUGIN}"
         for path in (programs, plugin.parent):
             path.mkdir(parents=True)
@@ -69,19 +69,19 @@ class Signing:
         (config / "notation/config.json").write_text('{"credsStore": "ecr-rs"}')
         shutil.copy(options.plugin or ROOT / "tests/clients/signer_plugin.py", plugin)
         plugin.chmod(0o755)
-        self.environment = world.environment(XDG_CONFIG_HOME=str(config), PATH=f"{programs}:{world.base['PATH']}")
-        self.profile = world.variables["LOOPBACK_SIGNING_PROFILE"]
-        self.root = world.variables["LOOPBACK_SIGNER_ROOT"]
+        self.environment = loopback.environment(XDG_CONFIG_HOME=str(config), PATH=f"{programs}:{loopback.base['PATH']}")
+        self.profile = loopback.variables["LOOPBACK_SIGNING_PROFILE"]
+        self.root = loopback.variables["LOOPBACK_SIGNER_ROOT"]
         # Both find the token in the keychain from here on.
         token = run([options.ours, "get"], HOST.encode(), self.environment)
         login = f"AWS:{json.loads(token.stdout)['Secret']}"
         self.login = "Basic " + base64.b64encode(login.encode()).decode()
-        trusted = ssl.create_default_context(cafile=world.variables["LOOPBACK_CA"])
-        proxy = urllib.request.ProxyHandler({"https": world.variables["HTTPS_PROXY"]})
+        trusted = ssl.create_default_context(cafile=loopback.variables["LOOPBACK_CA"])
+        proxy = urllib.request.ProxyHandler({"https": loopback.variables["HTTPS_PROXY"]})
         self.opener = urllib.request.build_opener(proxy, urllib.request.HTTPSHandler(context=trusted))
         self.images = [self.push_image("warm-up") for _ in range(2)]
         for operation in SLOW:
-            world.behave(f"delay {operation} {LATENCY}")
+            loopback.behave(f"delay {operation} {LATENCY}")
 
     def ask(self, method, path, media_type, body):
         headers = {"Authorization": self.login, "Content-Type": media_type}
@@ -115,12 +115,12 @@ class Signing:
 
     def timed(self, command):
         """Seconds and requests of a run that must succeed."""
-        before, start = self.world.aws_calls(), time.perf_counter()
+        before, start = self.loopback.aws_calls(), time.perf_counter()
         outcome = subprocess.run(command, env=self.environment, capture_output=True, timeout=120, check=False)
         seconds = time.perf_counter() - start
         if outcome.returncode != 0:
             sys.exit(f"error: {command}: {outcome.stdout.decode()} {outcome.stderr.decode()}")
-        return seconds, self.world.aws_calls() - before
+        return seconds, self.loopback.aws_calls() - before
 
 
 def one_image(signing):

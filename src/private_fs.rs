@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 /// The most bytes of a file that a person or another tool wrote for us: a configuration, certificates,
 /// a list of digests. They have a few KiB; the certificates of a whole system have half a MiB.
-pub const LARGEST: u64 = 16 << 20;
+pub const MAX_FILE_SIZE: u64 = 16 << 20;
 
 /// Reads a regular file whole, links followed. The null device reads as an empty file: naming it is
 /// how people switch a file of the AWS CLI off.

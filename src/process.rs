@@ -89,7 +89,7 @@ pub enum Error {
     /// It printed more than [`Limits::output`].
     #[error("it printed more than {0} bytes")]
     TooLong(usize),
-    /// Its output or its end cannot be told.
+    /// Its output or its end cannot be printed.
     #[error("its output cannot be read")]
     Read(#[source] io::Error),
 }
@@ -147,16 +147,16 @@ fn run_in(
 
 /// How often a program that has not closed its output is looked at: it may have ended and have left
 /// the output to another.
-const LOOK: Duration = Duration::from_millis(20);
+const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How often a program that has closed its output is looked at until it has ended.
-const POLL: Duration = Duration::from_millis(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// How long the rest of an ended program's output is waited for. It lies in a pipe on this machine.
-const REST: Duration = Duration::from_millis(250);
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How long a program that was ended is waited for. One that the kernel holds up dies when it can.
-const DEATH: Duration = Duration::from_millis(250);
+const KILL_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Bytes that are read at once. Most answers are shorter.
 const CHUNK: usize = 8 << 10;
@@ -195,20 +195,20 @@ fn attend(child: &mut Child, stdin: Zeroizing<Vec<u8>>, limits: Limits, deadline
         let now = Instant::now();
         let wait = match until {
             None if now >= deadline => return Err(Error::Timeout(limits.time)),
-            None => LOOK.min(deadline - now),
+            None => EXIT_POLL_INTERVAL.min(deadline - now),
             // Another holds the output: what the program itself printed is here.
             Some(until) if now >= until => break,
             Some(until) => until - now,
         };
         if !taken.part(&parts, wait)? && until.is_none() && has_ended(child).map_err(Error::Read)? {
-            until = Some(Instant::now() + REST);
+            until = Some(Instant::now() + DRAIN_TIMEOUT);
         }
     }
     while !has_ended(child).map_err(Error::Read)? {
         if Instant::now() >= deadline {
             return Err(Error::Timeout(limits.time));
         }
-        thread::sleep(POLL);
+        thread::sleep(POLL_INTERVAL);
     }
     let status = child.wait().map_err(Error::Read)?;
     Ok(Output { status, stdout: taken.stdout, stderr: taken.stderr })
@@ -301,9 +301,9 @@ fn end(child: &mut Child, group: Group) {
         end_group(child);
     }
     child.kill().ok(); // it may be gone
-    let until = Instant::now() + DEATH;
+    let until = Instant::now() + KILL_TIMEOUT;
     while matches!(child.try_wait(), Ok(None)) && Instant::now() < until {
-        thread::sleep(POLL);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -352,11 +352,11 @@ mod tests {
     /// Whether a process is there and no mere entry of one that nobody has waited for.
     fn lives(number: &str) -> bool {
         let state = if cfg!(target_os = "linux") {
-            let told = fs::read_to_string(format!("/proc/{}/stat", number.trim())).unwrap_or_default();
-            told.rsplit(") ").next().unwrap_or_default().to_owned()
+            let printed = fs::read_to_string(format!("/proc/{}/stat", number.trim())).unwrap_or_default();
+            printed.rsplit(") ").next().unwrap_or_default().to_owned()
         } else {
-            let told = Command::new("ps").args(["-o", "stat=", "-p", number.trim()]).output().unwrap();
-            String::from_utf8_lossy(&told.stdout).trim().to_owned()
+            let printed = Command::new("ps").args(["-o", "stat=", "-p", number.trim()]).output().unwrap();
+            String::from_utf8_lossy(&printed.stdout).trim().to_owned()
         };
         !state.is_empty() && !state.starts_with('Z')
     }
@@ -364,11 +364,11 @@ mod tests {
     /// A process takes its moment to die.
     #[track_caller]
     fn assert_gone(number: &str) {
-        assert!(!number.trim().is_empty(), "the script told its number");
+        assert!(!number.trim().is_empty(), "the script printed its number");
         let until = Instant::now() + Duration::from_secs(10);
         while lives(number) {
             assert!(Instant::now() < until, "{number} still runs");
-            thread::sleep(POLL);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -403,7 +403,7 @@ mod tests {
     #[test]
     fn at_the_limit_all_that_it_started_is_ended() {
         let folder = tempfile::tempdir().unwrap();
-        let told = folder.path().join("number");
+        let printed = folder.path().join("number");
         let limits = Limits { time: Duration::from_millis(500), output: 1000 };
         for (script, expected, why) in [
             ("sleep 600 & echo $! > FILE; wait", "within", "a child of its own hangs"),
@@ -418,12 +418,12 @@ mod tests {
             ),
         ] {
             let started = Instant::now();
-            let err = shell(&script.replace("FILE", &told.display().to_string()), &[b'x'; 200_000], limits)
+            let err = shell(&script.replace("FILE", &printed.display().to_string()), &[b'x'; 200_000], limits)
                 .err()
                 .unwrap_or_else(|| panic!("{why}: it went through"));
             assert!(err.to_string().contains(expected), "{why}: {err}");
             assert!(started.elapsed() < Duration::from_secs(10), "{why}");
-            assert_gone(&fs::read_to_string(&told).unwrap());
+            assert_gone(&fs::read_to_string(&printed).unwrap());
         }
     }
 

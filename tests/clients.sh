@@ -1,6 +1,6 @@
 #!/bin/bash
 # Real clients against the built binary: docker, skopeo, buildah, podman, oras, crane and notation log in, push,
-# pull, copy, list, sign and verify, with ECR's real host names on a loopback world and gnome-keyring as the keychain.
+# pull, copy, list, sign and verify, with ECR's real host names on a loopback AWS and gnome-keyring as the keychain.
 #
 # Run it as root (dockerd needs that) on Debian 12 or one of its kin, with cargo and Go on PATH:
 #
@@ -38,15 +38,15 @@ outer() {
         cargo build --locked || stop "the program does not build"
         ECR_RS_BINARY=$root/target/debug/docker-credential-ecr-rs
     fi
-    cargo build --locked --example loopback || stop "the loopback world does not build"
+    cargo build --locked --example loopback || stop "the loopback AWS does not build"
 
-    world=$(mktemp -d /tmp/ecr-rs.XXXXXX)
-    mkdir -p "$world/bin"
-    cp "$ECR_RS_BINARY" "$world/bin/docker-credential-ecr-rs" || exit 1
+    scratch=$(mktemp -d /tmp/ecr-rs.XXXXXX)
+    mkdir -p "$scratch/bin"
+    cp "$ECR_RS_BINARY" "$scratch/bin/docker-credential-ecr-rs" || exit 1
     trap outer_ends EXIT
     trap 'exit 130' INT TERM
     # In the background, so that a signal is answered at once; the namespaces die with their first process.
-    env -i PATH="$world/bin:$go_programs:$PATH" HOME="$world/home" LANG=C.UTF-8 WORLD="$world" \
+    env -i PATH="$scratch/bin:$go_programs:$PATH" HOME="$scratch/home" LANG=C.UTF-8 SCRATCH="$scratch" \
         FAMILIES="${FAMILIES:-docker containers oci signing accounts setup}" \
         ECR_RS_SIGNER_PLUGIN="${ECR_RS_SIGNER_PLUGIN:-}" \
         unshare --mount --pid --fork --kill-child --mount-proc "$BASH" "$root/tests/clients.sh" inside </dev/null &
@@ -58,17 +58,17 @@ outer_ends() {
     local status=$?
     if [ -n "${inner:-}" ] && kill "$inner" 2>/dev/null; then wait "$inner"; fi
     if [ -n "${KEEP_WORLD:-}" ]; then
-        printf 'the world is kept in %s\n' "$world"
+        printf 'everything is kept in %s\n' "$scratch"
     else
-        rm -rf "$world"
+        rm -rf "$scratch"
     fi
     exit "$status"
 }
 
-# The inner half: the world, then every family of clients.
+# The inner half: the machine, then every family of clients.
 inside() {
-    world=$WORLD
-    export -n WORLD
+    scratch=$SCRATCH
+    export -n SCRATCH
     step private_machine
     step start_loopback
     step start_keyring

@@ -10,16 +10,16 @@ cd "$(dirname "$0")/.." || exit 1
 
 program=docker-credential-ecr-rs
 installer=$PWD/install.sh
-world=$(mktemp -d)
+scratch=$(mktemp -d)
 server=
 clean_up() {
     [ -z "$server" ] || kill "$server" 2>/dev/null
-    chmod -R u+w "$world" 2>/dev/null
-    rm -rf "$world"
+    chmod -R u+w "$scratch" 2>/dev/null
+    rm -rf "$scratch"
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
-chmod 0755 "$world" # the read-only case runs as another user
+chmod 0755 "$scratch" # the read-only case runs as another user
 
 passed=0 failed=0
 # case_ends NAME: reads the problems that the case found from $problems.
@@ -41,7 +41,7 @@ wrong() { problems+="        $*"$'\n'; }
 run() {
     local expected=$1 status
     shift
-    output=$(cd "$world" && HOME=$world/home PATH=$path sh "$world/alone/install.sh" "$@" 2>&1 </dev/null)
+    output=$(cd "$scratch" && HOME=$scratch/home PATH=$path sh "$scratch/alone/install.sh" "$@" 2>&1 </dev/null)
     status=$?
     [ "$status" = "$expected" ] || wrong "exit status $status, not $expected: install.sh $*"
 }
@@ -50,25 +50,25 @@ says() { [[ $output == *"$1"* ]] || wrong "does not say: $1"; }
 listing() { (cd "$1" && find . -mindepth 1 | LC_ALL=C sort); }
 holds() { [ "$(listing "$1")" = "$2" ] || wrong "$1 holds: $(listing "$1" | tr '\n' ' ')"; }
 
-mkdir -p "$world/alone" "$world/home" "$world/release" "$world/empty"
-cp "$installer" "$world/alone/install.sh" # not in a checkout
+mkdir -p "$scratch/alone" "$scratch/home" "$scratch/release" "$scratch/empty"
+cp "$installer" "$scratch/alone/install.sh" # not in a checkout
 path=$PATH
 
 # archive VERSION WORDS: a release archive around a stand-in that answers `version` with WORDS.
 archive() {
     local name=$program-$1-x86_64-unknown-linux-musl
-    mkdir -p "$world/stage/$name"
+    mkdir -p "$scratch/stage/$name"
     # shellcheck disable=SC2016 # $1 belongs to the stand-in
-    printf '#!/bin/sh\n[ "$1" = version ] && echo "%s"\n' "$2" >"$world/stage/$name/$program"
-    chmod 0755 "$world/stage/$name/$program"
-    echo text >"$world/stage/$name/README.md"
-    tar -C "$world/stage" -czf "$world/release/$name.tar.gz" "$name"
-    (cd "$world/release" && sha256sum ./*.tar.gz | sed 's| \./| |' >SHA256SUMS)
+    printf '#!/bin/sh\n[ "$1" = version ] && echo "%s"\n' "$2" >"$scratch/stage/$name/$program"
+    chmod 0755 "$scratch/stage/$name/$program"
+    echo text >"$scratch/stage/$name/README.md"
+    tar -C "$scratch/stage" -czf "$scratch/release/$name.tar.gz" "$name"
+    (cd "$scratch/release" && sha256sum ./*.tar.gz | sed 's| \./| |' >SHA256SUMS)
 }
 archive 0.1.0 first
 archive 0.2.0 second
-first=$world/release/$program-0.1.0-x86_64-unknown-linux-musl.tar.gz
-second=$world/release/$program-0.2.0-x86_64-unknown-linux-musl.tar.gz
+first=$scratch/release/$program-0.1.0-x86_64-unknown-linux-musl.tar.gz
+second=$scratch/release/$program-0.2.0-x86_64-unknown-linux-musl.tar.gz
 installed="./bin
 ./bin/$program
 ./share
@@ -77,132 +77,132 @@ installed="./bin
 
 # From archives.
 
-mkdir "$world/p1"
-run 0 --prefix "$world/p1" --archive "$first"
-holds "$world/p1" "$installed"
-[ "$("$world/p1/bin/$program" version)" = first ] || wrong "the program does not run"
-[ "$(stat -c %a "$world/p1/bin/$program")" = 755 ] || wrong "mode $(stat -c %a "$world/p1/bin/$program")"
-says "export PATH=\"$world/p1/bin:\$PATH\""
+mkdir "$scratch/p1"
+run 0 --prefix "$scratch/p1" --archive "$first"
+holds "$scratch/p1" "$installed"
+[ "$("$scratch/p1/bin/$program" version)" = first ] || wrong "the program does not run"
+[ "$(stat -c %a "$scratch/p1/bin/$program")" = 755 ] || wrong "mode $(stat -c %a "$scratch/p1/bin/$program")"
+says "export PATH=\"$scratch/p1/bin:\$PATH\""
 says '"credsStore": "ecr-rs"'
 case_ends "an archive goes into an empty prefix, and PATH is explained"
 
-run 0 --prefix "$world/p1" --archive "$second"
-holds "$world/p1" "$installed"
-[ "$("$world/p1/bin/$program" version)" = second ] || wrong "the old program is still there"
+run 0 --prefix "$scratch/p1" --archive "$second"
+holds "$scratch/p1" "$installed"
+[ "$("$scratch/p1/bin/$program" version)" = second ] || wrong "the old program is still there"
 case_ends "a second run replaces the program"
 
-run 0 --prefix "$world/p1" --uninstall --dry-run
-says "would remove $world/p1/bin/$program"
-holds "$world/p1" "$installed"
-run 0 --prefix "$world/p1" --uninstall
-holds "$world/p1" ""
+run 0 --prefix "$scratch/p1" --uninstall --dry-run
+says "would remove $scratch/p1/bin/$program"
+holds "$scratch/p1" "$installed"
+run 0 --prefix "$scratch/p1" --uninstall
+holds "$scratch/p1" ""
 case_ends "uninstall leaves an empty prefix, and its dry run removes nothing"
 
-run 0 --prefix "$world/new/deep/prefix" --archive "$first"
-run 0 --prefix "$world/new/deep/prefix" --uninstall
-[ ! -e "$world/new" ] || wrong "left behind: $(find "$world/new" | tr '\n' ' ')"
+run 0 --prefix "$scratch/new/deep/prefix" --archive "$first"
+run 0 --prefix "$scratch/new/deep/prefix" --uninstall
+[ ! -e "$scratch/new" ] || wrong "left behind: $(find "$scratch/new" | tr '\n' ' ')"
 case_ends "uninstall removes the folders that install made, and the prefix itself"
 
-mkdir -p "$world/shared/bin"
-echo other >"$world/shared/bin/other"
-run 0 --prefix "$world/shared" --archive "$first"
-run 0 --prefix "$world/shared" --uninstall
-holds "$world/shared" $'./bin\n./bin/other'
+mkdir -p "$scratch/shared/bin"
+echo other >"$scratch/shared/bin/other"
+run 0 --prefix "$scratch/shared" --archive "$first"
+run 0 --prefix "$scratch/shared" --uninstall
+holds "$scratch/shared" $'./bin\n./bin/other'
 case_ends "uninstall keeps what was there before"
 
-run 0 --prefix "$world/mine" --archive "$first"
-echo changed >"$world/mine/bin/$program"
-run 1 --prefix "$world/mine" --uninstall
+run 0 --prefix "$scratch/mine" --archive "$first"
+echo changed >"$scratch/mine/bin/$program"
+run 1 --prefix "$scratch/mine" --uninstall
 says "kept, for it is not what was installed"
-[ -f "$world/mine/bin/$program" ] || wrong "removed a program that it did not install"
+[ -f "$scratch/mine/bin/$program" ] || wrong "removed a program that it did not install"
 case_ends "uninstall keeps a program that someone replaced"
 
-run 1 --prefix "$world/empty" --uninstall
-says "nothing was installed below $world/empty"
+run 1 --prefix "$scratch/empty" --uninstall
+says "nothing was installed below $scratch/empty"
 case_ends "uninstall without an install is a clear error"
 
-run 0 --prefix "$world/dry" --archive "$first" --dry-run
-says "would write $world/dry/bin/$program"
-[ ! -e "$world/dry" ] || wrong "the dry run wrote $(find "$world/dry" | tr '\n' ' ')"
+run 0 --prefix "$scratch/dry" --archive "$first" --dry-run
+says "would write $scratch/dry/bin/$program"
+[ ! -e "$scratch/dry" ] || wrong "the dry run wrote $(find "$scratch/dry" | tr '\n' ' ')"
 case_ends "a dry run of an archive writes nothing"
 
-run 0 --prefix "$world/with spaces/and 'quotes'" --archive "$first"
-[ "$("$world/with spaces/and 'quotes'/bin/$program" version)" = first ] || wrong "the program does not run"
-run 0 --prefix "$world/with spaces/and 'quotes'" --uninstall
-[ ! -e "$world/with spaces" ] || wrong "left behind: $(find "$world/with spaces" | tr '\n' ' ')"
+run 0 --prefix "$scratch/with spaces/and 'quotes'" --archive "$first"
+[ "$("$scratch/with spaces/and 'quotes'/bin/$program" version)" = first ] || wrong "the program does not run"
+run 0 --prefix "$scratch/with spaces/and 'quotes'" --uninstall
+[ ! -e "$scratch/with spaces" ] || wrong "left behind: $(find "$scratch/with spaces" | tr '\n' ' ')"
 case_ends "a prefix with spaces and quotes"
 
 run 0 --archive "$first"
-says "installed $world/home/.local/bin/$program"
-path=$world/home/.local/bin:$PATH
+says "installed $scratch/home/.local/bin/$program"
+path=$scratch/home/.local/bin:$PATH
 run 0 --archive "$first"
 [[ $output != *warning* ]] || wrong "warns although PATH holds the folder"
 path=$PATH
 run 0 --uninstall
-holds "$world/home" ""
+holds "$scratch/home" ""
 case_ends "the default prefix is ~/.local, and a PATH that holds it is not mentioned"
 
 # What must be refused.
 
-mkdir "$world/bad"
+mkdir "$scratch/bad"
 wrong_sum=$(printf '%064d' 0)
-cp "$first" "$world/bad/"
-sed "s/^[0-9a-f]*/$wrong_sum/" "$world/release/SHA256SUMS" >"$world/bad/SHA256SUMS"
-run 1 --prefix "$world/none" --archive "$world/bad/${first##*/}"
+cp "$first" "$scratch/bad/"
+sed "s/^[0-9a-f]*/$wrong_sum/" "$scratch/release/SHA256SUMS" >"$scratch/bad/SHA256SUMS"
+run 1 --prefix "$scratch/none" --archive "$scratch/bad/${first##*/}"
 says "nothing was installed"
-[ ! -e "$world/none" ] || wrong "wrote $(find "$world/none" | tr '\n' ' ')"
-run 1 --prefix "$world/none" --archive "$world/bad/${first##*/}" --dry-run
+[ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
+run 1 --prefix "$scratch/none" --archive "$scratch/bad/${first##*/}" --dry-run
 case_ends "a bad checksum is refused before anything is written"
 
-printf x >>"$world/bad/${first##*/}"
-cp "$world/release/SHA256SUMS" "$world/bad/SHA256SUMS"
-run 1 --prefix "$world/none" --archive "$world/bad/${first##*/}"
-[ ! -e "$world/none" ] || wrong "wrote $(find "$world/none" | tr '\n' ' ')"
+printf x >>"$scratch/bad/${first##*/}"
+cp "$scratch/release/SHA256SUMS" "$scratch/bad/SHA256SUMS"
+run 1 --prefix "$scratch/none" --archive "$scratch/bad/${first##*/}"
+[ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
 case_ends "an archive that was changed is refused"
 
-grep -v 0.1.0 "$world/release/SHA256SUMS" >"$world/bad/SHA256SUMS"
-run 1 --prefix "$world/none" --archive "$world/bad/${first##*/}"
+grep -v 0.1.0 "$scratch/release/SHA256SUMS" >"$scratch/bad/SHA256SUMS"
+run 1 --prefix "$scratch/none" --archive "$scratch/bad/${first##*/}"
 says "has no checksum of ${first##*/}"
-rm "$world/bad/SHA256SUMS"
-run 1 --prefix "$world/none" --archive "$world/bad/${first##*/}"
+rm "$scratch/bad/SHA256SUMS"
+run 1 --prefix "$scratch/none" --archive "$scratch/bad/${first##*/}"
 says "there is no checksum file"
-[ ! -e "$world/none" ] || wrong "wrote $(find "$world/none" | tr '\n' ' ')"
+[ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
 case_ends "an archive without a checksum is refused"
 
-printf 'exit 3\n' >"$world/stage/$program"
-tar -C "$world/stage" -czf "$world/bad/broken.tar.gz" "$program"
-(cd "$world/bad" && sha256sum broken.tar.gz >SHA256SUMS)
-run 1 --prefix "$world/none" --archive "$world/bad/broken.tar.gz"
+printf 'exit 3\n' >"$scratch/stage/$program"
+tar -C "$scratch/stage" -czf "$scratch/bad/broken.tar.gz" "$program"
+(cd "$scratch/bad" && sha256sum broken.tar.gz >SHA256SUMS)
+run 1 --prefix "$scratch/none" --archive "$scratch/bad/broken.tar.gz"
 says "does not run on this machine"
-[ ! -e "$world/none" ] || wrong "left behind $(find "$world/none" | tr '\n' ' ')"
+[ ! -e "$scratch/none" ] || wrong "left behind $(find "$scratch/none" | tr '\n' ' ')"
 case_ends "a program that does not run is not installed"
 
-tar -C "$world/stage" -czf "$world/bad/two.tar.gz" "$program-0.1.0-x86_64-unknown-linux-musl" "$program-0.2.0-x86_64-unknown-linux-musl"
-tar -C "$world/alone" -czf "$world/bad/zero.tar.gz" install.sh
-(cd "$world/bad" && sha256sum two.tar.gz zero.tar.gz >SHA256SUMS)
-run 1 --prefix "$world/none" --archive "$world/bad/two.tar.gz"
+tar -C "$scratch/stage" -czf "$scratch/bad/two.tar.gz" "$program-0.1.0-x86_64-unknown-linux-musl" "$program-0.2.0-x86_64-unknown-linux-musl"
+tar -C "$scratch/alone" -czf "$scratch/bad/zero.tar.gz" install.sh
+(cd "$scratch/bad" && sha256sum two.tar.gz zero.tar.gz >SHA256SUMS)
+run 1 --prefix "$scratch/none" --archive "$scratch/bad/two.tar.gz"
 says "holds more than one"
-run 1 --prefix "$world/none" --archive "$world/bad/zero.tar.gz"
+run 1 --prefix "$scratch/none" --archive "$scratch/bad/zero.tar.gz"
 says "holds no $program"
-[ ! -e "$world/none" ] || wrong "left behind $(find "$world/none" | tr '\n' ' ')"
+[ ! -e "$scratch/none" ] || wrong "left behind $(find "$scratch/none" | tr '\n' ' ')"
 case_ends "an archive with two programs or none is refused"
 
-mkdir -p "$world/readonly"
-chmod 0555 "$world/readonly"
-chmod -R a+rX "$world/release" "$world/alone"
+mkdir -p "$scratch/readonly"
+chmod 0555 "$scratch/readonly"
+chmod -R a+rX "$scratch/release" "$scratch/alone"
 if [ "$(id -u)" = 0 ]; then # root may write anywhere, so nobody tries
-    output=$(cd / && HOME=$world/home setpriv --reuid=65534 --regid=65534 --clear-groups \
-        sh "$world/alone/install.sh" --prefix "$world/readonly" --archive "$first" 2>&1 </dev/null)
+    output=$(cd / && HOME=$scratch/home setpriv --reuid=65534 --regid=65534 --clear-groups \
+        sh "$scratch/alone/install.sh" --prefix "$scratch/readonly" --archive "$first" 2>&1 </dev/null)
     [ $? = 1 ] || wrong "exit status is not 1"
 else
-    run 1 --prefix "$world/readonly" --archive "$first"
+    run 1 --prefix "$scratch/readonly" --archive "$first"
 fi
-says "cannot make the folder $world/readonly/bin"
+says "cannot make the folder $scratch/readonly/bin"
 says "hint: choose a --prefix"
-holds "$world/readonly" ""
+holds "$scratch/readonly" ""
 case_ends "a read-only prefix is a clear error"
 
-run 1 --prefix "$world/none"
+run 1 --prefix "$scratch/none"
 says "this is not a checkout, and no release was named"
 run 2 --nonsense
 says "unknown argument: --nonsense"
@@ -210,93 +210,93 @@ run 2 --prefix
 says "--prefix needs a value"
 run 0 --help
 says "Usage: install.sh"
-[ ! -e "$world/none" ] || wrong "wrote $(find "$world/none" | tr '\n' ' ')"
+[ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
 case_ends "no source, wrong arguments and --help"
 
 # Downloads, from a loopback HTTPS server that answers with whole files.
 
 # respond NAME STATUS HEADER FILE: what the server says to GET /NAME.
 respond() {
-    { printf 'HTTP/1.0 %s\r\n%s\r\n\r\n' "$2" "$3"; [ -z "$4" ] || cat "$4"; } >"$world/www/$1"
+    { printf 'HTTP/1.0 %s\r\n%s\r\n\r\n' "$2" "$3"; [ -z "$4" ] || cat "$4"; } >"$scratch/www/$1"
 }
-mkdir -p "$world/www/moved" "$world/www/plain" "$world/www/bad" "$world/tls"
+mkdir -p "$scratch/www/moved" "$scratch/www/plain" "$scratch/www/bad" "$scratch/tls"
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
-    -keyout "$world/tls/key" -out "$world/tls/cert" 2>/dev/null
-(cd "$world/www" && exec openssl s_server -HTTP -accept 127.0.0.1:0 -cert "$world/tls/cert" -key "$world/tls/key" \
-    >"$world/tls/log" 2>&1 </dev/null) &
+    -keyout "$scratch/tls/key" -out "$scratch/tls/cert" 2>/dev/null
+(cd "$scratch/www" && exec openssl s_server -HTTP -accept 127.0.0.1:0 -cert "$scratch/tls/cert" -key "$scratch/tls/key" \
+    >"$scratch/tls/log" 2>&1 </dev/null) &
 server=$!
-until [ -f "$world/tls/log" ]; do :; done
-until port=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "$world/tls/log") && [ -n "$port" ]; do
+until [ -f "$scratch/tls/log" ]; do :; done
+until port=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "$scratch/tls/log") && [ -n "$port" ]; do
     kill -0 "$server" || exit 1
 done
 for file in SHA256SUMS "${first##*/}"; do
-    respond "$file" '200 OK' 'Connection: close' "$world/release/$file"
+    respond "$file" '200 OK' 'Connection: close' "$scratch/release/$file"
     respond "moved/$file" '302 Found' "Location: https://localhost:$port/$file" ''
     respond "plain/$file" '302 Found' "Location: http://localhost:$port/$file" ''
 done
-sed "s/^[0-9a-f]*/$wrong_sum/" "$world/release/SHA256SUMS" >"$world/bad/wrong"
-respond bad/SHA256SUMS '200 OK' 'Connection: close' "$world/bad/wrong"
+sed "s/^[0-9a-f]*/$wrong_sum/" "$scratch/release/SHA256SUMS" >"$scratch/bad/wrong"
+respond bad/SHA256SUMS '200 OK' 'Connection: close' "$scratch/bad/wrong"
 respond "bad/${first##*/}" '200 OK' 'Connection: close' "$first"
 
 # A PATH with everything this script needs but one downloader, which trusts the loopback server.
 for downloader in curl wget; do
-    mkdir -p "$world/with-$downloader"
+    mkdir -p "$scratch/with-$downloader"
     for tool in sh id dirname basename cat sed awk tail tr tar gzip grep mktemp mkdir rmdir rm mv chmod uname sha256sum; do
-        ln -s "$(command -v "$tool")" "$world/with-$downloader/$tool"
+        ln -s "$(command -v "$tool")" "$scratch/with-$downloader/$tool"
     done
 done
-printf '#!/bin/sh\nexec %s --cacert %s "$@"\n' "$(command -v curl)" "$world/tls/cert" >"$world/with-curl/curl"
-printf '#!/bin/sh\nexec %s --ca-certificate=%s "$@"\n' "$(command -v wget)" "$world/tls/cert" >"$world/with-wget/wget"
-chmod +x "$world/with-curl/curl" "$world/with-wget/wget"
+printf '#!/bin/sh\nexec %s --cacert %s "$@"\n' "$(command -v curl)" "$scratch/tls/cert" >"$scratch/with-curl/curl"
+printf '#!/bin/sh\nexec %s --ca-certificate=%s "$@"\n' "$(command -v wget)" "$scratch/tls/cert" >"$scratch/with-wget/wget"
+chmod +x "$scratch/with-curl/curl" "$scratch/with-wget/wget"
 
 for downloader in curl wget; do
     command -v "$downloader" >/dev/null || wrong "$downloader is not installed here"
-    path=$world/with-$downloader
+    path=$scratch/with-$downloader
     for folder in '' /moved; do
         export ECR_RS_RELEASES=https://localhost:$port$folder
-        run 0 --prefix "$world/loaded" --target x86_64-unknown-linux-musl
-        [ "$("$world/loaded/bin/$program" version)" = first ] || wrong "the program does not run"
-        run 0 --prefix "$world/loaded" --uninstall
+        run 0 --prefix "$scratch/loaded" --target x86_64-unknown-linux-musl
+        [ "$("$scratch/loaded/bin/$program" version)" = first ] || wrong "the program does not run"
+        run 0 --prefix "$scratch/loaded" --uninstall
     done
     case_ends "a release comes over https with $downloader, redirects included"
 
     ECR_RS_RELEASES=https://localhost:$port/plain
-    run 1 --prefix "$world/none" --target x86_64-unknown-linux-musl
+    run 1 --prefix "$scratch/none" --target x86_64-unknown-linux-musl
     case $downloader in # the reason is the scheme, not what else may be wrong at that address
         curl) says "rotocol" ;;
         wget) says "is not https" ;;
     esac
     ECR_RS_RELEASES=http://localhost:$port
-    run 1 --prefix "$world/none" --target x86_64-unknown-linux-musl
+    run 1 --prefix "$scratch/none" --target x86_64-unknown-linux-musl
     says "not an https address"
     ECR_RS_RELEASES=https://localhost:$port/bad
-    run 1 --prefix "$world/none" --target x86_64-unknown-linux-musl
+    run 1 --prefix "$scratch/none" --target x86_64-unknown-linux-musl
     says "the checksum of"
     ECR_RS_RELEASES=https://localhost:$port
-    run 1 --prefix "$world/none" --target no-such-target
-    [ ! -e "$world/none" ] || wrong "wrote $(find "$world/none" | tr '\n' ' ')"
+    run 1 --prefix "$scratch/none" --target no-such-target
+    [ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
     case_ends "cleartext, a redirect to cleartext, a bad checksum and a missing archive are refused with $downloader"
 done
-run 0 --prefix "$world/none" --dry-run --target x86_64-unknown-linux-musl
+run 0 --prefix "$scratch/none" --dry-run --target x86_64-unknown-linux-musl
 says "would download https://localhost:$port/SHA256SUMS"
-[ ! -e "$world/none" ] || wrong "wrote $(find "$world/none" | tr '\n' ' ')"
+[ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
 case_ends "a dry run of a download writes nothing"
 unset ECR_RS_RELEASES
 path=$PATH
 
 # From the checkout.
 
-output=$(sh "$installer" --prefix "$world/built" --dry-run 2>&1 </dev/null) || wrong "exit status $?"
+output=$(sh "$installer" --prefix "$scratch/built" --dry-run 2>&1 </dev/null) || wrong "exit status $?"
 says "would run: cargo build --release --locked"
-[ ! -e "$world/built" ] || wrong "the dry run wrote $(find "$world/built" | tr '\n' ' ')"
-output=$(sh "$installer" --prefix "$world/built" 2>&1 </dev/null) || wrong "exit status $?"
-holds "$world/built" "$installed"
-"$world/built/bin/$program" version >"$world/version" 2>&1 || wrong "the program does not run"
-output=$(sh "$installer" --prefix "$world/built" --uninstall 2>&1 </dev/null) || wrong "exit status $?"
-[ ! -e "$world/built" ] || wrong "left behind $(find "$world/built" | tr '\n' ' ')"
+[ ! -e "$scratch/built" ] || wrong "the dry run wrote $(find "$scratch/built" | tr '\n' ' ')"
+output=$(sh "$installer" --prefix "$scratch/built" 2>&1 </dev/null) || wrong "exit status $?"
+holds "$scratch/built" "$installed"
+"$scratch/built/bin/$program" version >"$scratch/version" 2>&1 || wrong "the program does not run"
+output=$(sh "$installer" --prefix "$scratch/built" --uninstall 2>&1 </dev/null) || wrong "exit status $?"
+[ ! -e "$scratch/built" ] || wrong "left behind $(find "$scratch/built" | tr '\n' ' ')"
 case_ends "the checkout is built and installed"
 
-output=$(PATH=$world/with-curl sh "$installer" --prefix "$world/built" 2>&1 </dev/null) && wrong "exit status 0"
+output=$(PATH=$scratch/with-curl sh "$installer" --prefix "$scratch/built" 2>&1 </dev/null) && wrong "exit status 0"
 says "cargo is not installed"
 says "hint:"
 case_ends "a checkout without cargo is a clear error"

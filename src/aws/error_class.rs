@@ -162,7 +162,7 @@ const WORDS: &[(&str, ErrorClass)] = &[
 impl ErrorClass {
     /// Finds the class of an error at a stage.
     pub(super) fn of(stage: Stage, source: &Source, chain: &ErrorChain) -> ErrorClass {
-        let found = ErrorClass::said(chain);
+        let found = ErrorClass::of_words(chain);
         // The first credentials: a fault of an endpoint on this machine is no fault of AWS or the network.
         if stage == Stage::Credentials {
             match source {
@@ -184,7 +184,7 @@ impl ErrorClass {
         if ours && found == ErrorClass::Failed && chain.code.is_none() { ErrorClass::Malformed } else { found }
     }
 
-    fn said(chain: &ErrorChain) -> ErrorClass {
+    fn of_words(chain: &ErrorChain) -> ErrorClass {
         if ENDED.iter().any(|words| chain.says(words)) {
             return ErrorClass::SessionEnded;
         }

@@ -64,7 +64,7 @@ impl CallContext<'_> {
                 ),
             ),
             _ => match self.foreign_role() {
-                Some(told) => told,
+                Some(refused) => refused,
                 None => return Ok(()),
             },
         };

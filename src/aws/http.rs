@@ -191,7 +191,7 @@ fn connector(trust: TrustStore, proxy: ProxyConfig, settings: HttpConnectorSetti
 /// rustls itself does for the system's.
 fn bundle(path: &Path) -> Result<Vec<u8>, BadBundle> {
     let bad = |why| BadBundle { path: path.into(), why };
-    let bytes = private_fs::read(path, private_fs::LARGEST).map_err(|err| bad(Why::Unreadable(err)))?;
+    let bytes = private_fs::read(path, private_fs::MAX_FILE_SIZE).map_err(|err| bad(Why::Unreadable(err)))?;
     let mut usable = String::new();
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
         let certificate = certificate.map_err(|_| bad(Why::NotPem))?;

@@ -178,17 +178,17 @@ impl Sign {
     fn images(&self) -> Result<Vec<Reference>, Report> {
         let images = self.images.iter().map(|image| Reference::parse(image)).collect::<Result<Vec<_>, _>>()?;
         let Some(path) = &self.digest_file else { return Ok(images) };
-        let shown = path.display().to_string();
-        let contents = private_fs::read_to_string(path, private_fs::LARGEST);
-        let contents = contents.map_err(|err| Report::new(format!("cannot read {shown}")).cause(err))?;
-        digest_file::apply(&shown, &contents, &images)
+        let name = path.display().to_string();
+        let contents = private_fs::read_to_string(path, private_fs::MAX_FILE_SIZE);
+        let contents = contents.map_err(|err| Report::new(format!("cannot read {name}")).cause(err))?;
+        digest_file::apply(&name, &contents, &images)
     }
 
     /// The roots that signatures must lead to.
     fn roots(&self) -> Result<Roots, Report> {
         let Some(path) = &self.signer_root else { return Ok(Roots::Aws) };
         let bad = || Report::new(format!("{} is no root certificate", path.display()));
-        let bytes = private_fs::read(path, private_fs::LARGEST).map_err(|err| bad().cause(err))?;
+        let bytes = private_fs::read(path, private_fs::MAX_FILE_SIZE).map_err(|err| bad().cause(err))?;
         Certificate::read_file(&bytes).map(Roots::Given).map_err(|err| bad().cause(err))
     }
 

@@ -95,7 +95,7 @@ impl Config {
         let Some(path) = Config::location(environment) else { return Ok(Config::default()) };
         let named = environment.path("ECR_RS_CONFIG").is_some();
         let absent = |err: &io::Error| matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-        match private_fs::read_to_string(&path, private_fs::LARGEST) {
+        match private_fs::read_to_string(&path, private_fs::MAX_FILE_SIZE) {
             Ok(text) => Config::parse(&text, path),
             // Without access to the home folder there is no configuration of this user's either.
             Err(err) if !named && (absent(&err) || err.kind() == io::ErrorKind::PermissionDenied) => {
@@ -163,11 +163,13 @@ impl Source<'_> {
         let (at, message) = (err.span().unwrap_or_default(), err.message().to_owned());
         err.set_input(None); // else it quotes the line in place of the path of the key
         let shown = err.to_string();
-        let key = shown.lines().find_map(|line| line.strip_prefix("in `")?.strip_suffix('`')).unwrap_or("the file");
+        let key = shown.lines().next_back().and_then(|line| line.strip_prefix("in `")?.strip_suffix('`'));
+        let table = key.map_or("the file".into(), |key| format!("[{key}]"));
+        let key = key.unwrap_or("the file");
         let (given, known) = message.rsplit_once("`, expected ").unwrap_or((&message, ""));
         let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
         if let Some(word) = given.strip_prefix("unknown field `") {
-            self.refuse(at, format!("{key} has no key {word:?}"), nearest(word, &known))
+            self.refuse(at, format!("{table} has no key {word:?}"), nearest(word, &known))
         } else if let Some(word) = given.strip_prefix("unknown variant `") {
             self.refuse(at, format!("{key} = {word:?} is none of {}", known.join(", ")), nearest(word, &known))
         } else {
@@ -346,7 +348,7 @@ external-id = "x"
             ("a = ", 1, "not TOML", "correct"),
             ("[keychain]\nsession = \"plain\"", 1, "no key \"keychain\"", "cache"),
             ("[cahce]\n", 1, "no key \"cahce\"", "did you mean \"cache\"?"),
-            ("[cache]\n\nstor = \"file\"", 3, "cache has no key \"stor\"", "\"store\""),
+            ("[cache]\n\nstor = \"file\"", 3, "[cache] has no key \"stor\"", "\"store\""),
             ("[cache]\nstore = \"keychian\"", 2, "none of keychain, keyutils, file, none", "\"keychain\""),
             ("[cache]\nstore = 7", 2, "cache.store: wanted string", "quotes"),
             ("[cache]\nstore = \"\"", 2, "none of keychain", "known here: keychain"),

@@ -170,7 +170,7 @@ pub fn shared_files(environment: &Environment) -> [PathBuf; 2] {
 }
 
 fn text(path: &Path) -> Result<String, IdentityError> {
-    match private_fs::read(path, private_fs::LARGEST) {
+    match private_fs::read(path, private_fs::MAX_FILE_SIZE) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         // The SDK, too, takes a file that is not there for an empty one.
         Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(String::new()),

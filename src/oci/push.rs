@@ -74,7 +74,9 @@ impl Repository {
             if !again || attempt >= self.retries.attempts {
                 return match outcome {
                     Ok(answer) if answer.is_success() => Ok(()),
-                    Ok(answer) => Err(self.refused(&format!("cannot push {}", self.shown(digest.as_str())), &answer)),
+                    Ok(answer) => {
+                        Err(self.refused(&format!("cannot push {}", self.full_name(digest.as_str())), &answer))
+                    }
                     Err(Upload::Broken(err) | Upload::Refused(err)) => Err(err),
                 };
             }

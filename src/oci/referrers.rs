@@ -54,7 +54,7 @@ impl Repository {
 
     /// What the API lists; `None` where the registry has no such API.
     async fn api(&self, subject: &Digest) -> Result<Option<Vec<Descriptor>>, Report> {
-        let doing = || format!("cannot list the signatures of {}", self.shown(subject.as_str()));
+        let doing = || format!("cannot list the signatures of {}", self.full_name(subject.as_str()));
         let mut url = self.url(&format!("referrers/{subject}"))?;
         url.query_pairs_mut().append_pair("artifactType", media::SIGNATURE);
         let mut found = Vec::new();
@@ -96,7 +96,7 @@ impl Repository {
             // Someone's own tag of that name is no list of ours.
             Ok(_) => Ok((None, Vec::new())),
             Err(answer) if answer.status == 404 => Ok((None, Vec::new())),
-            Err(answer) => Err(self.refused(&format!("cannot read {}", self.shown(tag)), &answer)),
+            Err(answer) => Err(self.refused(&format!("cannot read {}", self.full_name(tag)), &answer)),
         }
     }
 
@@ -156,7 +156,7 @@ impl Repository {
             let new = Digest::of(&bytes);
             let answer = self.put_manifest(&tag, media::INDEX, bytes).await?;
             if !answer.is_success() {
-                return Err(self.refused(&format!("cannot list the signature under {}", self.shown(&tag)), &answer));
+                return Err(self.refused(&format!("cannot list the signature under {}", self.full_name(&tag)), &answer));
             }
             if holds(&self.tagged(&tag).await?.1) {
                 let Some(old) = old.filter(|old| *old != new) else { return Ok(Vec::new()) };
@@ -169,7 +169,8 @@ impl Repository {
                     .collect());
             }
         }
-        Err(Report::new(format!("other writers keep changing {}", self.shown(&tag))).hint("run the same command again"))
+        Err(Report::new(format!("other writers keep changing {}", self.full_name(&tag)))
+            .hint("run the same command again"))
     }
 }
 

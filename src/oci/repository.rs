@@ -92,7 +92,7 @@ impl Repository {
     pub async fn manifest(&self, selector: &str) -> Result<Manifest, Report> {
         match self.find_manifest(selector).await? {
             Ok(manifest) => Ok(manifest),
-            Err(answer) => Err(self.refused(&format!("cannot read {}", self.shown(selector)), &answer)),
+            Err(answer) => Err(self.refused(&format!("cannot read {}", self.full_name(selector)), &answer)),
         }
     }
 
@@ -108,7 +108,7 @@ impl Repository {
             Report::new(format!(
                 "{} gave a manifest that cannot be trusted for {}",
                 self.registry(),
-                self.shown(selector)
+                self.full_name(selector)
             ))
             .cause(why)
         };
@@ -142,7 +142,7 @@ impl Repository {
 
     /// Fetches a blob and checks it against its descriptor; `cap` bounds it before anything is read.
     pub async fn blob(&self, blob: &Descriptor, cap: usize) -> Result<Vec<u8>, Report> {
-        let doing = format!("cannot read {}", self.shown(blob.digest.as_str()));
+        let doing = format!("cannot read {}", self.full_name(blob.digest.as_str()));
         let size = usize::try_from(blob.size).ok().filter(|size| *size <= cap);
         let size = size
             .ok_or_else(|| Report::new(&*doing).cause(format!("it has {} bytes, at most {cap} are read", blob.size)))?;
@@ -164,7 +164,7 @@ impl Repository {
         let answer = self.access.send(call).await?;
         match answer.status {
             202 | 200 | 204 | 404 => Ok(()),
-            _ => Err(self.refused(&format!("cannot delete {}", self.shown(digest.as_str())), &answer)),
+            _ => Err(self.refused(&format!("cannot delete {}", self.full_name(digest.as_str())), &answer)),
         }
     }
 
@@ -184,23 +184,23 @@ impl Repository {
         self.base.host_str().unwrap_or_default()
     }
 
-    pub(super) fn shown(&self, selector: &str) -> String {
+    pub(super) fn full_name(&self, selector: &str) -> String {
         let separator = if selector.contains(':') { '@' } else { ':' };
         format!("{}{separator}{selector}", self.name)
     }
 
     /// A refusal in the registry's own words, with one thing to do.
     pub(super) fn refused(&self, doing: &str, answer: &Answer) -> Report {
-        let said = server_errors(answer);
+        let errors = server_errors(answer);
         let err =
-            Report::new(doing).cause(format!("{} answered {}{}", self.registry(), answer.status, in_words(&said)));
-        let codes = |code: &str| said.iter().any(|(known, _)| known == code);
+            Report::new(doing).cause(format!("{} answered {}{}", self.registry(), answer.status, in_words(&errors)));
+        let codes = |code: &str| errors.iter().any(|(known, _)| known == code);
         let immutable = |(code, message): &(String, String)| {
             code.contains("IMMUTABLE") || message.to_ascii_lowercase().contains("immutable")
         };
         let ecr = self.registry().contains(".dkr.ecr.") || self.registry().contains(".dkr-ecr");
         match answer.status {
-            _ if said.iter().any(immutable) => err.hint(
+            _ if errors.iter().any(immutable) => err.hint(
                 "the repository's tags are immutable and this registry lists signatures by tag: allow changing tags \
                  that start with `sha256-`",
             ),
@@ -237,6 +237,6 @@ pub(super) fn server_errors(answer: &Answer) -> Vec<(String, String)> {
     body.map(|body| body.errors.into_iter().map(|one| (one.code, one.message)).collect()).unwrap_or_default()
 }
 
-fn in_words(said: &[(String, String)]) -> String {
-    said.iter().map(|(code, message)| fold(&format!(": {code} {message}"))).collect()
+fn in_words(errors: &[(String, String)]) -> String {
+    errors.iter().map(|(code, message)| fold(&format!(": {code} {message}"))).collect()
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::report::Report;
 
 /// What a file was before.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) enum Before {
     /// It held this.
     Text(String),

@@ -1,14 +1,13 @@
 //! One file with what becomes of it.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use super::{client::Logins, file::UserFile, tables};
 use crate::report::Report;
 
 /// A file with what becomes of it.
-#[derive(Debug)]
 pub(super) struct Change {
-    pub(super) kind: Kind,
+    pub(super) kind: FileKind,
     pub(super) file: UserFile,
     /// Its text afterwards; `None` removes it.
     pub(super) after: Option<String>,
@@ -17,7 +16,7 @@ pub(super) struct Change {
 
 /// What kind of file it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FileKind {
     /// config.json of docker and notation, auth.json.
     Client,
     /// registries.conf.
@@ -43,25 +42,21 @@ impl Change {
     pub(super) fn keys(&self) -> Result<Vec<String>, Report> {
         let (path, before, after) = (&self.file.path, self.file.text(), self.after.as_deref().unwrap_or_default());
         match self.kind {
-            Kind::Client => {
+            FileKind::Client => {
                 let (before, after) = (Logins::of(path, before)?, Logins::of(path, after)?);
-                let mut hosts: Vec<&str> = Vec::new();
-                for (host, _) in before.helpers.iter().chain(&after.helpers) {
-                    if !hosts.contains(&host.as_str()) {
-                        hosts.push(host);
-                    }
-                }
+                let helpers = before.helpers.iter().chain(&after.helpers);
+                let hosts: BTreeSet<&str> = helpers.map(|(host, _)| host.as_str()).collect();
                 let store = changed("credsStore", before.store.as_ref(), after.store.as_ref());
-                let helper = |host: &&str| {
+                let helper = |host: &str| {
                     changed(&format!("credHelpers.{host:?}"), before.own_helper(host), after.own_helper(host))
                 };
-                Ok(store.into_iter().chain(hosts.iter().filter_map(helper)).collect())
+                Ok(store.into_iter().chain(hosts.into_iter().filter_map(helper)).collect())
             }
-            Kind::Registries => {
+            FileKind::Registries => {
                 let (before, after) = (tables::helpers(path, before)?, tables::helpers(path, after)?);
                 Ok(changed("credential-helpers", before, after).into_iter().collect())
             }
-            Kind::Ours => {
+            FileKind::Ours => {
                 let (before, after) = (tables::store(path, before)?, tables::store(path, after)?);
                 Ok(changed("[other-registries] store", before, after).into_iter().collect())
             }

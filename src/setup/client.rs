@@ -126,8 +126,7 @@ pub(super) fn is_empty(text: &str) -> bool {
     ClientFile::parse(Path::new(""), text).is_ok_and(|file| file.top.0.is_empty())
 }
 
-/// A client's file in parts that can be put together again.
-#[derive(Debug)]
+/// A client's file in parts that can be put together again. No `Debug`: it holds logins.
 struct ClientFile<'a> {
     /// What stands before and after the object, such as a byte order mark and the last newline.
     around: (&'a str, &'a str),
@@ -144,7 +143,7 @@ impl<'a> ClientFile<'a> {
             Report::new(format!("{}:{line}:{column}: {what}", path.display()))
                 .hint("repair the file by hand; it was not touched")
         };
-        let body = text.trim_start_matches('\u{feff}');
+        let body = text.strip_prefix('\u{feff}').unwrap_or(text);
         let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
         if body.trim().is_empty() {
             // Clients read it as an object without members.
@@ -268,11 +267,10 @@ fn is_login(auth: &str) -> bool {
 }
 
 /// The members of a JSON object in their order, duplicates too.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Object<'a>(Vec<Member<'a>>);
 
 /// A member as it is spelt.
-#[derive(Debug)]
 struct Member<'a> {
     /// The name with its escapes resolved; the spelling where they make no text (`"\ud800"`).
     name: String,

@@ -8,11 +8,7 @@ use std::{
 
 use crate::{private_fs, report::Report};
 
-/// The most bytes of a file that is taken for a configuration. Docker's own files are a few KiB.
-pub const MAX_FILE_SIZE: u64 = 16 * 1024 * 1024;
-
-/// A file as it was when it was read.
-#[derive(Debug)]
+/// A file as it was when it was read. No `Debug`: it may hold logins.
 pub(super) struct UserFile {
     /// The path that the client uses, which may be a symbolic link.
     pub(super) path: PathBuf,
@@ -69,7 +65,7 @@ impl UserFile {
 
     /// Whether the file still holds what was read.
     pub(super) fn is_unchanged(&self) -> io::Result<bool> {
-        match private_fs::read(&self.path, MAX_FILE_SIZE) {
+        match private_fs::read(&self.path, private_fs::LARGEST) {
             Ok(now) => Ok(self.text.as_ref().is_some_and(|text| text.as_bytes() == now)),
             Err(err) if err.kind() == ErrorKind::NotFound => Ok(self.text.is_none()),
             Err(err) => Err(err),
@@ -85,9 +81,9 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<String>, Report> {
     }
 }
 
-/// Reads a regular text file whole, within [`MAX_FILE_SIZE`].
+/// Reads a regular text file whole, within [`private_fs::LARGEST`].
 pub(super) fn read_text(path: &Path) -> Result<String, Report> {
-    let bytes = private_fs::read(path, MAX_FILE_SIZE).map_err(|err| cannot_read(path, err))?;
+    let bytes = private_fs::read(path, private_fs::LARGEST).map_err(|err| cannot_read(path, err))?;
     String::from_utf8(bytes).map_err(|err| {
         let before = &err.as_bytes()[..err.utf8_error().valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;

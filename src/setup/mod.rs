@@ -19,7 +19,6 @@ mod write;
 
 pub use backup::copy_path as backup_path;
 pub(crate) use client::Logins;
-pub use file::MAX_FILE_SIZE;
 pub use places::{docker as docker_path, notation as notation_path, podman_auth_files};
 pub use plan::Plan;
 pub use request::{Request, Target};

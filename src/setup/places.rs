@@ -21,6 +21,15 @@ pub fn notation(environment: &Environment) -> Result<PathBuf, Report> {
     Ok(folder.ok_or_else(|| no_home("notation", "set HOME or NOTATION_CONFIG"))?.join("config.json"))
 }
 
+/// A client's JSON file.
+pub(super) fn json(target: Target, environment: &Environment) -> Result<PathBuf, Report> {
+    match target {
+        Target::Docker => docker(environment),
+        Target::Notation => notation(environment),
+        Target::Podman => podman_logins(environment),
+    }
+}
+
 /// Our own file, [`Config::location`].
 pub(super) fn ours(environment: &Environment) -> Result<PathBuf, Report> {
     Config::location(environment).ok_or_else(|| no_home(PROGRAM, "set HOME or ECR_RS_CONFIG"))

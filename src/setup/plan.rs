@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     backup,
-    change::{Backup, Change, Kind},
+    change::{Backup, Change, FileKind},
     client::{self, Edit, Logins},
     file::{self, UserFile},
     places,
@@ -16,12 +16,12 @@ use crate::{
     config::{Config, LoginStore},
     environment::Environment,
     names::{DOCKER_HUB, HELPER},
-    registry::Server,
+    registry::{Kind, Registry, Server},
     report::Report,
 };
 
 /// Every change of a run, with what to report to the user.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Plan {
     pub(super) changes: Vec<Change>,
     /// One line for each client: what was done, or that nothing was to be done.
@@ -69,10 +69,7 @@ impl Plan {
         hosts: &[String],
         environment: &Environment,
     ) -> Result<Option<Previous>, Report> {
-        let path = match target {
-            Target::Notation => places::notation(environment)?,
-            _ => places::docker(environment)?,
-        };
+        let path = places::json(target, environment)?;
         let file = UserFile::read(&path)?;
         let logins = Logins::of(&path, file.text())?;
         let mut store = logins.store.clone();
@@ -110,14 +107,14 @@ impl Plan {
         let hosts: Vec<&str> =
             edits.iter().filter_map(|edit| if let Edit::Host(host) = edit { Some(&**host) } else { None }).collect();
         let what = if hosts.is_empty() { "every registry".into() } else { hosts.join(", ") };
-        self.change(target, Kind::Client, file, after, applied, &what)
+        self.change(target, FileKind::Client, file, after, applied, &what)
     }
 
     /// Adds a change if there is one, with a note of it.
     fn change(
         &mut self,
         target: Target,
-        kind: Kind,
+        kind: FileKind,
         file: UserFile,
         after: String,
         applied: bool,
@@ -145,12 +142,14 @@ impl Plan {
         }
         let after = tables::add_helper(&registries.path, registries.text())?;
         let applied = after == registries.text();
-        self.change(Target::Podman, Kind::Registries, registries, after, applied, "every registry")
+        self.change(Target::Podman, FileKind::Registries, registries, after, applied, "every registry")
     }
 
     fn podman_hosts(&mut self, hosts: &[String], environment: &Environment) -> Result<(), Report> {
-        let path = places::podman_logins(environment)?;
-        let hosts: Vec<String> = hosts.iter().map(|host| podman_host(host)).collect();
+        let path = places::json(Target::Podman, environment)?;
+        // Podman calls the Hub `docker.io` (containers/image `docker/reference`).
+        let name = |host: &String| if host == DOCKER_HUB { "docker.io".into() } else { host.clone() };
+        let hosts: Vec<String> = hosts.iter().map(name).collect();
         self.warnings.extend(warning::of_podman(&hosts, environment));
         let edits: Vec<Edit> = hosts.into_iter().map(Edit::Host).collect();
         self.json(Target::Podman, UserFile::read(&path)?, &edits)
@@ -183,7 +182,7 @@ impl Plan {
             Config::parse(&after, path.clone())?;
             let backup = if backup::load(&path)?.is_some() { Backup::Leave } else { Backup::Keep };
             self.notes.push(format!("other registries: logins stay in `{}`, by {}", first.store, path.display()));
-            self.changes.insert(0, Change { kind: Kind::Ours, file, after: Some(after), backup });
+            self.changes.insert(0, Change { kind: FileKind::Ours, file, after: Some(after), backup });
         }
         Ok(())
     }
@@ -248,7 +247,9 @@ fn registry(typed: &str) -> Result<String, Report> {
     }
     match Server::parse(typed, |_| None) {
         None => bad("name a host such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com"),
-        Some(Server::Ecr(_)) => Ok(host(typed)),
+        // The one registry with two hosts; its tokens are kept under the other.
+        Some(Server::Ecr(Registry { kind: Kind::Public, dual_stack: true, .. })) => Ok("ecr-public.aws.com".into()),
+        Some(Server::Ecr(registry)) => Ok(registry.host),
         Some(Server::Other(key)) if key == DOCKER_HUB => Ok(key),
         Some(Server::Other(key))
             if key.contains(['/', '*', ' ']) || !key.contains(['.', ':']) && key != "localhost" =>
@@ -257,18 +258,4 @@ fn registry(typed: &str) -> Result<String, Report> {
         }
         Some(Server::Other(key)) => Ok(key),
     }
-}
-
-/// The bare host of an ECR registry, in lower case, as clients look it up.
-fn host(typed: &str) -> String {
-    let text = typed.trim().to_ascii_lowercase();
-    let text = text.split_once("://").map_or(&*text, |(_, rest)| rest);
-    let text = text.split(['/', '?', '#']).next().unwrap_or(text);
-    let text = text.rsplit('@').next().unwrap_or(text);
-    text.strip_suffix(":443").unwrap_or(text).into()
-}
-
-/// Podman calls the Hub `docker.io` (containers/image `docker/reference`).
-fn podman_host(host: &str) -> String {
-    if host == DOCKER_HUB { "docker.io".into() } else { host.into() }
 }

@@ -108,13 +108,14 @@ pub(super) fn add_helper(path: &Path, text: &str) -> Result<String, Report> {
     Ok(document.to_string())
 }
 
-/// The text without our helper; `before` itself if nothing else was changed since.
-pub(super) fn remove_helper(path: &Path, now: &str, before: &str) -> Result<String, Report> {
+/// The text without our helper; `before` itself if nothing else was changed since, and `None` when
+/// nothing of ours is in it.
+pub(super) fn remove_helper(path: &Path, now: &str, before: &str) -> Result<Option<String>, Report> {
     if !names_us(path, now)? || names_us(path, before)? {
-        return Ok(now.into());
+        return Ok(None);
     }
     if add_helper(path, before)? == now {
-        return Ok(before.into());
+        return Ok(Some(before.into()));
     }
     let mut document = parse(path, now)?;
     let mut comments = String::new();
@@ -125,7 +126,7 @@ pub(super) fn remove_helper(path: &Path, now: &str, before: &str) -> Result<Stri
             comments = remove(document.as_table_mut(), HELPERS);
         }
     }
-    Ok(print(document, &comments))
+    Ok(Some(print(document, &comments)))
 }
 
 fn names_us(path: &Path, text: &str) -> Result<bool, Report> {
@@ -252,11 +253,11 @@ mod tests {
             let now = add_helper(path, before).unwrap();
             assert_eq!(now, after, "{why}");
             assert_eq!(add_helper(path, &now).unwrap(), now, "{why}, again");
-            assert_eq!(remove_helper(path, &now, before).unwrap(), before, "{why}, back");
-            let touched = remove_helper(path, &format!("{now}# touched\n"), before).unwrap();
+            assert_eq!(remove_helper(path, &now, before).unwrap().as_deref(), Some(before), "{why}, back");
+            let touched = remove_helper(path, &format!("{now}# touched\n"), before).unwrap().unwrap();
             assert_eq!(helpers(path, &touched).unwrap(), helpers(path, before).unwrap(), "{why}, touched");
         }
         let now = "# ours\ncredential-helpers = [\"ecr-rs\", \"containers-auth.json\"] # first\na = 1\n";
-        assert_eq!(remove_helper(path, now, "").unwrap(), "a = 1\n# ours\n# first\n", "comments stay");
+        assert_eq!(remove_helper(path, now, "").unwrap().unwrap(), "a = 1\n# ours\n# first\n", "comments stay");
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     backup::{self, Before},
-    change::{Backup, Change, Kind},
+    change::{Backup, Change, FileKind},
     client::{self, Edit, Logins},
     file::{self, UserFile},
     places,
@@ -27,23 +27,24 @@ impl Plan {
         };
         let mut plan = Plan::default();
         for target in &targets {
-            match target {
-                Target::Docker => plan.undo_json(*target, &places::docker(environment)?, environment)?,
-                Target::Notation => plan.undo_json(*target, &places::notation(environment)?, environment)?,
-                Target::Podman => {
-                    let (file, drop_in) = places::podman_registries(environment)?;
-                    for path in [file, drop_in] {
-                        plan.undo_registries(&path)?;
-                    }
-                    plan.undo_json(*target, &places::podman_logins(environment)?, environment)?;
-                }
+            if *target == Target::Podman {
+                let (file, drop_in) = places::podman_registries(environment)?;
+                plan.undo_file(*target, FileKind::Registries, &file, environment)?;
+                plan.undo_file(*target, FileKind::Registries, &drop_in, environment)?;
             }
+            plan.undo_file(*target, FileKind::Client, &places::json(*target, environment)?, environment)?;
         }
         plan.release_previous_store(&targets, environment)?;
         Ok(plan)
     }
 
-    fn undo_json(&mut self, target: Target, path: &Path, environment: &Environment) -> Result<(), Report> {
+    fn undo_file(
+        &mut self,
+        target: Target,
+        kind: FileKind,
+        path: &Path,
+        environment: &Environment,
+    ) -> Result<(), Report> {
         let kept = backup::load(path)?;
         if !is_there(path) && kept.is_none() {
             return Ok(());
@@ -53,31 +54,10 @@ impl Plan {
             Some(before) => before.text().into(),
             None => guess_before(target, environment)?,
         };
-        let reverted = client::revert(path, file.text(), &before)?;
-        self.undo_change(target, Kind::Client, file, kept, reverted);
-        Ok(())
-    }
-
-    fn undo_registries(&mut self, path: &Path) -> Result<(), Report> {
-        let kept = backup::load(path)?;
-        if !is_there(path) && kept.is_none() {
-            return Ok(());
-        }
-        let file = UserFile::read(path)?;
-        let text = tables::remove_helper(path, file.text(), kept.as_ref().map_or("", Before::text))?;
-        let reverted = (text != file.text()).then_some(text);
-        self.undo_change(Target::Podman, Kind::Registries, file, kept, reverted);
-        Ok(())
-    }
-
-    fn undo_change(
-        &mut self,
-        target: Target,
-        kind: Kind,
-        file: UserFile,
-        kept: Option<Before>,
-        reverted: Option<String>,
-    ) {
+        let reverted = match kind {
+            FileKind::Registries => tables::remove_helper(path, file.text(), &before)?,
+            FileKind::Client | FileKind::Ours => client::revert(path, file.text(), &before)?,
+        };
         let path = file.path.display();
         match &reverted {
             None => self.notes.push(format!("{target}: nothing to undo in {path}")),
@@ -88,7 +68,7 @@ impl Plan {
                 self.notes.push(format!("{target}: {path} no longer names {HELPER}, what else changed since stays"))
             }
         }
-        let empty = |text: &str| text.trim().is_empty() || kind == Kind::Client && client::is_empty(text);
+        let empty = |text: &str| text.trim().is_empty() || kind == FileKind::Client && client::is_empty(text);
         let after = match reverted {
             None => file.text.clone(),
             Some(text) if kept == Some(Before::Nothing) && empty(&text) => None,
@@ -96,6 +76,7 @@ impl Plan {
         };
         let backup = if kept.is_some() { Backup::Forget } else { Backup::Leave };
         self.changes.push(Change { kind, file, after, backup });
+        Ok(())
     }
 
     /// Takes the store for other registries out of our own file again, unless the user chose another
@@ -121,7 +102,7 @@ impl Plan {
         let ours = store.as_ref().is_some_and(|store| adopted.is_empty() || adopted.contains(store));
         let text = if ours { tables::unset_store(&path, file.text(), kept.text())? } else { file.text().into() };
         let after = (kept != Before::Nothing || !text.trim().is_empty()).then_some(text);
-        self.changes.push(Change { kind: Kind::Ours, file, after, backup: Backup::Forget });
+        self.changes.push(Change { kind: FileKind::Ours, file, after, backup: Backup::Forget });
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 
 /// How far AWS's signing time may be from our clock. AWS refuses requests whose signature is more
 /// than five minutes off; the rest is for the call itself and for a clock that was just set.
-const SKEW: TimeDelta = TimeDelta::minutes(15);
+const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::minutes(15);
 
 /// What was asked of AWS Signer.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub fn check_returned(bytes: &[u8], expected: &Expected<'_>) -> Result<Envelope,
         }
     }
     check_attributes(&envelope, expected.profile)?;
-    if (envelope.signed_at - expected.now).abs() > SKEW {
+    if (envelope.signed_at - expected.now).abs() > MAX_CLOCK_SKEW {
         return Err(Report::new(format!(
             "the signing time {} is not now ({})",
             rfc3339(envelope.signed_at),

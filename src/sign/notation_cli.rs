@@ -25,16 +25,16 @@ use crate::{
 };
 
 /// The oldest Notation CLI whose options these are.
-const OLDEST: (u64, u64) = (1, 0);
+const MIN_VERSION: (u64, u64) = (1, 0);
 
 /// Time for one signature; notation and the plugin have no bound of their own.
-const PATIENCE: Duration = Duration::from_secs(120);
+const SIGN_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Time for `notation version`.
-const SOON: Duration = Duration::from_secs(10);
+const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most bytes that it may say on either stream. A signature takes a few lines.
-const LONGEST: usize = 1 << 20;
+const MAX_OUTPUT: usize = 1 << 20;
 
 /// What the machine has of Notation.
 #[derive(Debug, Clone)]
@@ -114,14 +114,14 @@ impl Notation {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut command = Command::new(&self.program);
         command.arg("version");
-        run(&mut command, SOON, &mut out, &mut err)?;
+        run(&mut command, VERSION_TIMEOUT, &mut out, &mut err)?;
         let text = String::from_utf8_lossy(&out);
         let version = text.lines().find_map(|line| line.trim().strip_prefix("Version:")).map(str::trim);
         let numbers =
             version.map(|version| version.trim_start_matches('v').split('.').map_while(|part| part.parse().ok()));
         let numbers: Vec<u64> = numbers.into_iter().flatten().take(2).collect();
         match numbers[..] {
-            [major, minor] if (major, minor) >= OLDEST => Ok(()),
+            [major, minor] if (major, minor) >= MIN_VERSION => Ok(()),
             _ => Err(Report::new(format!("{} is too old or not Notation", self.program.display()))
                 .cause(format!("its version is {}", version.unwrap_or("not to be found")))
                 .hint("install Notation 1.0 or newer, or sign without it: --engine native")),
@@ -182,7 +182,7 @@ impl Notation {
             // Another login would win over this helper's.
             .env_remove("NOTATION_USERNAME")
             .env_remove("NOTATION_PASSWORD");
-        run(&mut command, PATIENCE, stdout, stderr)
+        run(&mut command, SIGN_TIMEOUT, stdout, stderr)
     }
 }
 
@@ -221,7 +221,7 @@ fn run(
     stderr: &mut dyn Write,
 ) -> Result<i32, Report> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let limits = Limits { time: patience, output: LONGEST };
+    let limits = Limits { time: patience, output: MAX_OUTPUT };
     let output = process::run(command, Zeroizing::default(), limits, Stderr::Capture).map_err(|err| match err {
         process::Error::Timeout(time) => Report::new(format!("{program} did not end within {} s", time.as_secs()))
             .hint("check the network; or sign without it: --engine native"),

@@ -1,4 +1,4 @@
-//! The signatures that an image has: found, read, told.
+//! The signatures that an image has: found, read, json.
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
@@ -55,9 +55,9 @@ pub fn already_signed<'a>(signatures: &'a [Signature], context: &SigningContext<
     signatures.iter().find(|signature| {
         let Ok(envelope) = &signature.envelope else { return false };
         let by = envelope.text(PROFILE_VERSION).and_then(|arn| SigningProfile::parse(arn).ok());
-        let told = envelope.target().map(|target| target.annotations).unwrap_or_default();
+        let signed = envelope.target().map(|target| target.annotations).unwrap_or_default();
         by.is_some_and(|by| context.profile.is_met_by(&by))
-            && context.metadata.iter().all(|(key, value)| told.get(key) == Some(value))
+            && context.metadata.iter().all(|(key, value)| signed.get(key) == Some(value))
             && envelope.expires_at.is_none_or(|end| end > context.now)
             && context.roots.check(&envelope.chain).is_ok()
     })
@@ -66,7 +66,7 @@ pub fn already_signed<'a>(signatures: &'a [Signature], context: &SigningContext<
 impl Signature {
     /// Everything about it, for machines.
     pub fn to_json(&self) -> Value {
-        let mut told = json!({
+        let mut object = json!({
             "digest": self.descriptor.digest,
             "mediaType": self.descriptor.media_type,
             "size": self.descriptor.size,
@@ -74,27 +74,27 @@ impl Signature {
         let envelope = match &self.envelope {
             Ok(envelope) => envelope,
             Err(err) => {
-                told["error"] = err.full().into();
-                return told;
+                object["error"] = err.full().into();
+                return object;
             }
         };
-        told["envelope"] = envelope.media_type.into();
-        told["algorithm"] = algorithm(envelope).into();
-        told["signingScheme"] = envelope.scheme.name().into();
-        told["signingTime"] = rfc3339(envelope.signed_at).into();
-        told["expiry"] = envelope.expires_at.map(rfc3339).into();
-        told["profileVersion"] = envelope.text(PROFILE_VERSION).into();
-        told["signingJob"] = envelope.text(SIGNING_JOB).into();
-        told["signingAgent"] = envelope.agent.clone().into();
-        told["timestamped"] = envelope.timestamp.is_some().into();
-        told["attributes"] = envelope
+        object["envelope"] = envelope.media_type.into();
+        object["algorithm"] = algorithm(envelope).into();
+        object["signingScheme"] = envelope.scheme.name().into();
+        object["signingTime"] = rfc3339(envelope.signed_at).into();
+        object["expiry"] = envelope.expires_at.map(rfc3339).into();
+        object["profileVersion"] = envelope.text(PROFILE_VERSION).into();
+        object["signingJob"] = envelope.text(SIGNING_JOB).into();
+        object["signingAgent"] = envelope.agent.clone().into();
+        object["timestamped"] = envelope.timestamp.is_some().into();
+        object["attributes"] = envelope
             .extended
             .iter()
             .map(|(name, attribute)| {
                 (name.clone(), json!({ "value": attribute.value, "critical": attribute.critical }))
             })
             .collect();
-        told["certificates"] = envelope
+        object["certificates"] = envelope
             .chain
             .iter()
             .map(|certificate| {
@@ -108,14 +108,14 @@ impl Signature {
             })
             .collect();
         if let Ok(target) = envelope.target() {
-            told["signedArtifact"] = json!({
+            object["signedArtifact"] = json!({
                 "mediaType": target.media_type,
                 "digest": target.digest,
                 "size": target.size,
             });
-            told["userMetadata"] = json!(target.annotations);
+            object["userMetadata"] = json!(target.annotations);
         }
-        told
+        object
     }
 
     /// The same as the lines of a tree, for people: depth and text.

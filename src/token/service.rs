@@ -96,7 +96,7 @@ impl Service<'_> {
         }
         // Where nothing can be cached, a line of waiting processes would help nobody.
         let usable = cached.fault.is_none();
-        let _flight = usable.then(|| self.join_flight(registry, &fingerprint)).flatten();
+        let _turn = usable.then(|| self.acquire_turn(registry, &fingerprint)).flatten();
         let cached = if usable { self.cached(registry, &fingerprint).token } else { None };
         if let Some(token) = cached.as_ref()
             && fresh(token)
@@ -182,13 +182,13 @@ impl Service<'_> {
         }
     }
 
-    fn join_flight(&self, registry: &Registry, identity: &str) -> Option<single_flight::Flight> {
-        let joined = single_flight::folder(self.identities.environment)
-            .and_then(|folder| single_flight::join(&folder, &registry.host, identity, single_flight::PATIENCE));
-        match joined {
-            Ok(Some(flight)) => Some(flight),
+    fn acquire_turn(&self, registry: &Registry, identity: &str) -> Option<single_flight::Turn> {
+        let acquired = single_flight::folder(self.identities.environment)
+            .and_then(|folder| single_flight::acquire(&folder, &registry.host, identity, single_flight::WAIT_TIMEOUT));
+        match acquired {
+            Ok(Some(turn)) => Some(turn),
             Ok(None) => {
-                let waited = single_flight::PATIENCE.as_secs();
+                let waited = single_flight::WAIT_TIMEOUT.as_secs();
                 self.log.note(format_args!("another process has asked AWS for {waited} s: asking too"));
                 None
             }

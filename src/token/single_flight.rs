@@ -11,33 +11,33 @@ use std::{
 use crate::{digest::sha256, environment::Environment, private_fs};
 
 /// How long a `get` waits for another process's call to AWS before it makes its own.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How often a waiting process looks. Its wait ends at most this long after the holder's.
-const POLL: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The right to be the one process that asks AWS; waiting ones find its token cached.
 ///
 /// The kernel releases it when the file closes, so a killed process leaves no stale lock behind.
 /// The file itself stays: removing it would let two holders in.
 #[must_use = "dropping it lets the next process go"]
-pub struct Flight {
+pub struct Turn {
     _file: File,
 }
 
-/// Joins the flight for one registry and identity, waiting up to `patience`.
+/// Acquires the turn for one registry and identity, waiting up to `timeout`.
 ///
 /// `Ok(None)` after that means "go on without": a second call to AWS is cheaper than a pull that
 /// fails over a stranger's hung process.
-pub fn join(folder: &Path, host: &str, identity: &str, patience: Duration) -> io::Result<Option<Flight>> {
+pub fn acquire(folder: &Path, host: &str, identity: &str, timeout: Duration) -> io::Result<Option<Turn>> {
     let path = folder.join(format!("{}.lock", sha256(format!("{host}\0{identity}").as_bytes())));
     let file = private_fs::open_lock(&path)?;
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + timeout;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Some(Flight { _file: file })),
+            Ok(()) => return Ok(Some(Turn { _file: file })),
             Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Ok(None),
-            Err(TryLockError::WouldBlock) => thread::sleep(POLL),
+            Err(TryLockError::WouldBlock) => thread::sleep(POLL_INTERVAL),
             Err(TryLockError::Error(err)) => return Err(err),
         }
     }
@@ -67,12 +67,12 @@ mod tests {
     #[test]
     fn one_holder_at_a_time_and_the_next_after_it() {
         let folder = tempfile::tempdir().unwrap();
-        let join = |host: &str| join(folder.path(), host, "identity", Duration::ZERO).unwrap();
-        let holder = join("a").expect("nobody holds it");
-        assert!(join("a").is_none(), "a second process goes on without after its patience");
-        assert!(join("b").is_some(), "another registry is another flight");
+        let acquire = |host: &str| acquire(folder.path(), host, "identity", Duration::ZERO).unwrap();
+        let holder = acquire("a").expect("nobody holds it");
+        assert!(acquire("a").is_none(), "a second process goes on without after its timeout");
+        assert!(acquire("b").is_some(), "another registry is another turn");
         drop(holder);
-        assert!(join("a").is_some(), "free again");
+        assert!(acquire("a").is_some(), "free again");
     }
 
     #[cfg(unix)]

@@ -41,11 +41,11 @@ CONFIG
 
 # configure: our configuration from standard input.
 configure() {
-    export ECR_RS_CONFIG=$world/config.toml
+    export ECR_RS_CONFIG=$scratch/config.toml
     cat >"$ECR_RS_CONFIG"
 }
 
-roles_assumed() { grep -c '"operation":"AssumeRole"' "$world/loopback/calls" || true; }
+roles_assumed() { grep -c '"operation":"AssumeRole"' "$scratch/loopback/calls" || true; }
 
 docker_push_second() {
     local before

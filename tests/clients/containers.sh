@@ -32,27 +32,27 @@ containers_forget() {
     rm "$HOME/.config/containers/registries.conf"
 }
 
-# Every file of theirs lies in the world; vfs needs no mounts.
+# Every file of theirs lies in one folder; vfs needs no mounts.
 containers_configure() {
-    mkdir -p "$world/containers"
-    cat >"$world/containers/storage.conf" <<CONFIG
+    mkdir -p "$scratch/containers"
+    cat >"$scratch/containers/storage.conf" <<CONFIG
 [storage]
 driver = "vfs"
-graphroot = "$world/containers/storage"
-runroot = "$world/containers/run"
+graphroot = "$scratch/containers/storage"
+runroot = "$scratch/containers/run"
 CONFIG
-    cat >"$world/containers/containers.conf" <<CONFIG
+    cat >"$scratch/containers/containers.conf" <<CONFIG
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "none"
 CONFIG
-    export CONTAINERS_STORAGE_CONF=$world/containers/storage.conf CONTAINERS_CONF=$world/containers/containers.conf
+    export CONTAINERS_STORAGE_CONF=$scratch/containers/storage.conf CONTAINERS_CONF=$scratch/containers/containers.conf
 }
 
 # containers_use WAY: the two files as that way has them.
 containers_use() {
     local registries_conf=$HOME/.config/containers/registries.conf
-    export REGISTRY_AUTH_FILE=$world/containers/auth-$1.json
+    export REGISTRY_AUTH_FILE=$scratch/containers/auth-$1.json
     case $1 in
         credHelpers)
             jq -n --arg ecr "$ecr" --arg other "$other" '{credHelpers: {($ecr): "ecr-rs", ($other): "ecr-rs"}}' >"$REGISTRY_AUTH_FILE"
@@ -67,14 +67,14 @@ containers_use() {
 }
 
 skopeo_login() { skopeo login "$ecr" | grep 'Login Succeeded\|Existing credentials are valid'; }
-skopeo_copy() { skopeo copy "oci:$world/images/oci:tiny" "docker://$ecr/skopeo:$way"; }
+skopeo_copy() { skopeo copy "oci:$scratch/images/oci:tiny" "docker://$ecr/skopeo:$way"; }
 skopeo_inspect() { skopeo inspect "docker://$ecr/skopeo:$way" | jq -e '.Digest'; }
 
 buildah_login() { buildah login "$ecr" | grep 'Login Succeeded\|Existing credentials are valid'; }
 buildah_push() {
     local container
     container=$(buildah from scratch)
-    buildah copy "$container" "$world/content/hello" /hello
+    buildah copy "$container" "$scratch/content/hello" /hello
     buildah commit "$container" "buildah:$way"
     buildah push "buildah:$way" "docker://$ecr/buildah:$way"
 }
@@ -85,7 +85,7 @@ buildah_pull() {
 
 podman_login() { podman login "$ecr" | grep 'Login Succeeded\|Existing credentials are valid'; }
 podman_push() {
-    podman import "$world/images/content.tar" "podman:$way"
+    podman import "$scratch/images/content.tar" "podman:$way"
     podman push "podman:$way" "docker://$ecr/podman:$way"
 }
 podman_pull() {
@@ -104,7 +104,7 @@ podman_login_other() {
     fails grep "$(printf '%s:%s' "$user" "$password" | base64)" "$REGISTRY_AUTH_FILE"
 }
 skopeo_copy_other() {
-    skopeo copy --dest-tls-verify=false "oci:$world/images/oci:tiny" "docker://$other/skopeo:$way"
+    skopeo copy --dest-tls-verify=false "oci:$scratch/images/oci:tiny" "docker://$other/skopeo:$way"
     skopeo inspect --tls-verify=false "docker://$other/skopeo:$way" | jq -e '.Digest'
 }
 podman_logout_other() {

@@ -44,8 +44,8 @@ docker_login_ecr() {
 
 # AWS's documented way, `aws ecr get-login-password | docker login`, goes on to work.
 docker_login_ecr_pipe() {
-    printf %s "$ecr" | helper get | jq -j .Secret >"$world/pipe"
-    docker login --username AWS --password-stdin "https://$ecr" <"$world/pipe" | grep 'Login Succeeded'
+    printf %s "$ecr" | helper get | jq -j .Secret >"$scratch/pipe"
+    docker login --username AWS --password-stdin "https://$ecr" <"$scratch/pipe" | grep 'Login Succeeded'
 }
 
 docker_push_ecr() {
@@ -63,22 +63,22 @@ docker_pull_ecr() {
 
 # The classic builder asks `list`, then `get` for each server in it, and sends all logins with the build.
 docker_build_ecr() {
-    printf 'FROM %s\nLABEL built=yes\n' "$ecr/docker:1" >"$world/Dockerfile"
+    printf 'FROM %s\nLABEL built=yes\n' "$ecr/docker:1" >"$scratch/Dockerfile"
     docker rmi "$ecr/docker:1"
-    DOCKER_BUILDKIT=0 docker build --pull --tag built:1 - <"$world/Dockerfile"
+    DOCKER_BUILDKIT=0 docker build --pull --tag built:1 - <"$scratch/Dockerfile"
 }
 
 docker_logout_ecr() {
-    docker logout "$ecr" 2>&1 | tee "$world/said"
-    fails grep -i warning "$world/said"
+    docker logout "$ecr" 2>&1 | tee "$scratch/said"
+    fails grep -i warning "$scratch/said"
     fails listed "$ecr"
 }
 
 # Without a login docker must go on anonymously, and here be refused by the registry, not by the helper.
 docker_pull_refused() {
     not_found "$other"
-    fails docker pull "$other/docker:1" 2>&1 | tee "$world/said"
-    grep 'no basic auth credentials' "$world/said"
+    fails docker pull "$other/docker:1" 2>&1 | tee "$scratch/said"
+    grep 'no basic auth credentials' "$scratch/said"
 }
 
 docker_login_wrong() {
@@ -106,15 +106,15 @@ docker_pull_other() {
 }
 
 docker_logout_other() {
-    docker logout "$other" 2>&1 | tee "$world/said"
-    fails grep -i warning "$world/said"
+    docker logout "$other" 2>&1 | tee "$scratch/said"
+    fails grep -i warning "$scratch/said"
     not_found "$other"
     fails listed "$other"
     fails docker pull "$other/docker:1"
 }
 
 # The Hub's key is a URL, and its login in a browser keeps three entries, two of them long tokens. The loopback
-# world answers for the Hub with user and password; the two tokens are stored as docker stores them.
+# AWS answers for the Hub with user and password; the two tokens are stored as docker stores them.
 docker_login_hub() {
     local hub=https://index.docker.io/v1/ key
     printf %s "$password" | docker login --username "$hub_user" --password-stdin | grep 'Login Succeeded'
@@ -160,18 +160,18 @@ docker_pull_public_anonymous() {
 # docker hides what a helper says on stdout; people see its standard error.
 docker_pull_wrong_key() {
     export AWS_ACCESS_KEY_ID=AKIAIOSFODNN7UNKNOWN
-    fails docker pull "$ecr/docker:1" 2>&1 | tee "$world/said"
-    grep '^ *hint: ' "$world/said"
-    fails grep -F "$AWS_SECRET_ACCESS_KEY" "$world/said"
+    fails docker pull "$ecr/docker:1" 2>&1 | tee "$scratch/said"
+    grep '^ *hint: ' "$scratch/said"
+    fails grep -F "$AWS_SECRET_ACCESS_KEY" "$scratch/said"
 }
 
 # Without a keychain a pull from ECR costs a call and works; a login that cannot be kept is not a success.
 docker_pull_no_keychain() {
-    export DBUS_SESSION_BUS_ADDRESS=unix:path=$world/no-bus XDG_RUNTIME_DIR=$world/no-run
+    export DBUS_SESSION_BUS_ADDRESS=unix:path=$scratch/no-bus XDG_RUNTIME_DIR=$scratch/no-run
     docker_pull_ecr
 }
 docker_login_no_keychain() {
-    export DBUS_SESSION_BUS_ADDRESS=unix:path=$world/no-bus XDG_RUNTIME_DIR=$world/no-run
-    fails docker login --username "$user" --password-stdin "$other" <<<"$password" 2>&1 | tee "$world/said"
-    grep 'error storing credentials' "$world/said"
+    export DBUS_SESSION_BUS_ADDRESS=unix:path=$scratch/no-bus XDG_RUNTIME_DIR=$scratch/no-run
+    fails docker login --username "$user" --password-stdin "$other" <<<"$password" 2>&1 | tee "$scratch/said"
+    grep 'error storing credentials' "$scratch/said"
 }

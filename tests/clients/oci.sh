@@ -15,7 +15,7 @@ oci_cases() {
     check 0 "crane auth logout (other registry)" crane_logout
 
     # notation with a configuration of its own, and docker's out of its sight.
-    export XDG_CONFIG_HOME=$world/notation-config DOCKER_CONFIG=$world/no-docker-config
+    export XDG_CONFIG_HOME=$scratch/notation-config DOCKER_CONFIG=$scratch/no-docker-config
     mkdir -p "$XDG_CONFIG_HOME/notation" "$DOCKER_CONFIG"
     echo '{"credsStore": "ecr-rs"}' >"$XDG_CONFIG_HOME/notation/config.json"
     check 0 "notation list (ECR, no login)" notation_list
@@ -28,12 +28,12 @@ oci_cases() {
 }
 
 oras_push() {
-    cd "$world/content" || return
+    cd "$scratch/content" || return
     oras push --no-tty "$ecr/oras:1" hello:text/plain
 }
 oras_pull() {
-    oras pull --no-tty --output "$world/pulled" "$ecr/oras:1"
-    cmp "$world/content/hello" "$world/pulled/hello"
+    oras pull --no-tty --output "$scratch/pulled" "$ecr/oras:1"
+    cmp "$scratch/content/hello" "$scratch/pulled/hello"
 }
 oras_login() {
     fails oras repo tags --plain-http "$other/oras"
@@ -41,7 +41,7 @@ oras_login() {
     listed "$other"
 }
 oras_push_other() {
-    cd "$world/content" || return
+    cd "$scratch/content" || return
     oras push --no-tty --plain-http "$other/oras:1" hello:text/plain
     oras repo tags --plain-http "$other/oras" | grep '^1$'
 }

@@ -22,7 +22,7 @@ seconds_since() { awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%5.1f
 # check CALLS NAME FUNCTION...: runs FUNCTION, which must succeed with every command in it, without a prompt, and ask
 # AWS for CALLS tokens. Prints one line; a failure also prints what the client was asked and what it said.
 check() {
-    local expected=$1 name=$2 log=$world/case.log before=$EPOCHREALTIME calls_before calls status watchdog
+    local expected=$1 name=$2 log=$scratch/case.log before=$EPOCHREALTIME calls_before calls status watchdog
     shift 2
     calls_before=$(token_calls)
     set -m # each case is a process group of its own, so that it can be ended whole

@@ -15,7 +15,7 @@ signing_cases() {
     image=$ecr/signed
     profile=$LOOPBACK_SIGNING_PROFILE
     # notation with a configuration of its own; the logins come from the helper.
-    export XDG_CONFIG_HOME=$world/signing-config
+    export XDG_CONFIG_HOME=$scratch/signing-config
     docker-credential-ecr-rs erase <<<"$ecr" >/dev/null 2>&1
 
     check 1 "oras push (ECR, images to sign)" push_images_to_sign
@@ -47,7 +47,7 @@ signing_cases() {
 }
 
 push_images_to_sign() {
-    cd "$world/content" || return
+    cd "$scratch/content" || return
     local tag
     for tag in native old metadata by-notation local; do
         oras push --no-tty --annotation "made-for=$tag" "$image:$tag" hello:text/plain
@@ -76,19 +76,19 @@ trust() {
         signatureVerification: {level: "strict"},
         trustStores: ["signingAuthority:aws-signer-ts"],
         trustedIdentities: [$profile]
-    }]}' >"$world/trustpolicy.json"
-    notation policy import --force "$world/trustpolicy.json"
+    }]}' >"$scratch/trustpolicy.json"
+    notation policy import --force "$scratch/trustpolicy.json"
 }
 
-# behave LINE: the loopback world behaves so when this returns.
+# behave LINE: the loopback AWS behaves so when this returns.
 behave() {
     echo "$1" >&"$loopback_commands"
-    until_true "$1" grep -Fx "done: $1" "$world/logs/loopback"
+    until_true "$1" grep -Fx "done: $1" "$scratch/logs/loopback"
 }
 
 digest_of() { crane digest "$image:$1"; }
 sign_image() { docker-credential-ecr-rs sign "$image:$1" --signing-profile "$profile" "${@:2}"; }
-signer_calls() { grep -c "$1" "$world/loopback/calls" || true; }
+signer_calls() { grep -c "$1" "$scratch/loopback/calls" || true; }
 
 # verified TAG: accepted, and the signer was asked once whether it was revoked.
 verified() {
@@ -100,28 +100,28 @@ verified() {
 
 # Without --signer-root AWS's own root is asked for, and nothing is pushed.
 refuse_root() {
-    fails sign_image native >"$world/refused" 2>&1
-    cat "$world/refused"
-    grep -e 'hint: give the root that you trust with --signer-root FILE' "$world/refused"
+    fails sign_image native >"$scratch/refused" 2>&1
+    cat "$scratch/refused"
+    grep -e 'hint: give the root that you trust with --signer-root FILE' "$scratch/refused"
 }
 
 sign_native() {
-    sign_image native --signer-root "$LOOPBACK_SIGNER_ROOT" --output json | tee "$world/native.json"
-    jq -e --arg image "$image@$(digest_of native)" '.[0].image == $image' "$world/native.json"
+    sign_image native --signer-root "$LOOPBACK_SIGNER_ROOT" --output json | tee "$scratch/native.json"
+    jq -e --arg image "$image@$(digest_of native)" '.[0].image == $image' "$scratch/native.json"
 }
 verify_native() { verified native; }
-notation_lists() { notation list "$image:native" | grep "$(jq -r '.[0].signature' "$world/native.json")"; }
+notation_lists() { notation list "$image:native" | grep "$(jq -r '.[0].signature' "$scratch/native.json")"; }
 notation_inspects() {
-    notation inspect --output json "$image:native" >"$world/inspected.json"
-    jq . "$world/inspected.json"
+    notation inspect --output json "$image:native" >"$scratch/inspected.json"
+    jq . "$scratch/inspected.json"
     jq -e --arg profile "$profile" '.Signatures[0]
         | .signatureAlgorithm == "ECDSA-SHA-384"
         and (.signedAttributes["com.amazonaws.signer.signingProfileVersion"] | startswith($profile + "/"))
-        and (.certificates | length == 4)' "$world/inspected.json"
+        and (.certificates | length == 4)' "$scratch/inspected.json"
 }
 oras_discovers() {
     oras discover --format json --artifact-type application/vnd.cncf.notary.signature "$image:native" |
-        grep "$(jq -r '.[0].signature' "$world/native.json")"
+        grep "$(jq -r '.[0].signature' "$scratch/native.json")"
 }
 
 sign_and_verify_old() {
@@ -142,9 +142,9 @@ verify_metadata() {
 
 # refused TAG TEXT: not verified, for this reason.
 refused() {
-    fails notation verify --verbose "$image@$(digest_of "$1")" >"$world/refused" 2>&1
-    tail -n 20 "$world/refused"
-    grep "$2" "$world/refused"
+    fails notation verify --verbose "$image@$(digest_of "$1")" >"$scratch/refused" 2>&1
+    tail -n 20 "$scratch/refused"
+    grep "$2" "$scratch/refused"
 }
 distrust() {
     trust "${profile}_of_others"
@@ -166,7 +166,7 @@ if_unsigned() {
 
 # By tag and digest at once.
 sign_docker_manifest() {
-    crane push "$world/images/docker.tar" "$image:docker"
+    crane push "$scratch/images/docker.tar" "$image:docker"
     docker-credential-ecr-rs sign "$image:docker@$(digest_of docker)" --signing-profile "$profile" \
         --signer-root "$LOOPBACK_SIGNER_ROOT"
     verified docker
@@ -177,10 +177,10 @@ sign_docker_manifest() {
 # An index of two images: three signatures.
 sign_index() {
     crane index append --manifest "$image:old" --manifest "$image:metadata" --tag "$image:index"
-    sign_image index --signer-root "$LOOPBACK_SIGNER_ROOT" --recursive --output json | tee "$world/index.json"
-    jq -e 'length == 3' "$world/index.json"
+    sign_image index --signer-root "$LOOPBACK_SIGNER_ROOT" --recursive --output json | tee "$scratch/index.json"
+    jq -e 'length == 3' "$scratch/index.json"
     local one
-    for one in $(jq -r '.[].image' "$world/index.json"); do
+    for one in $(jq -r '.[].image' "$scratch/index.json"); do
         notation verify "$one" | grep 'Successfully verified'
     done
 }
@@ -206,7 +206,7 @@ delete_other() {
 make_key() {
     local name=$1 folder=$XDG_CONFIG_HOME/notation
     shift
-    cat >"$world/key.cnf" <<CONFIG
+    cat >"$scratch/key.cnf" <<CONFIG
 [req]
 prompt = no
 distinguished_name = name
@@ -221,18 +221,18 @@ basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = codeSigning
 CONFIG
-    openssl req -x509 -nodes -days 2 -config "$world/key.cnf" -newkey "$@" -sha256 \
-        -keyout "$world/$name.key" -out "$world/$name.crt"
-    jq --arg name "$name" --arg at "$world/$name" '.keys += [{name: $name, keyPath: "\($at).key", certPath: "\($at).crt"}]' \
-        "$folder/signingkeys.json" >"$world/signingkeys.json"
-    cp "$world/signingkeys.json" "$folder/signingkeys.json"
+    openssl req -x509 -nodes -days 2 -config "$scratch/key.cnf" -newkey "$@" -sha256 \
+        -keyout "$scratch/$name.key" -out "$scratch/$name.crt"
+    jq --arg name "$name" --arg at "$scratch/$name" '.keys += [{name: $name, keyPath: "\($at).key", certPath: "\($at).crt"}]' \
+        "$folder/signingkeys.json" >"$scratch/signingkeys.json"
+    cp "$scratch/signingkeys.json" "$folder/signingkeys.json"
 }
 # The program's library for cryptography has no P-521, so such a signature would be told as one that cannot be read.
 key_names="local.example rsa-3072 rsa-4096 p-256 p-384"
 # notation_signs FORMAT TAGS: with each key; into a tag of the registry, which is 1.x's default, or not.
 notation_signs() {
     local key digest
-    if [ ! -e "$world/p-384.key" ]; then
+    if [ ! -e "$scratch/p-384.key" ]; then
         make_key rsa-3072 rsa:3072
         make_key rsa-4096 rsa:4096
         make_key p-256 ec -pkeyopt ec_paramgen_curve:P-256
@@ -245,28 +245,28 @@ notation_signs() {
     done
 }
 list_local() {
-    docker-credential-ecr-rs signatures list "$image:local" | tee "$world/local.txt"
-    notation list "$image:local" | sed -n 's/.*── \(sha256:\)/\1/p' >"$world/local.digests"
-    [ "$(wc -l <"$world/local.digests")" = 10 ]
-    [ "$(grep -c -F -f "$world/local.digests" "$world/local.txt")" = 10 ]
+    docker-credential-ecr-rs signatures list "$image:local" | tee "$scratch/local.txt"
+    notation list "$image:local" | sed -n 's/.*── \(sha256:\)/\1/p' >"$scratch/local.digests"
+    [ "$(wc -l <"$scratch/local.digests")" = 10 ]
+    [ "$(grep -c -F -f "$scratch/local.digests" "$scratch/local.txt")" = 10 ]
 }
 # Both say the same of every signature.
 inspect_local() {
-    docker-credential-ecr-rs signatures inspect "$image:local" --output json >"$world/ours.json"
-    notation inspect --output json "$image:local" >"$world/notations.json"
+    docker-credential-ecr-rs signatures inspect "$image:local" --output json >"$scratch/ours.json"
+    notation inspect --output json "$image:local" >"$scratch/notations.json"
     jq -S '[.signatures[] | {
         digest, type: .envelope, algorithm, scheme: .signingScheme, signed: .signingTime, expiry,
         metadata: .userMetadata, signer: [.certificates[].sha256], subject: .signedArtifact
-    }] | sort_by(.digest)' "$world/ours.json" >"$world/ours.said"
+    }] | sort_by(.digest)' "$scratch/ours.json" >"$scratch/ours.said"
     jq -S '[.Signatures[] | {
         digest, type: .mediaType, algorithm: .signatureAlgorithm, scheme: .signedAttributes.signingScheme,
         signed: .signedAttributes.signingTime, expiry: .signedAttributes.expiry, metadata: .userDefinedAttributes,
         signer: [.certificates[].SHA256Fingerprint],
         subject: .signedArtifact | {digest, mediaType, size}
-    }] | sort_by(.digest)' "$world/notations.json" >"$world/notations.said"
-    diff "$world/notations.said" "$world/ours.said"
+    }] | sort_by(.digest)' "$scratch/notations.json" >"$scratch/notations.said"
+    diff "$scratch/notations.said" "$scratch/ours.said"
     jq -e 'length == 10 and ([.[].type] | unique | length) == 2 and ([.[].algorithm] | unique | length) == 5' \
-        "$world/ours.said"
+        "$scratch/ours.said"
     docker-credential-ecr-rs signatures inspect "$image:local" | grep -c 'envelope: application/cose' | grep '^5$'
 }
 delete_local() {
@@ -276,7 +276,7 @@ delete_local() {
 
 revoke_job() {
     local job
-    job=$(jq -r '.Signatures[0].signedAttributes["com.amazonaws.signer.signingJob"]' "$world/inspected.json")
+    job=$(jq -r '.Signatures[0].signedAttributes["com.amazonaws.signer.signingJob"]' "$scratch/inspected.json")
     behave "revoke $job"
     refused native "Resource(s) .*$job.* have been revoked"
     verified by-notation

@@ -231,8 +231,8 @@ fn completions_and_manual_come_from_the_commands() {
 fn setup_is_run_from_here() {
     let machine = Machine::new();
     let program = machine.program().with("PATH", Machine::binary().parent().unwrap());
-    let diff = data(&program, &["setup", "docker", "--dry-run"]);
-    assert!(diff.contains("+") && diff.contains("\"credsStore\": \"ecr-rs\""), "{diff}");
+    let changes = data(&program, &["setup", "docker", "--dry-run"]);
+    assert!(changes.ends_with(".docker/config.json (new)\n  credsStore: (none) -> \"ecr-rs\"\n"), "{changes}");
     assert!(!machine.home.path().join(".docker").exists(), "a dry run writes nothing");
     machine.write(".docker/config.json", "{");
     let stderr = stderr_of_failure(&program, &["setup", "docker"], 1);

@@ -176,7 +176,7 @@ fn what_cannot_be_chosen_is_said_with_a_way_out() {
             "more than one AWS profile of account 777788889999: twin-a, twin-b",
             "[[registry]]",
         ),
-        (ECR, "", vec![("AWS_CONFIG_FILE", "/")], "cannot read /", "readable"),
+        (ECR, "", vec![("AWS_CONFIG_FILE", "/")], "cannot read /", "a regular file, readable for this user"),
     ] {
         let err = find_on(host, config, &variables, false).expect_err(message);
         assert!(err.to_string().contains(message), "{err}");

@@ -41,6 +41,8 @@ mod stores;
 
 // The commands for people.
 #[cfg(target_os = "linux")] // the program's keychain, again
+mod causes;
+#[cfg(target_os = "linux")] // the same
 mod cli;
 #[cfg(target_os = "linux")] // the same
 mod doctor;

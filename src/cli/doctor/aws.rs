@@ -31,8 +31,8 @@ pub(super) fn registry(app: &App, registry: &Registry, labels: &[TokenLabel]) ->
             return findings;
         }
     };
-    let living = cache::living(labels, &registry.host, &identity.fingerprint(), app.now);
-    findings.push(whose(&app.environment, registry, &identity, living));
+    let valid_until = cache::valid_until(labels, &registry.host, &identity.fingerprint(), app.now);
+    findings.push(whose(&app.environment, registry, &identity, valid_until));
     if findings.last().is_some_and(|finding| finding.verdict != Verdict::Ok) {
         return findings; // credentials that are not there are not asked for
     }
@@ -44,17 +44,22 @@ pub(super) fn registry(app: &App, registry: &Registry, labels: &[TokenLabel]) ->
             findings.push(Finding::ok("credentials", format!("access key {}; {end}", credentials.access_key_id)));
         }
         Err(err) => {
-            findings.push(unusable("credentials", registry, living, &err.report));
+            findings.push(unusable("credentials", registry, valid_until, &err.report));
             return findings;
         }
     }
-    findings.push(cache::token(living, app.now));
-    findings.push(call(app, registry, &identity, living));
+    findings.push(cache::token(valid_until, app.now));
+    findings.push(call(app, registry, &identity, valid_until));
     findings
 }
 
 /// The identity, and the rule that chose it.
-fn whose(environment: &Environment, registry: &Registry, identity: &Identity, living: Option<SystemTime>) -> Finding {
+fn whose(
+    environment: &Environment,
+    registry: &Registry,
+    identity: &Identity,
+    valid_until: Option<SystemTime>,
+) -> Finding {
     const CHECK: &str = "identity";
     let mut what = match &identity.source {
         // Ids of session keys begin with ASIA (IAM user guide, "unique ID prefixes").
@@ -63,7 +68,7 @@ fn whose(environment: &Environment, registry: &Registry, identity: &Identity, li
         {
             let what = format!("access key {access_key_id} is a session's, and AWS_SESSION_TOKEN is not set");
             let report = Report::new(what).hint("set AWS_SESSION_TOKEN, which came with the keys");
-            return unusable(CHECK, registry, living, &report);
+            return unusable(CHECK, registry, valid_until, &report);
         }
         Source::Environment { access_key_id } => format!("access key {access_key_id}"),
         Source::Profile(profile) => format!("profile {}", profile.name),
@@ -73,7 +78,7 @@ fn whose(environment: &Environment, registry: &Registry, identity: &Identity, li
         Source::None => {
             let hint =
                 "run `aws configure sso` or `aws configure`, or set AWS_PROFILE to a profile that has credentials";
-            return unusable(CHECK, registry, living, &Report::new("no AWS credentials were found").hint(hint));
+            return unusable(CHECK, registry, valid_until, &Report::new("no AWS credentials were found").hint(hint));
         }
     };
     if let Some(role) = &identity.role {
@@ -83,19 +88,19 @@ fn whose(environment: &Environment, registry: &Registry, identity: &Identity, li
 }
 
 /// GetAuthorizationToken itself. The token is not kept: a check changes nothing.
-fn call(app: &App, registry: &Registry, identity: &Identity, living: Option<SystemTime>) -> Finding {
+fn call(app: &App, registry: &Registry, identity: &Identity, valid_until: Option<SystemTime>) -> Finding {
     let place = endpoint(&app.environment, registry).unwrap_or_else(|| "AWS".into());
     match app.aws.mint(registry, identity) {
         Ok(token) => Finding::ok("ecr", format!("{place} gave a token until {}", output::local(token.expires_at))),
-        Err(err) => unusable("ecr", registry, living, &err.report.cause(format!("asked {place}"))),
+        Err(err) => unusable("ecr", registry, valid_until, &err.report.cause(format!("asked {place}"))),
     }
 }
 
 /// What keeps a new token away. A `get` still answers where a token lives, and ECR Public serves anybody.
-fn unusable(check: &'static str, registry: &Registry, living: Option<SystemTime>, report: &Report) -> Finding {
+fn unusable(check: &'static str, registry: &Registry, valid_until: Option<SystemTime>, report: &Report) -> Finding {
     let what = report.full();
     let hint = report.advice().unwrap_or("set ECR_RS_LOG=1 and run the client again to see each step");
-    match (living, &registry.kind) {
+    match (valid_until, &registry.kind) {
         (Some(end), _) => {
             Finding::warning(check, format!("the cached token serves until {}, then: {what}", output::local(end)), hint)
         }

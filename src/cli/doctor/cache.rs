@@ -64,15 +64,15 @@ pub(super) fn lock(environment: &Environment) -> Finding {
 }
 
 /// When the cached token of this registry and identity ends; `None` when none lives.
-pub(super) fn living(labels: &[TokenLabel], host: &str, identity: &str, now: SystemTime) -> Option<SystemTime> {
+pub(super) fn valid_until(labels: &[TokenLabel], host: &str, identity: &str, now: SystemTime) -> Option<SystemTime> {
     let mine =
         |label: &&TokenLabel| label.host == host && [identity, cache::USER_SUPPLIED].contains(&label.identity.as_str());
     labels.iter().filter(mine).map(|label| cache::time(label.expires)).filter(|end| *end > now).max()
 }
 
 /// The cached token of this registry, in words.
-pub(super) fn token(living: Option<SystemTime>, now: SystemTime) -> Finding {
-    match living {
+pub(super) fn token(valid_until: Option<SystemTime>, now: SystemTime) -> Finding {
+    match valid_until {
         Some(end) => {
             let left = output::length(end.duration_since(now).unwrap_or_default());
             Finding::ok("token", format!("one is cached for another {left}, until {}", output::local(end)))

@@ -6,7 +6,7 @@ use crate::{environment::Environment, setup::warning};
 const CHECK: &str = "home";
 
 /// What makes clients and this program read other files than a person expects.
-pub(super) fn traps(environment: &Environment) -> Vec<Finding> {
+pub(super) fn checks(environment: &Environment) -> Vec<Finding> {
     let mut findings = vec![home(environment)];
     let warnings = [warning::run_with_sudo(environment), warning::docker_is_a_snap(environment)];
     findings.extend(warnings.iter().flatten().map(|report| Finding::reported(CHECK, Verdict::Warning, report)));

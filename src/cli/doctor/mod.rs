@@ -62,11 +62,11 @@ impl Doctor {
         let asked = self.host.as_deref().map(|host| named(host, loaded.as_ref().ok()));
 
         all.add([program::on_path(&environment, (start.executable)().as_deref())]);
-        all.add(home::traps(&environment));
+        all.add(home::checks(&environment));
         all.add(clients::all(&environment, asked.as_ref().map(|(host, _)| host.as_str())));
         all.add([settings::config(&loaded)]);
         all.add(settings::variables(&environment));
-        all.add(settings::way(&environment, &Settings::read(&environment, start.now)));
+        all.add(settings::network(&environment, &Settings::read(&environment, start.now)));
         let notation = notation::installed(&environment);
 
         // A config.toml that cannot be read stops every `get`: what it would have chosen is not known.

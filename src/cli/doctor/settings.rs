@@ -94,7 +94,7 @@ fn legacy(environment: &Environment) -> Vec<Finding> {
 }
 
 /// The way to AWS: proxy and certificates.
-pub(super) fn way(environment: &Environment, settings: &Settings) -> Vec<Finding> {
+pub(super) fn network(environment: &Environment, settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     let plain = ["HTTP_PROXY", "http_proxy"].iter().find(|name| environment.text(name).is_some());
     match (&settings.proxy, plain) {

@@ -54,11 +54,17 @@ pub(super) const CLIENTS: &[Row] = &[
         docker_says(machine, "\u{feff}{\"credsStore\": \"ecr-rs\"}");
         program
     }),
-    row("a folder made by a mount", ("docker", "failed"), "no regular file", "move it away", |machine, program| {
-        fs::remove_file(machine.home.path().join(".docker/config.json")).unwrap();
-        fs::create_dir(machine.home.path().join(".docker/config.json")).unwrap();
-        program
-    }),
+    row(
+        "a folder made by a mount",
+        ("docker", "failed"),
+        "it is a folder, not a regular file",
+        "remove the folder",
+        |machine, program| {
+            fs::remove_file(machine.home.path().join(".docker/config.json")).unwrap();
+            fs::create_dir(machine.home.path().join(".docker/config.json")).unwrap();
+            program
+        },
+    ),
     row(
         "Docker Desktop's helper",
         ("docker", "warning"),

@@ -185,6 +185,31 @@ fn podman_serves_single_hosts_by_its_auth_json() {
 }
 
 #[test]
+fn a_dry_run_lists_hosts_and_podmans_helpers() {
+    let world = World::new();
+    write(&world.docker(), "{\"credHelpers\":{\"gcr.io\":\"gcloud\",\"public.ecr.aws\":\"ecr-login\"}}");
+    write(&world.containers("registries.conf"), "credential-helpers = [\"pass\"]\n");
+    let files = world.files();
+    let printed = world.setup(&format!("docker --registry {ECR} public.ecr.aws --dry-run")).unwrap();
+    let (docker, registries) = (world.docker(), world.containers("registries.conf"));
+    let hosts = format!(
+        "  credHelpers.\"{ECR}\": (none) -> \"ecr-rs\"\n  credHelpers.\"public.ecr.aws\": \"ecr-login\" -> \"ecr-rs\"\n"
+    );
+    assert_eq!(printed.stdout, format!("{}\n{hosts}", docker.display()));
+    let printed = world.setup("podman --dry-run").unwrap();
+    let helpers = "  credential-helpers: [\"pass\"] -> [\"ecr-rs\", \"pass\"]\n";
+    assert_eq!(printed.stdout, format!("{}\n{helpers}", registries.display()));
+    assert_eq!(world.files(), files);
+    // A name out of the file moves no cursor.
+    write(&world.docker(), "{\"credsStore\":\"a\\u001b[2J\\u202eb\"}");
+    let printed = world.setup("docker --registry public.ecr.aws --dry-run").unwrap();
+    assert!(!printed.stdout.contains(['\u{1b}', '\u{202e}']), "{printed:?}");
+    write(&world.docker(), "{\"credHelpers\":{\"public.ecr.aws\":\"a\\u001b[2J\\u202eb\"}}");
+    let printed = world.setup("docker --registry public.ecr.aws --dry-run").unwrap();
+    assert!(printed.stdout.contains("\"a\\u{1b}[2J\\u{202e}b\" -> \"ecr-rs\""), "{printed:?}");
+}
+
+#[test]
 fn hosts_are_written_as_clients_look_them_up() {
     for (typed, key) in [
         (ECR, ECR),

@@ -22,7 +22,7 @@ def find_programs(options, names):
         setattr(options, name, os.path.abspath(found))
 
 
-class World:
+class Loopback:
     """A loopback AWS and a keychain that nobody else uses."""
 
     def __init__(self, folder, options):
@@ -69,15 +69,15 @@ class World:
         wait_for(listed, "the keyring")
 
     def behave(self, line):
-        """The loopback world behaves so when this returns."""
+        """The loopback AWS behaves so when this returns."""
         self.aws.stdin.write(f"{line}\n".encode())
         self.aws.stdin.flush()
         answer = self.aws.stdout.readline().decode().strip()
         if answer != f"done: {line}":
-            sys.exit(f"error: the loopback world does not understand {line}: {answer}")
+            sys.exit(f"error: the loopback AWS does not understand {line}: {answer}")
 
     def environment(self, **more):
-        """What a program sees; names that the loopback world sets and `more` sets to None are unset."""
+        """What a program sees; names that the loopback AWS sets and `more` sets to None are unset."""
         merged = {**self.base, **self.variables, **more}
         return {name: value for name, value in merged.items() if value is not None}
 
