@@ -89,7 +89,7 @@ pub enum Error {
     /// It printed more than [`Limits::output`].
     #[error("it printed more than {0} bytes")]
     TooLong(usize),
-    /// Its output or its end cannot be printed.
+    /// Its output cannot be read, or the system does not say how it ended.
     #[error("its output cannot be read")]
     Read(#[source] io::Error),
 }

@@ -65,7 +65,7 @@ impl UserFile {
 
     /// Whether the file still holds what was read.
     pub(super) fn is_unchanged(&self) -> io::Result<bool> {
-        match private_fs::read(&self.path, private_fs::LARGEST) {
+        match private_fs::read(&self.path, private_fs::MAX_FILE_SIZE) {
             Ok(now) => Ok(self.text.as_ref().is_some_and(|text| text.as_bytes() == now)),
             Err(err) if err.kind() == ErrorKind::NotFound => Ok(self.text.is_none()),
             Err(err) => Err(err),
@@ -81,9 +81,9 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<String>, Report> {
     }
 }
 
-/// Reads a regular text file whole, within [`private_fs::LARGEST`].
+/// Reads a regular text file whole, within [`private_fs::MAX_FILE_SIZE`].
 pub(super) fn read_text(path: &Path) -> Result<String, Report> {
-    let bytes = private_fs::read(path, private_fs::LARGEST).map_err(|err| cannot_read(path, err))?;
+    let bytes = private_fs::read(path, private_fs::MAX_FILE_SIZE).map_err(|err| cannot_read(path, err))?;
     String::from_utf8(bytes).map_err(|err| {
         let before = &err.as_bytes()[..err.utf8_error().valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;

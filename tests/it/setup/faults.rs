@@ -67,9 +67,9 @@ fn a_huge_file_is_refused_and_one_at_the_limit_is_not() {
     let world = World::new();
     let frame = "{\"a\":\"\"}".len();
     let text = |size: u64| format!("{{\"a\":\"{}\"}}", "x".repeat(size as usize - frame));
-    write(&world.docker(), text(ecr_rs::private_fs::LARGEST + 1));
+    write(&world.docker(), text(ecr_rs::private_fs::MAX_FILE_SIZE + 1));
     refused(&world, "cannot read FILE: it is larger than 16777216 bytes", "move it away");
-    write(&world.docker(), text(ecr_rs::private_fs::LARGEST));
+    write(&world.docker(), text(ecr_rs::private_fs::MAX_FILE_SIZE));
     world.setup("docker --dry-run").unwrap();
 }
 
