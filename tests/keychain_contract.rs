@@ -11,7 +11,6 @@ use ecr_rs::{
     secret::Secret,
     token::cache::TOKEN,
 };
-use support::memory::MemoryStore;
 
 fn login(server: &str, username: &str) -> Label {
     Label::new(Key::new(&LOGIN, &[server]), &[&format!("https://{server}"), username])
@@ -120,11 +119,6 @@ fn keeps_the_contract_up_to(longest: usize, keychain: &dyn Keychain) {
         forget(keychain, label.key()); // twice is once
         assert_eq!(listed(keychain).len(), entries.len() - at - 1, "the others stay: {why}");
     }
-}
-
-#[test]
-fn memory() {
-    keeps_the_contract(&MemoryStore::default());
 }
 
 #[cfg(target_os = "linux")]

@@ -49,13 +49,6 @@ pub struct Entry {
     pub secret: Secret,
 }
 
-impl EntryKind {
-    /// Whether its entries are a cache, which may be lost at any time.
-    pub(super) fn is_cache(&self) -> bool {
-        self.restored_by.is_none()
-    }
-}
-
 impl Key {
     /// The key with these values of the kind's key attributes, in the kind's order.
     ///
@@ -131,12 +124,6 @@ impl Label {
     pub(super) fn from_text(kind: &'static EntryKind, text: &str) -> Option<Label> {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
         Label::from_attributes(kind, |name| object.get(name)?.as_str())
-    }
-
-    /// What a person sees of the entry in a keychain's own program.
-    pub(super) fn title(&self) -> String {
-        let kind = self.key.kind;
-        format!("{} {}", kind.title, self.attribute(kind.titled_by).unwrap_or_default())
     }
 }
 
@@ -238,6 +225,5 @@ mod tests {
         ] {
             assert_eq!(label.attribute(name), expected, "{why}");
         }
-        assert_eq!(label.title(), "Registry login for https://ghcr.io");
     }
 }

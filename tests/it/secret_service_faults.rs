@@ -1,6 +1,10 @@
 //! What goes wrong with a Secret Service, and what is left untouched then.
 
-use std::{os::unix::net::UnixStream, thread};
+use std::{
+    os::unix::net::UnixStream,
+    thread,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use crate::support::bus::{FakeBus, Knob};
 use ecr_rs::{
@@ -11,8 +15,12 @@ use ecr_rs::{
         Key, Keychain, Label, SERVICE,
         linux::SecretServiceStore,
     },
+    registry::Server,
     secret::Secret,
-    token::cache::TOKEN,
+    token::{
+        Token,
+        cache::{self, TOKEN},
+    },
 };
 
 const CANARY: &str = "canary-4711";
@@ -255,6 +263,22 @@ fn a_list_reads_items_of_its_kind_only() {
     assert_eq!(client(&bus).list(&TOKEN).unwrap(), [token]);
     assert_eq!(bus.calls("GetAll") - before, 1, "a machine may have a thousand logins");
     assert_eq!(bus.calls("GetSecret"), 0);
+}
+
+#[test]
+fn a_token_whose_end_is_no_number() {
+    let Some(Server::Ecr(registry)) = Server::parse("public.ecr.aws", |_| None) else { panic!("it is ECR's") };
+    let bus = FakeBus::start();
+    let ours = [("service", SERVICE), ("kind", "token"), ("host", "public.ecr.aws"), ("identity", "f00d")];
+    let further = [("account", ""), ("region", "us-east-1"), ("expires", "soon")];
+    bus.add("by hand", &[&ours[..], &further[..]].concat(), b"s");
+    let keychain = client(&bus);
+    assert_eq!(cache::load(&keychain, &registry, "f00d").unwrap_err().kind, Malformed);
+    assert_eq!(cache::tokens(&keychain).unwrap(), [], "it is passed over");
+    let token = Token { password: Secret::from(CANARY.to_owned()), expires_at: UNIX_EPOCH + Duration::from_secs(9) };
+    cache::keep(&keychain, &registry, "f00d", &token, UNIX_EPOCH).unwrap();
+    let mended = cache::load(&keychain, &registry, "f00d").unwrap().unwrap();
+    assert_eq!((mended.password.expose(), mended.expires_at), (CANARY, token.expires_at), "put mends it");
 }
 
 #[test]

@@ -8,7 +8,6 @@ pub mod client;
 pub mod loopback;
 #[cfg(all(test, target_os = "linux"))] // the same
 pub mod machine;
-pub mod memory;
 pub mod program;
 pub mod proxy;
 pub mod registry;

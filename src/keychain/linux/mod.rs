@@ -67,7 +67,7 @@ impl Keychain for SecretServiceStore {
     fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
         // What is cached is there more often than not; a login is not: clients ask for one with every
         // image that anybody may pull. A session that nothing is read through costs gnome-keyring 0.3 ms.
-        let expected = key.kind().is_cache();
+        let expected = key.kind().restored_by.is_none();
         self.connected(|connection| {
             loop {
                 let found = connection.search(&key.attributes(), expected)?;

@@ -224,11 +224,13 @@ fn check_texts(attributes: &[(&str, &str)]) -> Result<(), Error> {
 
 /// The first argument of CreateItem.
 fn write_properties(body: &mut Writer, label: &Label, attributes: &[(&str, &str)]) {
+    let kind = label.key().kind();
+    let title = format!("{} {}", kind.title, label.attribute(kind.titled_by).unwrap_or_default());
     body.array(8, |properties| {
         properties.align(8);
         properties.string("org.freedesktop.Secret.Item.Label");
         properties.signature("s");
-        properties.string(&label.title());
+        properties.string(&title);
         properties.align(8);
         properties.string("org.freedesktop.Secret.Item.Attributes");
         properties.signature("a{ss}");
