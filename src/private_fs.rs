@@ -415,13 +415,6 @@ mod tests {
 
     use super::*;
 
-    /// A replacement from its beginning to its end.
-    fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut new = Replacement::of(path)?;
-        new.write(bytes)?;
-        new.rename()
-    }
-
     fn pipe(path: &Path) {
         assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     }
@@ -437,6 +430,12 @@ mod tests {
     /// The names in a folder.
     fn names(folder: &Path) -> Vec<String> {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut new = Replacement::of(path)?;
+        new.write(bytes)?;
+        new.rename()
     }
 
     /// A folder with one of every kind of thing that can have a file's name.

@@ -20,7 +20,7 @@ mod get;
 #[cfg(target_os = "linux")] // the same
 mod program;
 #[cfg(target_os = "linux")] // the same
-mod search_path;
+mod programs;
 #[cfg(target_os = "linux")] // the same
 mod special_files;
 #[cfg(target_os = "linux")] // the same
