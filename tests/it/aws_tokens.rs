@@ -5,7 +5,7 @@ mod credentials;
 mod network;
 mod refusals;
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use crate::support::{
     aws::{faults::Fault, tokens::epoch},
@@ -98,6 +98,8 @@ fn a_token_comes_whole_and_is_the_one_that_was_minted() {
         "[[registry]]\nmatch = \"docker.example.com\"\naccount = \"{ACCOUNT}\"\nregion = \"ap-south-1\"\n"
     ));
     let program = as_alice(&machine).without("AWS_ECR_DISABLE_CACHE");
+    // Less than ECR's 12 hours, to which the program cuts a life by its own, earlier clock.
+    machine.aws.tokens.set_life(Duration::from_secs(11 * 60 * 60));
     for (host, service, why) in [
         (HOST, "ecr", "a private registry"),
         ("444455556666.dkr.ecr.cn-north-1.amazonaws.com.cn", "ecr", "another account's, in another partition"),
