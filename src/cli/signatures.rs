@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     clients::{Clients, SigningArgs},
     confirm::confirm,
-    output::{OutputFormat, exit_code},
+    output::{OutputFormat, exit_code, write_json},
 };
 use crate::{
     aws::signing_profile::PROFILE_VERSION,
@@ -110,7 +110,7 @@ impl Signatures {
         let written = match list.output {
             OutputFormat::Json => {
                 let signatures: Vec<Value> = found.iter().map(Signature::to_json).collect();
-                writeln!(stdout, "{:#}", json!({ "image": name, "signatures": signatures }))
+                write_json(&json!({ "image": name, "signatures": signatures }), stdout)
             }
             OutputFormat::Text => write_text(&name, &found, tree, clients.time(), stdout),
         };
