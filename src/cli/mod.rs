@@ -58,7 +58,9 @@ enum Command {
     Man(man::Man),
 }
 
-fn run(start: Start, streams: Streams<'_>) -> ExitCode {
+fn run(mut start: Start, streams: Streams<'_>) -> ExitCode {
+    let terminals = (start.terminals)();
+    start.environment.interactive = terminals.stdin && terminals.stderr;
     // What cannot be read is quoted: the error is that of the words as they may be printed.
     let parsed = parse(&start.arguments).map_err(|err| {
         let folded: Vec<String> = start.arguments.iter().map(|word| fold(word)).collect();

@@ -126,7 +126,7 @@ impl Profile {
             | Profile::Revoke(Revoke { access, name, .. }) => (access, Some(SigningProfile::parse(name)?)),
             Profile::List(List { access, .. }) => (access, None),
         };
-        let terminal = start.terminals.stderr;
+        let terminal = (start.terminals)().stderr;
         let app = access.aws.open(start)?;
         let log = app.log(stderr);
         let clients = Clients::open(&app, &log, access, &[], name.as_ref())?;

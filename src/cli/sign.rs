@@ -121,7 +121,7 @@ impl Sign {
             true => Some(Notation::find(&notation_paths(&start.environment, (start.executable)()))?),
             false => None,
         };
-        let terminal = start.terminals.stderr;
+        let terminal = (start.terminals)().stderr;
         let app = self.access.aws.open(start)?;
         let log = app.log(stderr);
         let clients = Clients::open(&app, &log, &self.access, &images, Some(&profile))?;

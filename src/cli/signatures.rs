@@ -80,7 +80,7 @@ impl Signatures {
             Signatures::Delete(delete) => (&delete.access, &delete.image, Purpose::Delete),
         };
         let image = Reference::parse(image)?;
-        let terminal = start.terminals.stderr;
+        let terminal = (start.terminals)().stderr;
         let app = access.aws.open(start)?;
         let log = app.log(stderr);
         let clients = Clients::open(&app, &log, access, std::slice::from_ref(&image), None)?;

@@ -47,7 +47,7 @@ struct Row {
 
 impl Status {
     pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
-        let style = Style::of(start.terminals.stdout, &start.environment);
+        let style = Style::of((start.terminals)().stdout, &start.environment);
         let app = self.aws.open(start)?;
         let labels = cache::tokens(&*app.cache).map_err(|err: keychain::Error| err.report("list the cached tokens"))?;
         let mut rows: Vec<Row> = labels.into_iter().map(|label| Row::of(label, &app)).collect();

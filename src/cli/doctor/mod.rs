@@ -45,7 +45,7 @@ pub(super) struct Doctor {
 
 impl Doctor {
     pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
-        let style = Style::of(start.terminals.stdout, &start.environment);
+        let style = Style::of((start.terminals)().stdout, &start.environment);
         let findings = self.examine(start);
         match self.output {
             OutputFormat::Text => findings.text(style, stdout)?,
