@@ -60,6 +60,8 @@ mod sign_faults;
 mod sign_native;
 #[cfg(target_os = "linux")] // the same
 mod sign_program;
+#[cfg(target_os = "linux")] // the same
+mod sign_registry;
 
 // The loopback AWS and registries that they use.
 mod loopback;
