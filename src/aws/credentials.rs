@@ -1,21 +1,22 @@
 //! From an identity to its credentials: exactly the source that the identity names, never a chain
-//! that could find another, so that the identity that keys the cache is the one that mints.
+//! that could find another, so that the identity that keys the cache is the one that mints. The SDK
+//! is handed what `identity` read of the AWS files, and never opens them.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 #[expect(deprecated, reason = "the replacement is in a crate of the SDK's inside")]
 use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
 use aws_config::{
     BehaviorVersion, Region,
+    credential_process::CredentialProcessProvider,
     ecs::EcsCredentialsProvider,
-    environment::EnvironmentVariableCredentialsProvider,
     identity::IdentityCache,
     imds::{self, credentials::ImdsCredentialsProvider},
     profile::ProfileFileCredentialsProvider,
     provider_config::ProviderConfig,
     retry::RetryConfig,
+    sso::SsoCredentialsProvider,
     sts::AssumeRoleProvider,
-    web_identity_token::WebIdentityTokenCredentialsProvider,
 };
 use aws_credential_types::{
     Credentials,
@@ -25,7 +26,10 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::{SdkConfig, sdk_ua_metadata::FrameworkMetadata};
 
 use super::http::{Bounds, Client};
-use crate::identity::{Identity, Profile, Role, Source};
+use crate::{
+    identity::{Base, Identity, Keys, Role, Source},
+    names::PROGRAM,
+};
 
 /// Bound of one metadata request. It is answered on the machine itself or not at all.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
@@ -61,9 +65,7 @@ impl<'a> Setup<'a> {
         if let Ok(this) = FrameworkMetadata::new(env!("CARGO_PKG_NAME"), Some(env!("CARGO_PKG_VERSION"))) {
             loader = loader.framework_metadata(this);
         }
-        if let Source::Profile(profile) = &identity.source {
-            loader = loader.profile_name(&profile.name).profile_files(files(profile));
-        }
+        loader = loader.profile_name(DEFAULT).profile_files(files(&identity.settings));
         Setup { identity, client: client.clone(), bounds, retry, config: loader.load().await }
     }
 
@@ -80,9 +82,116 @@ impl<'a> Setup<'a> {
         builder.build()
     }
 
-    /// The credentials of the identity's source, without its role.
+    /// The credentials of the identity's source, without the role of our configuration.
     pub(super) async fn base(&self) -> Result<Credentials, CredentialsError> {
-        let setup = ProviderConfig::without_region()
+        match &self.identity.source {
+            Source::Environment(keys) => Ok(of_keys(keys, "Environment")),
+            Source::Profile(profile) => {
+                let mut credentials = self.of_profile(&profile.base).await?;
+                for role in &profile.roles {
+                    credentials = self.assume(role, credentials).await?;
+                }
+                Ok(credentials)
+            }
+            Source::WebIdentity { role_arn, token_file, session_name } => {
+                self.web_identity(role_arn, &token_file.to_string_lossy(), session_name.as_deref()).await
+            }
+            Source::Container(_) => self.container().await,
+            Source::InstanceMetadata => self.instance().await,
+            Source::None => Err(CredentialsError::not_loaded_no_source()),
+        }
+    }
+
+    /// The first credentials of a profile.
+    async fn of_profile(&self, base: &Base) -> Result<Credentials, CredentialsError> {
+        match base {
+            Base::Keys(keys) => Ok(of_keys(keys, "ProfileFile")),
+            Base::Process { command } => CredentialProcessProvider::new(command.clone()).provide_credentials().await,
+            Base::WebIdentity { role_arn, token_file, session_name } => {
+                self.web_identity(role_arn, &token_file.to_string_lossy(), session_name.as_deref()).await
+            }
+            Base::Container(_) => self.container().await,
+            Base::InstanceMetadata => self.instance().await,
+            Base::Login { arn } => self.by_text(&[("login_session", arn)], "").await,
+            Base::Sso { session: None, start_url, region, account, role } => {
+                let lines = [
+                    ("sso_start_url", start_url.as_str()),
+                    ("sso_region", region),
+                    ("sso_account_id", account),
+                    ("sso_role_name", role),
+                ];
+                self.by_text(&lines, "").await
+            }
+            Base::Sso { session: Some(session), start_url, region, account, role } => {
+                // The file with the session's token goes by its name, so it cannot be given another one.
+                if !session.chars().all(|c| c.is_ascii_alphanumeric() || "_-/.%@:+".contains(c)) {
+                    let provider = SsoCredentialsProvider::builder()
+                        .configure(&self.provider_config())
+                        .session_name(session)
+                        .start_url(start_url)
+                        .region(Region::new(region.clone()))
+                        .account_id(account)
+                        .role_name(role);
+                    return provider.build().provide_credentials().await;
+                }
+                let lines = [("sso_session", session.as_str()), ("sso_account_id", account), ("sso_role_name", role)];
+                let section = format!("[sso-session {session}]\nsso_start_url = {start_url}\nsso_region = {region}\n");
+                self.by_text(&lines, &section).await
+            }
+        }
+    }
+
+    async fn web_identity(
+        &self,
+        role_arn: &str,
+        token_file: &str,
+        session_name: Option<&str>,
+    ) -> Result<Credentials, CredentialsError> {
+        let lines = [("role_arn", role_arn), ("web_identity_token_file", token_file)];
+        let session_name = session_name.map(|name| ("role_session_name", name));
+        self.by_text(&lines.into_iter().chain(session_name).collect::<Vec<_>>(), "").await
+    }
+
+    /// The credentials of a profile with these lines. The SDK's own providers take no endpoint of a
+    /// profile, but where they are parts of one.
+    async fn by_text(&self, lines: &[(&str, &str)], section: &str) -> Result<Credentials, CredentialsError> {
+        let mut profile = format!("[{DEFAULT}]\n");
+        for (key, value) in lines {
+            if value.contains(['\n', '\r']) || value.contains(" #") || value.contains(" ;") {
+                return Err(CredentialsError::invalid_configuration(format!("{key} is no {key}")));
+            }
+            profile += &format!("{key} = {value}\n");
+        }
+        let settings = self.identity.settings.trim_start_matches("[default]\n");
+        let provider = ProfileFileCredentialsProvider::builder()
+            .configure(&self.provider_config())
+            .profile_name(DEFAULT)
+            .profile_files(files(&format!("{profile}{settings}{section}")))
+            .build();
+        provider.provide_credentials().await
+    }
+
+    async fn container(&self) -> Result<Credentials, CredentialsError> {
+        EcsCredentialsProvider::builder().configure(&self.provider_config()).build().provide_credentials().await
+    }
+
+    async fn instance(&self) -> Result<Credentials, CredentialsError> {
+        let setup = self.provider_config();
+        let client = imds::Client::builder()
+            .configure(&setup)
+            .endpoint(&self.identity.metadata.endpoint)
+            .map_err(CredentialsError::invalid_configuration)?
+            .max_attempts(METADATA_ATTEMPTS)
+            .connect_timeout(METADATA_TIMEOUT)
+            .read_timeout(METADATA_TIMEOUT)
+            .build();
+        let provider = ImdsCredentialsProvider::builder().configure(&setup).imds_client(client).build();
+        provider.provide_credentials().await
+    }
+
+    /// What the SDK's own providers work with.
+    fn provider_config(&self) -> ProviderConfig {
+        ProviderConfig::without_region()
             .with_behavior_version(Some(BehaviorVersion::latest()))
             .with_region(Some(Region::new(self.identity.region.clone())))
             .with_http_client(self.client.clone())
@@ -90,43 +199,14 @@ impl<'a> Setup<'a> {
             .with_timeout_config(self.bounds.of_try())
             .with_retry_config(self.retry.clone())
             .with_use_fips(self.config.use_fips())
-            .with_use_dual_stack(self.config.use_dual_stack());
-        match &self.identity.source {
-            Source::Environment { .. } => EnvironmentVariableCredentialsProvider::new().provide_credentials().await,
-            Source::Profile(profile) => {
-                let provider = ProfileFileCredentialsProvider::builder()
-                    .configure(&setup)
-                    .profile_name(&profile.name)
-                    .profile_files(files(profile))
-                    .build();
-                provider.provide_credentials().await
-            }
-            Source::WebIdentity { .. } => {
-                let provider = WebIdentityTokenCredentialsProvider::builder().configure(&setup).build();
-                provider.provide_credentials().await
-            }
-            Source::Container { .. } => {
-                EcsCredentialsProvider::builder().configure(&setup).build().provide_credentials().await
-            }
-            Source::InstanceMetadata => {
-                let client = imds::Client::builder()
-                    .configure(&setup)
-                    .max_attempts(METADATA_ATTEMPTS)
-                    .connect_timeout(METADATA_TIMEOUT)
-                    .read_timeout(METADATA_TIMEOUT)
-                    .build();
-                let provider = ImdsCredentialsProvider::builder().configure(&setup).imds_client(client).build();
-                provider.provide_credentials().await
-            }
-            Source::None => Err(CredentialsError::not_loaded_no_source()),
-        }
+            .with_use_dual_stack(self.config.use_dual_stack())
     }
 
-    /// The credentials of the role that our configuration assumes.
+    /// The credentials of a role, of a profile or of our configuration.
     pub(super) async fn assume(&self, role: &Role, base: Credentials) -> Result<Credentials, CredentialsError> {
         let mut builder = AssumeRoleProvider::builder(&role.arn)
             .configure(&self.config)
-            .session_name(role.session_name.as_deref().unwrap_or(env!("CARGO_PKG_NAME")));
+            .session_name(role.session_name.as_deref().unwrap_or(PROGRAM));
         if let Some(id) = &role.external_id {
             builder = builder.external_id(id);
         }
@@ -134,15 +214,16 @@ impl<'a> Setup<'a> {
     }
 }
 
-/// The files in which the identity was found. One that does not exist is left out: the SDK would fail on it.
+/// The one profile of the texts that the SDK is handed.
+const DEFAULT: &str = "default";
+
+/// A text in place of the AWS files.
 #[expect(deprecated, reason = "the replacement is in a crate of the SDK's inside")]
-fn files(profile: &Profile) -> ProfileFiles {
-    let [config, credentials] = &profile.files;
-    let mut files = ProfileFiles::builder();
-    for (kind, path) in [(ProfileFileKind::Config, config), (ProfileFileKind::Credentials, credentials)] {
-        if Path::is_file(path) {
-            files = files.with_file(kind, path);
-        }
-    }
-    files.build()
+fn files(text: &str) -> ProfileFiles {
+    ProfileFiles::builder().with_contents(ProfileFileKind::Config, text).build()
+}
+
+fn of_keys(keys: &Keys, provider: &'static str) -> Credentials {
+    let token = keys.session_token().map(String::from);
+    Credentials::new(&keys.access_key_id, keys.secret_access_key(), token, None, provider)
 }

@@ -249,7 +249,7 @@ impl CallContext<'_> {
 
     fn asker(&self) -> String {
         match &self.identity.source {
-            Source::Environment { access_key_id } => format!("access key {access_key_id}"),
+            Source::Environment(keys) => format!("access key {}", keys.access_key_id),
             Source::Profile(profile) => format!("profile {}", profile.name),
             Source::WebIdentity { role_arn, .. } => format!("web identity {role_arn}"),
             Source::Container { .. } => "the container".into(),
