@@ -24,8 +24,11 @@ use aws_credential_types::{
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::{SdkConfig, sdk_ua_metadata::FrameworkMetadata};
 
-use super::http::{Bounds, Client};
-use crate::identity::{Identity, Profile, Role, Source};
+use super::{
+    endpoint::Service,
+    http::{Bounds, Client},
+};
+use crate::identity::{Identity, Profile, Role, SessionRenewal, Source};
 
 /// Bound of one metadata request. It is answered on the machine itself or not at all.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
@@ -67,10 +70,14 @@ impl<'a> Setup<'a> {
         Setup { identity, client: client.clone(), bounds, retry, config: loader.load().await }
     }
 
-    /// The configuration of a client in a region, without credentials. A FIPS or dual-stack host wants
-    /// its own endpoint; for the others environment and profile decide.
-    pub(super) fn config(&self, region: &str, fips: bool, dual_stack: bool) -> SdkConfig {
+    /// The configuration of a service's client in a region, without credentials. A FIPS or dual-stack
+    /// host wants its own endpoint; for the others environment and profile decide. Where the service is
+    /// elsewhere, neither asks anything.
+    pub(super) fn config(&self, service: Service, region: &str, fips: bool, dual_stack: bool) -> SdkConfig {
         let mut builder = self.config.to_builder().region(Region::new(region.to_owned()));
+        if service.is_elsewhere(&self.config) {
+            return builder.use_fips(false).use_dual_stack(false).build();
+        }
         if fips {
             builder = builder.use_fips(true);
         }
@@ -82,6 +89,7 @@ impl<'a> Setup<'a> {
 
     /// The credentials of the identity's source, without its role.
     pub(super) async fn base(&self) -> Result<Credentials, CredentialsError> {
+        let elsewhere = self.issuers().iter().all(|service| service.is_elsewhere(&self.config));
         let setup = ProviderConfig::without_region()
             .with_behavior_version(Some(BehaviorVersion::latest()))
             .with_region(Some(Region::new(self.identity.region.clone())))
@@ -89,8 +97,8 @@ impl<'a> Setup<'a> {
             .with_sleep_impl(TokioSleep::new())
             .with_timeout_config(self.bounds.of_try())
             .with_retry_config(self.retry.clone())
-            .with_use_fips(self.config.use_fips())
-            .with_use_dual_stack(self.config.use_dual_stack());
+            .with_use_fips(if elsewhere { Some(false) } else { self.config.use_fips() })
+            .with_use_dual_stack(if elsewhere { Some(false) } else { self.config.use_dual_stack() });
         match &self.identity.source {
             Source::Environment { .. } => EnvironmentVariableCredentialsProvider::new().provide_credentials().await,
             Source::Profile(profile) => {
@@ -122,10 +130,20 @@ impl<'a> Setup<'a> {
         }
     }
 
+    /// The services that the first credentials may come from.
+    fn issuers(&self) -> &'static [Service] {
+        match &self.identity.source {
+            Source::Profile(Profile { renewal: Some(SessionRenewal::Sso { .. }), .. }) => {
+                &[Service::Sts, Service::Sso, Service::SsoOidc]
+            }
+            _ => &[Service::Sts],
+        }
+    }
+
     /// The credentials of the role that our configuration assumes.
     pub(super) async fn assume(&self, role: &Role, base: Credentials) -> Result<Credentials, CredentialsError> {
         let mut builder = AssumeRoleProvider::builder(&role.arn)
-            .configure(&self.config)
+            .configure(&self.config(Service::Sts, &self.identity.region, false, false))
             .session_name(role.session_name.as_deref().unwrap_or(env!("CARGO_PKG_NAME")));
         if let Some(id) = &role.external_id {
             builder = builder.external_id(id);

@@ -49,6 +49,8 @@ pub(super) enum ErrorClass {
     Throttled,
     /// AWS failed on its own side, after all tries.
     Broken,
+    /// The endpoint that environment or profile names is no URL.
+    Endpoint,
     /// A FIPS endpoint cannot be combined with a custom one.
     FipsWithEndpoint,
     /// The profile is not in order.
@@ -123,6 +125,7 @@ const ENDED: &[&str] = &[
 
 /// Words of the SDK, hyper and rustls, in lower case; the first row that fits wins.
 const WORDS: &[(&str, ErrorClass)] = &[
+    ("failed to apply endpoint", ErrorClass::Endpoint),
     ("fips and custom endpoint are not supported", ErrorClass::FipsWithEndpoint),
     ("sso/cache", ErrorClass::SessionMissing),
     ("login/cache", ErrorClass::SessionMissing),
@@ -221,6 +224,7 @@ impl ErrorClass {
             },
             ErrorClass::Throttled
             | ErrorClass::Broken
+            | ErrorClass::Endpoint
             | ErrorClass::FipsWithEndpoint
             | ErrorClass::Name
             | ErrorClass::Refused

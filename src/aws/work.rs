@@ -7,9 +7,10 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_types::SdkConfig;
 
 use super::{
-    credentials::Setup, error_class::Stage, explain::CallContext, http::Client, settings::Settings, subject::Subject,
+    credentials::Setup, endpoint::Service, error_class::Stage, explain::CallContext, http::Client, settings::Settings,
+    subject::Subject,
 };
-use crate::{identity::Identity, private_fs, token::MintError};
+use crate::{crash, identity::Identity, private_fs, token::MintError};
 
 /// One call in the making.
 pub(super) struct Work<'a> {
@@ -54,20 +55,44 @@ impl<'a> Work<'a> {
             private_fs::check_no_wait(path).map_err(|err| self.failed(&refused(err)))?;
         }
         let setup = Setup::read(identity, &self.client, self.settings.bounds, self.settings.max_attempts).await;
-        let mut credentials = setup.base().await.map_err(|err| self.failed(&err))?;
+        let mut credentials = self.usable(setup.base().await.map_err(|err| self.failed(&err))?)?;
         if let Some(role) = &identity.role {
             self.stage.set(Stage::Role);
-            credentials = setup.assume(role, credentials).await.map_err(|err| self.failed(&err))?;
+            credentials = self.usable(setup.assume(role, credentials).await.map_err(|err| self.failed(&err))?)?;
         }
         self.stage.set(Stage::Call);
         Ok(Ready { setup, credentials })
     }
 
-    /// Waits for a part of the work, at most the bound of a mint.
+    /// Credentials without the blanks around them, when a request can carry them: the SDK panics otherwise.
+    fn usable(&self, found: Credentials) -> Result<Credentials, MintError> {
+        let (id, secret, token) = (found.access_key_id(), found.secret_access_key(), found.session_token());
+        for (what, text) in [("access key id", Some(id)), ("secret access key", Some(secret)), ("session token", token)]
+        {
+            let text = text.map(str::trim);
+            if text.is_some_and(str::is_empty) && what != "session token" {
+                return Err(self.context.unusable_key(self.stage.get(), what, "is empty"));
+            }
+            if !text.unwrap_or_default().bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(self.context.unusable_key(self.stage.get(), what, "has a character that no key has"));
+            }
+        }
+        if [id, secret].iter().all(|text| text.trim() == *text) && token.is_none_or(|token| token.trim() == token) {
+            return Ok(found);
+        }
+        let token = token.map(str::trim).filter(|token| !token.is_empty()).map(String::from);
+        Ok(Credentials::new(id.trim(), secret.trim(), token, found.expiry(), env!("CARGO_PKG_NAME")))
+    }
+
+    /// Waits for a part of the work, at most the bound of a mint. A panic of a library is an error.
     pub(super) async fn bounded<T>(&self, part: impl Future<Output = Result<T, MintError>>) -> Result<T, MintError> {
         let bound = self.settings.bounds.operation;
-        let outcome = tokio::time::timeout(bound, part).await;
-        outcome.unwrap_or_else(|_| Err(self.context.timeout(self.stage.get(), self.client.asked().as_deref(), bound)))
+        let outcome = tokio::time::timeout(bound, crash::catch_async(part)).await;
+        let crashed = |crash| Err(self.context.crashed(self.stage.get(), &crash));
+        outcome.map_or_else(
+            |_| Err(self.context.timeout(self.stage.get(), self.client.asked().as_deref(), bound)),
+            |caught| caught.unwrap_or_else(crashed),
+        )
     }
 
     /// An error of the stage that the work has come to, in words.
@@ -77,10 +102,11 @@ impl<'a> Work<'a> {
 }
 
 impl Ready<'_> {
-    /// The configuration of a client in a region. A FIPS or dual-stack registry wants its own endpoint.
-    pub(super) fn config(&self, region: &str, fips: bool, dual_stack: bool) -> SdkConfig {
+    /// The configuration of a service's client in a region. A FIPS or dual-stack registry wants its own
+    /// endpoint.
+    pub(super) fn config(&self, service: Service, region: &str, fips: bool, dual_stack: bool) -> SdkConfig {
         let credentials = SharedCredentialsProvider::new(self.credentials.clone());
-        let builder = self.setup.config(region, fips, dual_stack).into_builder();
+        let builder = self.setup.config(service, region, fips, dual_stack).into_builder();
         builder.credentials_provider(credentials).build()
     }
 }
