@@ -92,22 +92,6 @@ impl CallContext<'_> {
         MintError { kind: MintErrorKind::Unreachable, report: bundle.report(what) }
     }
 
-    /// The error of credentials that no request can carry. `what` names the part, never its value.
-    pub(super) fn unusable_key(&self, stage: Stage, what: &str, fault: &str) -> MintError {
-        let (from, hint) = match stage {
-            Stage::Role => {
-                (format!("STS for {}", self.role()), "check that no proxy or endpoint_url answers in place of AWS")
-            }
-            Stage::Credentials | Stage::Call => {
-                (self.asker(), "copy the keys again without line breaks, or check what gives them")
-            }
-        };
-        let report = Report::new(format!("the AWS credentials of {from} cannot be used"))
-            .cause(format!("the {what} {fault}"))
-            .hint(hint);
-        MintError { kind: MintErrorKind::NoCredentials, report }
-    }
-
     /// The error of work in which a library failed.
     pub(super) fn crashed(&self, stage: Stage, crash: &Crash) -> MintError {
         let what = match stage {
@@ -173,6 +157,10 @@ impl CallContext<'_> {
             },
             ErrorClass::Expired => format!("the AWS credentials of {asker} have expired"),
             ErrorClass::UnknownKey => format!("AWS does not know the access key of {asker}"),
+            ErrorClass::UnusableKey => match stage {
+                Stage::Credentials | Stage::Call => format!("the AWS credentials of {asker} cannot be used"),
+                Stage::Role => format!("the AWS credentials of {} cannot be used", self.role()),
+            },
             ErrorClass::WrongSecret => format!("AWS does not accept the secret access key of {asker}"),
             ErrorClass::Clock => "AWS refused the request because of its time".into(),
             ErrorClass::Throttled => format!("AWS is throttling requests for {asked}"),
@@ -221,6 +209,10 @@ impl CallContext<'_> {
             ErrorClass::Denied => self.permission(stage, &chain.message),
             ErrorClass::Expired => self.renewal().unwrap_or_else(|| "get new credentials; session keys end".into()),
             ErrorClass::UnknownKey => "check the access key and that it belongs to this AWS partition".into(),
+            ErrorClass::UnusableKey => match stage {
+                Stage::Credentials | Stage::Call => "write the keys again, without line breaks".into(),
+                Stage::Role => "check that no proxy or endpoint_url answers in place of AWS".into(),
+            },
             ErrorClass::WrongSecret => "check that the secret access key belongs to the access key id".into(),
             ErrorClass::Clock => "set this machine's clock; AWS accepts 5 minutes of difference".into(),
             ErrorClass::Throttled => "wait a little and try again".into(),
@@ -283,7 +275,7 @@ impl CallContext<'_> {
 
     fn asker(&self) -> String {
         match &self.identity.source {
-            Source::Environment { access_key_id } => format!("access key {access_key_id}"),
+            Source::Environment(keys) => format!("access key {}", keys.access_key_id),
             Source::Profile(profile) => format!("profile {}", profile.name),
             Source::WebIdentity { role_arn, .. } => format!("web identity {role_arn}"),
             Source::Container { .. } => "the container".into(),

@@ -1,6 +1,7 @@
 //! Amazon's side: credentials, tokens of ECR, AWS Signer. Everything that is async about a mint starts
 //! and ends here; calls of AWS Signer run in their caller's runtime.
 
+mod credential_process;
 mod credentials;
 mod ecr;
 mod endpoint;

@@ -55,33 +55,13 @@ impl<'a> Work<'a> {
             private_fs::check_no_wait(path).map_err(|err| self.failed(&refused(err)))?;
         }
         let setup = Setup::read(identity, &self.client, self.settings.bounds, self.settings.max_attempts).await;
-        let mut credentials = self.usable(setup.base().await.map_err(|err| self.failed(&err))?)?;
+        let mut credentials = setup.base().await.map_err(|err| self.failed(&err))?;
         if let Some(role) = &identity.role {
             self.stage.set(Stage::Role);
-            credentials = self.usable(setup.assume(role, credentials).await.map_err(|err| self.failed(&err))?)?;
+            credentials = setup.assume(role, credentials).await.map_err(|err| self.failed(&err))?;
         }
         self.stage.set(Stage::Call);
         Ok(Ready { setup, credentials })
-    }
-
-    /// Credentials without the blanks around them, when a request can carry them: the SDK panics otherwise.
-    fn usable(&self, found: Credentials) -> Result<Credentials, MintError> {
-        let (id, secret, token) = (found.access_key_id(), found.secret_access_key(), found.session_token());
-        for (what, text) in [("access key id", Some(id)), ("secret access key", Some(secret)), ("session token", token)]
-        {
-            let text = text.map(str::trim);
-            if text.is_some_and(str::is_empty) && what != "session token" {
-                return Err(self.context.unusable_key(self.stage.get(), what, "is empty"));
-            }
-            if !text.unwrap_or_default().bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(self.context.unusable_key(self.stage.get(), what, "has a character that no key has"));
-            }
-        }
-        if [id, secret].iter().all(|text| text.trim() == *text) && token.is_none_or(|token| token.trim() == token) {
-            return Ok(found);
-        }
-        let token = token.map(str::trim).filter(|token| !token.is_empty()).map(String::from);
-        Ok(Credentials::new(id.trim(), secret.trim(), token, found.expiry(), env!("CARGO_PKG_NAME")))
     }
 
     /// Waits for a part of the work, at most the bound of a mint. A panic of a library is an error.
