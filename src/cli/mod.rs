@@ -59,15 +59,13 @@ enum Command {
     Man(man::Man),
 }
 
-fn run(start: Start, streams: Streams<'_>) -> ExitCode {
-    let parse = |words: &[String]| {
-        let words = std::iter::once(PROGRAM).chain(words.iter().map(String::as_str));
-        command().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches))
-    };
-    let parsed = parse(&start.arguments).map_err(|refused| {
-        // What is refused is quoted: it is quoted as it may be printed.
-        let printable: Vec<String> = start.arguments.iter().map(|word| fold(word)).collect();
-        parse(&printable).err().unwrap_or(refused)
+fn run(mut start: Start, streams: Streams<'_>) -> ExitCode {
+    let terminals = (start.terminals)();
+    start.environment.interactive = terminals.stdin && terminals.stderr;
+    // What cannot be read is quoted: the error is that of the words as they may be printed.
+    let parsed = parse(&start.arguments).map_err(|err| {
+        let folded: Vec<String> = start.arguments.iter().map(|word| fold(word)).collect();
+        parse(&folded).err().unwrap_or(err)
     });
     let Streams { stdin, stdout, stderr } = streams;
     match parsed {
@@ -83,6 +81,11 @@ fn run(start: Start, streams: Streams<'_>) -> ExitCode {
             code
         }
     }
+}
+
+fn parse(arguments: &[String]) -> Result<Cli, clap::Error> {
+    let words = std::iter::once(PROGRAM).chain(arguments.iter().map(String::as_str));
+    Cli::from_arg_matches(&command().try_get_matches_from(words)?)
 }
 
 impl Command {

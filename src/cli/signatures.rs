@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     clients::{Clients, SigningArgs},
     confirm::confirm,
-    output::{self, OutputFormat, exit_code},
+    output::{OutputFormat, exit_code, write_json},
     root_args::RootArgs,
 };
 use crate::{
@@ -88,7 +88,7 @@ impl Signatures {
             Signatures::List(list) | Signatures::Inspect(list) => list.root.roots()?,
             Signatures::Delete(_) => Roots::Aws, // what is deleted is nobody's trust
         };
-        let terminal = start.terminals.stderr;
+        let terminal = (start.terminals)().stderr;
         let app = access.aws.open(start)?;
         let log = app.log(stderr);
         let clients = Clients::open(&app, &log, access, std::slice::from_ref(&image), None)?;
@@ -114,7 +114,7 @@ impl Signatures {
         let written = match list.output {
             OutputFormat::Json => {
                 let signatures: Vec<Value> = found.iter().map(Signature::to_json).collect();
-                writeln!(stdout, "{}", output::json(&json!({ "image": name, "signatures": signatures })))
+                write_json(&json!({ "image": name, "signatures": signatures }), stdout)
             }
             OutputFormat::Text => write_text(&name, &found, (tree, &roots, clients.time()), stdout),
         };

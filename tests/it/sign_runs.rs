@@ -37,7 +37,7 @@ fn f2_5_the_clock_is_asked_for_each_image() {
         now: SystemTime::now() - Duration::from_secs(3_600),
         clock: SystemTime::now,
         executable: || None,
-        terminals: Terminals { stdin: false, stdout: false, stderr: false },
+        terminals: || Terminals { stdin: false, stdout: false, stderr: false },
     };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let streams = Streams { stdin: &mut Cursor::new(""), stdout: &mut stdout, stderr: &mut stderr };

@@ -125,7 +125,7 @@ fn f2_2_what_registries_and_aws_refuse_with() {
         let fixture = SigningFixture::new();
         let (image, root) = (format!("{}/app@{}", fixture.host(), fixture.push("app", "v1")), fixture.root());
         fixture.sign(&[&image]).exits(0, "there is a signature");
-        fixture.aws.faults.always(operation, Fault::Says(HOSTILE.into()));
+        fixture.aws.faults.always(operation, Fault::Says(HOSTILE));
         let words = words.iter().map(|word| match *word {
             "IMAGE" => image.as_str(),
             "ROOT" => &root,
@@ -135,7 +135,7 @@ fn f2_2_what_registries_and_aws_refuse_with() {
         is_told(&fixture.run(&words), &format!("{operation}: {words:?}"));
     }
     let fixture = SigningFixture::new();
-    fixture.aws.faults.always("GetAuthorizationToken", Fault::Says(HOSTILE.into()));
+    fixture.aws.faults.always("GetAuthorizationToken", Fault::Says(HOSTILE));
     let got = fixture.program().run(&["get"], "111122223333.dkr.ecr.eu-west-1.amazonaws.com\n");
     is_told(&got.exits(1, "no token"), "get");
 }

@@ -38,6 +38,14 @@ pub struct Personality {
     pub redirects_blobs: bool,
     /// Descriptors that the referrers API lists beside what is there, whatever it is asked for.
     pub lies: Vec<Value>,
+    /// What the plain registry asks for in place of Basic: the text of `WWW-Authenticate`. With it, bearers
+    /// of `/token/` may read there.
+    pub challenge: Option<String>,
+    /// Entries of nobody's on each page of the referrers API, with so many bytes in each. There is always
+    /// another page.
+    pub flood: Option<(usize, usize)>,
+    /// The words in which each manifest is refused.
+    pub refusal: Option<String>,
 }
 
 impl Default for Personality {
@@ -48,6 +56,9 @@ impl Default for Personality {
             mutable_tags: true,
             redirects_blobs: false,
             lies: Vec::new(),
+            challenge: None,
+            flood: None,
+            refusal: None,
         }
     }
 }
