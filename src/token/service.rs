@@ -18,6 +18,10 @@ use crate::{
     secret::Secret,
 };
 
+/// How much longer than a token's whole life a cached one may seem to live: another process may have
+/// kept it after this one looked at the clock, and a clock may be set back a little.
+const CLOCK_STEP: Duration = Duration::from_secs(15 * 60);
+
 /// What it takes to answer with a token.
 #[derive(Clone, Copy)]
 pub struct Service<'a> {
@@ -76,7 +80,11 @@ impl Service<'_> {
         };
         self.log.note(format_args!("{}: identity from {}", registry.host, identity.why));
         let fingerprint = identity.fingerprint();
-        let fresh = |token: &Token| token.remaining(self.now) > self.identities.config.refresh_before;
+        let fresh = |token: &Token| {
+            let remaining = token.remaining(self.now);
+            // No token lives longer: one that claims to is a last resort, not an answer.
+            remaining > self.identities.config.refresh_before && remaining <= TOKEN_LIFETIME + CLOCK_STEP
+        };
 
         let cached = self.cached(registry, &fingerprint);
         if let Some(token) = cached.token
@@ -125,7 +133,8 @@ impl Service<'_> {
         if minted {
             return; // docker stores back what `get` gave it
         }
-        let token = Token { password: Secret::from(secret.expose().to_owned()), expires_at: end_of(secret, self.now) };
+        let expires_at = cache::capped(end_of(secret, self.now), self.now);
+        let token = Token { password: Secret::from(secret.expose().to_owned()), expires_at };
         if !token.remaining(self.now).is_zero() {
             self.keep(registry, cache::USER_SUPPLIED, &token);
         }
@@ -138,7 +147,16 @@ impl Service<'_> {
             return Ok(Some(token));
         }
         if let Some(token) = self.supplied(registry) {
-            self.log.note(format_args!("{}: using the token of `docker login`: {cause}", registry.host));
+            let host = &registry.host;
+            match cause.kind {
+                MintErrorKind::NoCredentials => {
+                    self.log.note(format_args!("{host}: using the token of `docker login`: {cause}"));
+                }
+                // Somebody else's token would hide what AWS said about this identity.
+                MintErrorKind::Denied | MintErrorKind::Unreachable | MintErrorKind::Malformed => {
+                    self.log.warn(format_args!("using the token of `docker login` for {host}: {cause}"));
+                }
+            }
             return Ok(Some(token));
         }
         match (&registry.kind, cause.kind) {
