@@ -140,13 +140,15 @@ pub fn print(level: Level, what: &str, stderr: &mut dyn Write) {
 /// here before it reaches a terminal: it cannot move the cursor, begin a line of its own, or change
 /// the order in which it is read.
 pub fn fold(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            // Zero-width and direction marks, line and paragraph separators (Unicode 15, UAX 9 and 14).
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let visible: String = text.chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
+    let visible: String = text.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a character shows as nothing and does something: controls, zero-width and direction marks,
+/// line and paragraph separators (Unicode 15; UAX 9 and 14).
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Most characters that are repeated of what a server said.

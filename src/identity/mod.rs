@@ -6,9 +6,8 @@ mod find;
 mod instance;
 mod profiles;
 
-pub use find::{Finder, IdentityError, Instance, profiles as profiles_of, shared_files};
+pub use find::{Finder, IdentityError, Instance, shared_files};
 pub use instance::is_ec2;
-pub use profiles::Profiles;
 
 use std::path::{Path, PathBuf};
 

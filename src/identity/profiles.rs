@@ -12,7 +12,7 @@ pub(super) type Section = BTreeMap<String, String>;
 
 /// All profiles of both files, with the `sso-session` sections they refer to.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Profiles {
+pub(super) struct Profiles {
     profiles: BTreeMap<String, Section>,
     sso_sessions: BTreeMap<String, Section>,
 }
@@ -22,7 +22,7 @@ const BLANK: [char; 2] = [' ', '\t'];
 
 impl Profiles {
     /// Reads both files' texts. Where both name a profile, the credentials file's settings win.
-    pub fn parse(config: &str, credentials: &str) -> Profiles {
+    pub(super) fn parse(config: &str, credentials: &str) -> Profiles {
         let mut all = Profiles::default();
         let sections = sections(config);
         // `[profile default]` puts `[default]` out of force.
@@ -54,7 +54,7 @@ impl Profiles {
     }
 
     /// The names of all profiles, in alphabetical order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.profiles.keys().map(String::as_str)
     }
 }

@@ -20,7 +20,7 @@ mod get;
 #[cfg(target_os = "linux")] // the same
 mod program;
 #[cfg(target_os = "linux")] // the same
-mod search_path;
+mod programs;
 #[cfg(target_os = "linux")] // the same
 mod special_files;
 #[cfg(target_os = "linux")] // the same
@@ -46,6 +46,8 @@ mod causes;
 mod cli;
 #[cfg(target_os = "linux")] // the same
 mod doctor;
+#[cfg(target_os = "linux")] // the same
+mod hostile_text;
 #[cfg(target_os = "linux")] // elsewhere the clients' folders are the user's own
 mod setup;
 

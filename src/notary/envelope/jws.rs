@@ -52,7 +52,6 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
         expires_at: signed.until,
         extended: signed.extended,
         chain: parts.chain,
-        signature: parts.signature,
         agent: parts.agent,
         timestamp: parts.timestamp,
     })
