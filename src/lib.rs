@@ -8,9 +8,9 @@ pub mod digest;
 pub mod door;
 pub mod environment;
 pub mod log;
-pub mod names;
+pub(crate) mod names;
 pub mod private_fs;
-pub mod process;
+pub(crate) mod process;
 pub mod report;
 pub mod secret;
 

@@ -62,11 +62,6 @@ fn unset_blank_endpoints() {
 
 fn start() -> Start {
     let mut arguments = env::args_os();
-    let terminals = Terminals {
-        stdin: io::stdin().is_terminal(),
-        stdout: io::stdout().is_terminal(),
-        stderr: io::stderr().is_terminal(),
-    };
     let name = arguments.next().unwrap_or_default();
     Start {
         name: Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned(),
@@ -77,10 +72,14 @@ fn start() -> Start {
             config_folder: dirs::config_dir(),
             cache_folder: dirs::cache_dir(),
             temporary_folder: env::temp_dir(),
-            interactive: terminals.stdin && terminals.stderr,
+            interactive: false,
         },
         now: SystemTime::now(),
         executable: || env::current_exe().ok(),
-        terminals,
+        terminals: || Terminals {
+            stdin: io::stdin().is_terminal(),
+            stdout: io::stdout().is_terminal(),
+            stderr: io::stderr().is_terminal(),
+        },
     }
 }

@@ -75,8 +75,8 @@ const USAGE: &str = "Usage: docker-credential-ecr-rs <store|get|erase|list|versi
 fn answer(start: Start, stdin: &mut dyn Read, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Result<(), Error> {
     let [word] = &start.arguments[..] else { return Err(Error::Usage(USAGE)) };
     let verb = Verb::parse(word).ok_or(Error::Usage(USAGE))?;
-    let mut environment = start.environment;
-    environment.interactive = false; // Docker is at the other end of stdin, also when a person started it.
+    // Nobody is asked anything: Docker is at the other end of stdin, also when a person started it.
+    let environment = start.environment;
     let config = match verb {
         Verb::Version => Config::default(), // asked for when things are broken, a configuration perhaps
         Verb::Get | Verb::Store | Verb::Erase | Verb::List => Config::load(&environment).map_err(Error::Config)?,

@@ -47,6 +47,10 @@ pub enum Fault {
     LongHead,
     /// A body of 1 GB, as its `Content-Length` says.
     Gigabyte,
+    /// A refusal in these words.
+    Says(&'static str),
+    /// The right answer, with this at the end of each of its texts.
+    Appends(&'static str),
     /// Registry: 401 whatever the login.
     Unauthorized,
     /// Registry: 404.
@@ -74,6 +78,7 @@ impl Fault {
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
             ),
+            Fault::Says(words) => Refusal::new(400, "AccessDeniedException", *words),
             Fault::NotFound => Refusal::new(404, "NOT_FOUND", "not found"),
             _ => return None,
         })
@@ -99,6 +104,13 @@ impl Fault {
                 (0..64 * 1024).fold(reply, |reply, number| reply.with(&format!("x-filler-{number}"), "a".repeat(1024)))
             }
             Fault::WrongContent => Reply::of(200, "application/x-amz-json-1.1", r#"{"hello":"world"}"#),
+            Fault::Appends(words) => match serde_json::from_slice::<serde_json::Value>(&reply.body) {
+                Ok(mut value) => {
+                    append(&mut value, words);
+                    Reply { body: value.to_string().into(), ..reply }
+                }
+                Err(_) => reply,
+            },
             Fault::Without(field) => match serde_json::from_slice::<serde_json::Value>(&reply.body) {
                 Ok(mut value) => {
                     remove(&mut value, field);
@@ -108,6 +120,16 @@ impl Fault {
             },
             _ => reply,
         }
+    }
+}
+
+/// Appends to every text, wherever it stands.
+fn append(value: &mut serde_json::Value, words: &str) {
+    match value {
+        serde_json::Value::String(text) => text.push_str(words),
+        serde_json::Value::Array(array) => array.iter_mut().for_each(|inner| append(inner, words)),
+        serde_json::Value::Object(object) => object.values_mut().for_each(|inner| append(inner, words)),
+        _ => {}
     }
 }
 
