@@ -101,7 +101,7 @@ impl Fault {
                 Reply { body: odd.into(), ..reply }
             }
             Fault::LongHead => {
-                (0..64 * 1024).fold(reply, |reply, number| reply.with(&format!("x-filler-{number}"), "a".repeat(1024)))
+                (0..16 * 1024).fold(reply, |reply, number| reply.with(&format!("x-filler-{number}"), "a".repeat(4096)))
             }
             Fault::WrongContent => Reply::of(200, "application/x-amz-json-1.1", r#"{"hello":"world"}"#),
             Fault::Appends(words) => match serde_json::from_slice::<serde_json::Value>(&reply.body) {
