@@ -35,11 +35,12 @@ pub(crate) fn main() -> ExitCode {
 
 /// The endpoint variables of the services that are asked (AWS SDK reference guide, "Service-specific
 /// endpoints").
-const ENDPOINTS: [&str; 8] = [
+const ENDPOINTS: [&str; 9] = [
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_ECR",
     "AWS_ENDPOINT_URL_ECR_PUBLIC",
     "AWS_ENDPOINT_URL_SIGNER",
+    "AWS_ENDPOINT_URL_SIGNER_DATA",
     "AWS_ENDPOINT_URL_STS",
     "AWS_ENDPOINT_URL_SSO",
     "AWS_ENDPOINT_URL_SSO_OIDC",

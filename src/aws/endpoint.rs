@@ -9,6 +9,7 @@ pub(super) enum Service {
     Ecr,
     EcrPublic,
     Signer,
+    SignerData,
     Sts,
     Sso,
     SsoOidc,
@@ -20,6 +21,7 @@ impl Service {
             Service::Ecr => "ECR",
             Service::EcrPublic => "ECR PUBLIC",
             Service::Signer => "signer",
+            Service::SignerData => "Signer Data",
             Service::Sts => "STS",
             Service::Sso => "SSO",
             Service::SsoOidc => "SSO OIDC",
@@ -29,8 +31,13 @@ impl Service {
     /// Whether an endpoint is named for it. The SDK refuses to combine one with a FIPS or dual-stack
     /// endpoint, which are two more names of AWS's own.
     pub(super) fn is_elsewhere(self, config: &SdkConfig) -> bool {
+        self.named(config).is_some()
+    }
+
+    /// The endpoint that is named for it, or for all services.
+    pub(super) fn named(self, config: &SdkConfig) -> Option<String> {
         let key = ServiceConfigKey::builder().service_id(self.id()).env("AWS_ENDPOINT_URL").profile("endpoint_url");
-        let named = || config.service_config()?.load_config(key.build().ok()?);
-        config.endpoint_url().is_some() || named().is_some_and(|url| !url.trim().is_empty())
+        let own = || config.service_config()?.load_config(key.build().ok()?).filter(|url| !url.trim().is_empty());
+        own().or_else(|| config.endpoint_url().map(str::to_owned))
     }
 }

@@ -67,14 +67,16 @@ impl Aws {
         let subject = Subject::Signer { operation: "SignPayload", doing: "be asked for", profile: None, region };
         let work = Work::new(&self.settings, subject, identity).map_err(|err| err.report)?;
         let ready = work.bounded(work.credentials(&self.resolved)).await.map_err(|err| err.report)?;
-        let config = ready.config(Service::Signer, region, false, false);
-        // Each call is bounded as a whole, retries included.
-        let bounds = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled).into_builder();
-        let bounds = bounds.operation_timeout(self.settings.bounds.operation).build();
         let http = work.client().with_max_answer(signer::MAX_ANSWER);
-        let config = config.into_builder().timeout_config(bounds).http_client(http.clone()).build();
+        let [config, data] = [Service::Signer, Service::SignerData].map(|service| {
+            let config = ready.config(service, region, false, false);
+            // Each call is bounded as a whole, retries included.
+            let bounds = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled).into_builder();
+            let bounds = bounds.operation_timeout(self.settings.bounds.operation).build();
+            config.into_builder().timeout_config(bounds).http_client(http.clone()).build()
+        });
         let of = (identity.clone(), ready.credentials.clone());
-        Ok(Signer::new(&config, of, http, self.settings.proxy.clone()))
+        Ok(Signer::new([&config, &data], of, http, self.settings.proxy.clone()))
     }
 
     /// Runs async work of one call in a runtime of its own, within the bound of a mint.

@@ -14,6 +14,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
 use super::{
+    endpoint::Service,
     error_class::Stage,
     explain::{CallContext, Explained},
     http::Client,
@@ -78,9 +79,9 @@ pub struct ProfileDescription {
 }
 
 impl Signer {
-    /// A client that uses the configuration's region and credentials.
+    /// A client that uses the region and credentials of the configurations of AWS Signer and of its data service.
     pub(super) fn new(
-        config: &SdkConfig,
+        [config, data]: [&SdkConfig; 2],
         (identity, credentials): (Identity, Credentials),
         http: Client,
         proxy: Option<String>,
@@ -91,10 +92,10 @@ impl Signer {
         Signer {
             client: aws_sdk_signer::Client::new(config),
             signing: aws_sdk_signer::Client::from_conf(signing.build()),
-            data: aws_sdk_signerdata::Client::new(config),
+            data: aws_sdk_signerdata::Client::new(data),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             credentials,
-            endpoint: config.endpoint_url().map(str::to_owned),
+            endpoint: Service::Signer.named(config),
             identity,
             proxy,
             http,
@@ -112,7 +113,7 @@ impl Signer {
             variables.push(("AWS_SESSION_TOKEN", token.to_owned().into()));
         }
         if let Some(url) = &self.endpoint {
-            variables.push(("AWS_ENDPOINT_URL", url.clone().into()));
+            variables.push(("AWS_ENDPOINT_URL_SIGNER", url.clone().into()));
         }
         variables
     }

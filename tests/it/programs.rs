@@ -89,14 +89,14 @@ fn notation_is_given_the_absolute_folders_alone() {
     let plugin = "com.amazonaws.signer.notation.plugin";
     trap(&fixture, &format!("libexec/plugins/{plugin}/notation-{plugin}"));
     trap(&fixture, "traps/any");
-    let script = "#!/bin/sh\n[ \"$1\" = version ] && echo 'Version: 1.3.2' && exit\necho \"path: $PATH\"\n";
+    let script = "#!/bin/sh\n[ \"$1\" = version ] && echo 'Version: 1.3.2' && exit\necho \"path: $PATH\" >&2\nexit 7\n";
     let cli = fixture.write("bin/notation", script);
     fs::set_permissions(&cli, fs::Permissions::from_mode(0o755)).unwrap();
     let folder = cli.parent().map(Path::display).unwrap();
     let sign = ["sign", "--signing-profile", &fixture.profile, "--engine", "notation", &image];
-    let signed = run(&fixture, &format!(".::bin:{folder}:"), &sign).exits(0, "the notation of the absolute folder");
+    let signed = run(&fixture, &format!(".::bin:{folder}:"), &sign).exits(1, "the notation of the absolute folder");
     let helper = crate::support::machine::Machine::binary().parent().map(Path::display).unwrap();
-    assert!(signed.stdout.contains(&format!("path: {helper}:{folder}\n")), "{signed:?}");
+    assert!(signed.stderr.contains(&format!("path: {helper}:{folder}\n")), "{signed:?}");
 }
 
 /// Control-C at a terminal ends the signing, not only the program that was called.

@@ -191,7 +191,7 @@ fn f2_4_an_aws_profile_that_was_chosen_goes_along_as_its_keys() {
     installed.sign(&["--profile", "default"]).exits(0, "signed");
     assert_eq!(installed.variable("AWS_ACCESS_KEY_ID").as_deref(), Some(ACCESS_KEY_ID));
     assert_eq!(installed.variable("AWS_PROFILE"), None);
-    assert_eq!(installed.variable("AWS_ENDPOINT_URL"), Some(installed.fixture.aws.endpoint()), "the profile's");
+    assert_eq!(installed.variable("AWS_ENDPOINT_URL_SIGNER"), Some(installed.fixture.aws.endpoint()), "the profile's");
     assert!(!installed.told("arguments").contains("aws-profile"), "{}", installed.told("arguments"));
 }
 
