@@ -21,7 +21,7 @@ use crate::{
     app::App,
     config::Config,
     door::{Door, Start},
-    names::PROGRAM,
+    names::{DELEGATE_MARK, PROGRAM},
 };
 
 /// Docker's door: a verb, whatever name the program was started under. Nothing to do is answered as
@@ -72,6 +72,11 @@ fn answer(start: Start, stdin: &mut dyn Read, stdout: &mut dyn Write, stderr: &m
     let [word] = &start.arguments[..] else { return Err(Error::Usage(USAGE)) };
     let verb = Verb::parse(word).ok_or(Error::Usage(USAGE))?;
     let mut environment = start.environment;
+    if let Some(helper) = environment.text(DELEGATE_MARK)
+        && verb != Verb::Version
+    {
+        return Err(Error::Circle { helper });
+    }
     environment.interactive = false; // Docker is at the other end of stdin, also when a person started it.
     let config = match verb {
         Verb::Version => Config::default(), // asked for when things are broken, a configuration perhaps
