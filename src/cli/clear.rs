@@ -55,7 +55,7 @@ impl Clear {
         }
         for label in tokens {
             let identity = super::status::identity_name(&label);
-            writeln!(stdout, "forgot the token of {} for identity {identity}", label.host)?;
+            writeln!(stdout, "forgot the token of {} for identity {}", fold(&label.host), fold(identity))?;
         }
         Ok(ExitCode::SUCCESS)
     }

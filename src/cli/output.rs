@@ -1,13 +1,15 @@
 //! How data looks: text or JSON, with colour or without, and times for people.
 
 use std::{
+    io::{self, Write},
     process::ExitCode,
     time::{Duration, SystemTime},
 };
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
+use serde_json::Value;
 
-use crate::environment::Environment;
+use crate::{environment::Environment, report::is_hidden};
 
 /// `--output`, as in the AWS CLI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -31,6 +33,20 @@ pub(super) struct Style {
 /// The exit code of a command that prints its failures itself.
 pub(super) fn exit_code(good: bool) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Writes data for programs. Characters that would do something to a terminal are escaped, which means
+/// the same to every reader of JSON.
+pub(super) fn write_json(data: &Value, stdout: &mut dyn Write) -> io::Result<()> {
+    let mut text = String::new();
+    for c in format!("{data:#}").chars() {
+        match c {
+            '\n' => text.push(c), // only between values: in a text it is escaped
+            c if is_hidden(c) => text += &format!("\\u{:04x}", u32::from(c)), // none is beyond U+FFFF
+            c => text.push(c),
+        }
+    }
+    writeln!(stdout, "{text}")
 }
 
 /// Reads `KEY=VALUE`.

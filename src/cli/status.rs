@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     aws_args::AwsArgs,
-    output::{self, Colour, OutputFormat, Style},
+    output::{self, Colour, OutputFormat, Style, write_json},
 };
 use crate::{
     app::App,
@@ -47,7 +47,7 @@ struct Row {
 
 impl Status {
     pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
-        let style = Style::of(start.terminals.stdout, &start.environment);
+        let style = Style::of((start.terminals)().stdout, &start.environment);
         let app = self.aws.open(start)?;
         let Cached { tokens, damaged } =
             cache::inventory(&*app.cache).map_err(|err: keychain::Error| err.report("list the cached tokens"))?;
@@ -62,7 +62,7 @@ impl Status {
                     writeln!(stdout, "! {} cannot be used: {}", fold(name), fold(why))?;
                 }
             }
-            OutputFormat::Json => writeln!(stdout, "{:#}", to_json(&rows, &damaged, app.cache.name()))?,
+            OutputFormat::Json => write_json(&to_json(&rows, &damaged, app.cache.name()), stdout)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -107,9 +107,9 @@ fn text(rows: &[Row], store: &str, style: Style, stdout: &mut dyn Write) -> io::
     for row in rows {
         let TokenLabel { host, account, region, .. } = &row.label;
         let account = if account.is_empty() { "public" } else { account };
+        let [host, account, region, identity] = [host, account, region, identity_name(&row.label)].map(fold);
         let mark = if row.current { "*" } else { " " };
         let bar = if style.terminal { format!("{} ", bar(row.remaining, style)) } else { String::new() };
-        let identity = identity_name(&row.label);
         writeln!(stdout, "{mark} {host:<width$}  {account:<12}  {region:<14}  {identity:<12}  {bar}{}", row.life())?;
     }
     if rows.iter().any(|row| row.current) {

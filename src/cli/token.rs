@@ -28,7 +28,7 @@ pub(super) struct Token {
 impl Token {
     pub(super) fn run(&self, start: Start, streams: Streams<'_>) -> Result<ExitCode, Report> {
         let host = &self.host;
-        if start.terminals.stdout && !self.force {
+        if (start.terminals)().stdout && !self.force {
             return Err(Report::new("a password is not shown on a terminal").hint(format!(
                 "pipe it, as in `{PROGRAM} token {host} | docker login -u AWS --password-stdin {host}`, or add --force"
             )));

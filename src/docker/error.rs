@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::{
+    crash::Crash,
     keychain,
     names::{NOT_FOUND, PROGRAM},
     report::{Level, Report, fold},
@@ -43,6 +44,8 @@ pub enum Error {
     Usage(&'static str),
     /// The answer could not be written.
     Output(io::Error),
+    /// This program itself is at fault.
+    Crash(Crash),
 }
 
 impl From<Error> for Report {
@@ -64,6 +67,7 @@ impl From<Error> for Report {
             Error::Config(report) => report,
             Error::Usage(text) => Report::new(text),
             Error::Output(err) => err.into(),
+            Error::Crash(crash) => crash.into(),
         }
     }
 }
@@ -78,7 +82,8 @@ impl Error {
             | Error::Circle { .. }
             | Error::Token(_)
             | Error::Config(_)
-            | Error::Output(_) => false,
+            | Error::Output(_)
+            | Error::Crash(_) => false,
         }
     }
 
