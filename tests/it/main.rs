@@ -42,6 +42,12 @@ mod aws_tokens;
 mod roles;
 
 // Keychains.
+#[cfg(target_os = "linux")] // the program's keychain, again
+mod absent;
+#[cfg(target_os = "linux")] // the same
+mod delegate;
+#[cfg(target_os = "linux")] // the same
+mod healed;
 #[cfg(target_os = "linux")] // the Secret Service is Linux's
 mod secret_service_faults;
 mod stores;
