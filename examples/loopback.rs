@@ -27,11 +27,29 @@ use support::{
     tls::Tls,
 };
 
+const USAGE: &str = "\
+usage: loopback FOLDER
+
+The loopback AWS and registries for other programs. FOLDER is made; it gets `env` (shell `export`
+lines) when everything is ready, `signer-root.pem`, and `calls` with a line of JSON for each call.
+It serves until standard input ends. Lines on standard input change how it behaves:
+  delay OPERATION MILLISECONDS, token-length CHARACTERS, token-life SECONDS,
+  referrers on|off, redirects on|off, revoke ARN, clear";
+
 fn main() -> ExitCode {
-    let Some(folder) = std::env::args_os().nth(1) else {
-        eprintln!("usage: loopback FOLDER");
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let [folder] = &arguments[..] else {
+        eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
+    if folder.as_encoded_bytes().starts_with(b"-") {
+        eprintln!("there is no such option: {}\n{USAGE}", Path::new(folder).display());
+        return ExitCode::from(2);
+    }
     match run(Path::new(&folder)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {

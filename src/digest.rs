@@ -5,7 +5,7 @@ use std::fmt;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use crate::report::Report;
+use crate::report::{Report, excerpt};
 
 /// Bytes as lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
@@ -31,7 +31,7 @@ impl Digest {
 
     /// Reads a digest; the error says which part is wrong.
     pub fn parse(text: &str) -> Result<Digest, Report> {
-        let bad = |why: &str| Err(Report::new(format!("`{text}` is not a digest: {why}")));
+        let bad = |why: &str| Err(Report::new(format!("`{}` is not a digest: {why}", excerpt(text))));
         let Some((algorithm, value)) = text.split_once(':') else { return bad("it has no `:`") };
         let length = match algorithm {
             "sha256" => 64,

@@ -32,8 +32,8 @@ pub struct Start {
     pub now: SystemTime,
     /// Finds the file of this program, where the OS tells it.
     pub executable: fn() -> Option<PathBuf>,
-    /// Which standard streams are terminals.
-    pub terminals: Terminals,
+    /// Finds out which standard streams are terminals.
+    pub terminals: fn() -> Terminals,
 }
 
 /// Which standard streams are terminals.

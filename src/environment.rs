@@ -45,7 +45,7 @@ impl Environment {
         (self.variable)("PATH").unwrap_or_default()
     }
 
-    /// The program that a client would start by this name, if it is on `PATH`: [`process::find`].
+    /// The program that a client would start by this name, if it is on `PATH` (`process::find`).
     pub fn program(&self, name: &str) -> Option<PathBuf> {
         process::find(name, &self.search_path())
     }

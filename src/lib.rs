@@ -3,13 +3,14 @@
 //! "Floors").
 
 // Ground.
+pub mod crash;
 pub mod digest;
 pub mod door;
 pub mod environment;
 pub mod log;
-pub mod names;
+pub(crate) mod names;
 pub mod private_fs;
-pub mod process;
+pub(crate) mod process;
 pub mod report;
 pub mod secret;
 

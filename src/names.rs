@@ -1,25 +1,25 @@
 //! Names and sentences that several rooms need to the letter, each written once.
 
 /// The program's name: what docker starts for `"credsStore": "ecr-rs"`, and what messages begin with.
-pub const PROGRAM: &str = "docker-credential-ecr-rs";
+pub(crate) const PROGRAM: &str = "docker-credential-ecr-rs";
 
 /// The program's name in a client's configuration: [`PROGRAM`] without `docker-credential-`.
-pub const HELPER: &str = "ecr-rs";
+pub(crate) const HELPER: &str = "ecr-rs";
 
 /// What docker puts before a helper's name to find its program (docker-credential-helpers,
 /// `client/command.go`).
-pub const HELPER_PREFIX: &str = "docker-credential-";
+pub(crate) const HELPER_PREFIX: &str = "docker-credential-";
 
 /// Docker Hub's key in every credential store (docker/cli, `registry.IndexServer`).
-pub const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+pub(crate) const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
 /// The one sentence that clients read as "no login here, go on anonymously"
 /// (docker-credential-helpers, `credentials/error.go`).
 ///
 /// Compared byte for byte after trimming. Never print it for a failure: the client would hide the
 /// cause behind "no basic auth credentials".
-pub const NOT_FOUND: &str = "credentials not found in native keychain";
+pub(crate) const NOT_FOUND: &str = "credentials not found in native keychain";
 
 /// The AWS Signer plugin's name in Notation (AWS Signer developer guide, "Installing the client
 /// components").
-pub const NOTATION_PLUGIN: &str = "com.amazonaws.signer.notation.plugin";
+pub(crate) const NOTATION_PLUGIN: &str = "com.amazonaws.signer.notation.plugin";

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 ///
 /// Relative folders are passed over, and the empty entry with them: they would find whatever lies in
 /// the folder of the moment. A name that is a path finds nothing.
-pub fn files(name: &str, path: &OsStr) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn files(name: &str, path: &OsStr) -> impl Iterator<Item = PathBuf> {
     let is_plain = matches!(Path::new(name).components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
     let name = format!("{name}{EXE_SUFFIX}");
     env::split_paths(path)
@@ -30,35 +30,35 @@ pub fn files(name: &str, path: &OsStr) -> impl Iterator<Item = PathBuf> {
 }
 
 /// The program of this name: the first of [`files`] that may be run.
-pub fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
+pub(crate) fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
     files(name, path).find(|file| is_executable(file))
 }
 
 /// Whether this is a regular file with a right to run it, links followed.
 #[cfg(unix)]
-pub fn is_executable(file: &Path) -> bool {
+pub(crate) fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 /// Whether this is a regular file, links followed: Windows knows no right to run.
 #[cfg(not(unix))]
-pub fn is_executable(file: &Path) -> bool {
+pub(crate) fn is_executable(file: &Path) -> bool {
     file.is_file()
 }
 
 /// What a run may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Time from its start to its end.
-    pub time: Duration,
+    pub(crate) time: Duration,
     /// Bytes of its standard output, and as many of its standard error where that is captured.
-    pub output: usize,
+    pub(crate) output: usize,
 }
 
 /// Where a program's standard error goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stderr {
+pub(crate) enum Stderr {
     /// To our own: a person may read it while the program runs.
     Inherit,
     /// Into [`Output`].
@@ -68,18 +68,18 @@ pub enum Stderr {
 }
 
 /// What a program that ended by itself left behind.
-pub struct Output {
+pub(crate) struct Output {
     /// How it ended.
-    pub status: ExitStatus,
+    pub(crate) status: ExitStatus,
     /// Its standard output, which may hold a secret.
-    pub stdout: Zeroizing<Vec<u8>>,
+    pub(crate) stdout: Zeroizing<Vec<u8>>,
     /// Its standard error, where that was captured.
-    pub stderr: Zeroizing<Vec<u8>>,
+    pub(crate) stderr: Zeroizing<Vec<u8>>,
 }
 
 /// Why a program left nothing to go by. Whatever runs of it has been ended, except after [`Error::Start`].
 #[derive(Debug, Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The system does not start it.
     #[error("it cannot be started")]
     Start(#[source] io::Error),
@@ -89,7 +89,7 @@ pub enum Error {
     /// It printed more than [`Limits::output`].
     #[error("it printed more than {0} bytes")]
     TooLong(usize),
-    /// Its output or its end cannot be printed.
+    /// Its output cannot be read, or the system does not say how it ended.
     #[error("its output cannot be read")]
     Read(#[source] io::Error),
 }
@@ -101,15 +101,41 @@ pub enum Error {
 /// is the output. The environment, the arguments and the folder are `command`'s.
 ///
 /// On unix it runs in a process group of its own, and where a limit is passed all that is in the
-/// group is ended. On Windows the program alone is ended: a group there needs a job object, which
-/// std does not have.
+/// group is ended. Not so where a person at a terminal may interrupt us: what we started must then
+/// be interrupted with us, and may ask at that terminal, and only our own group has both; at a limit
+/// the program alone is ended. So it is on Windows, where a group would be a job object, which std
+/// does not have.
 ///
 /// # Errors
 /// One of [`Error`]. An unsuccessful exit status is none.
-pub fn run(command: &mut Command, stdin: Zeroizing<Vec<u8>>, limits: Limits, stderr: Stderr) -> Result<Output, Error> {
+pub(crate) fn run(
+    command: &mut Command,
+    stdin: Zeroizing<Vec<u8>>,
+    limits: Limits,
+    stderr: Stderr,
+) -> Result<Output, Error> {
+    run_in(if is_in_foreground() { Group::Ours } else { Group::Own }, command, stdin, limits, stderr)
+}
+
+/// The process group of a program.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    Ours,
+    Own,
+}
+
+fn run_in(
+    group: Group,
+    command: &mut Command,
+    stdin: Zeroizing<Vec<u8>>,
+    limits: Limits,
+    stderr: Stderr,
+) -> Result<Output, Error> {
     let deadline = Instant::now() + limits.time;
     #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(command, 0);
+    if group == Group::Own {
+        std::os::unix::process::CommandExt::process_group(command, 0);
+    }
     command.stdin(if stdin.is_empty() { Stdio::null() } else { Stdio::piped() }).stdout(Stdio::piped());
     command.stderr(match stderr {
         Stderr::Inherit => Stdio::inherit(),
@@ -119,7 +145,7 @@ pub fn run(command: &mut Command, stdin: Zeroizing<Vec<u8>>, limits: Limits, std
     let mut child = command.spawn().map_err(Error::Start)?;
     let outcome = attend(&mut child, stdin, limits, deadline);
     if outcome.is_err() {
-        end(&mut child);
+        end(&mut child, group);
     }
     outcome
 }
@@ -274,10 +300,11 @@ fn has_ended(child: &mut Child) -> io::Result<bool> {
     child.try_wait().map(|status| status.is_some())
 }
 
-/// Ends a program that has not been waited for, and its group.
-fn end(child: &mut Child) {
-    #[cfg(unix)]
-    rustix::process::kill_process_group(number(child), rustix::process::Signal::KILL).ok(); // all may be gone
+/// Ends a program that has not been waited for, and a group of its own.
+fn end(child: &mut Child, group: Group) {
+    if group == Group::Own {
+        end_group(child);
+    }
     child.kill().ok(); // it may be gone
     let until = Instant::now() + KILL_TIMEOUT;
     while matches!(child.try_wait(), Ok(None)) && Instant::now() < until {
@@ -285,7 +312,28 @@ fn end(child: &mut Child) {
     }
 }
 
-/// The process number, which is its group's too.
+#[cfg(unix)]
+fn end_group(child: &Child) {
+    rustix::process::kill_process_group(number(child), rustix::process::Signal::KILL).ok(); // all may be gone
+}
+
+#[cfg(not(unix))]
+fn end_group(_: &Child) {}
+
+/// Whether our group has the terminal, so that its keys reach what is in it (POSIX, "General
+/// Terminal Interface": the foreground process group).
+#[cfg(unix)]
+fn is_in_foreground() -> bool {
+    let ours = |terminal: std::fs::File| rustix::termios::tcgetpgrp(&terminal).ok() == Some(rustix::process::getpgrp());
+    std::fs::File::open("/dev/tty").is_ok_and(ours)
+}
+
+#[cfg(not(unix))]
+fn is_in_foreground() -> bool {
+    false
+}
+
+/// The process number, which is that of a group of its own too.
 #[cfg(unix)]
 fn number(child: &Child) -> rustix::process::Pid {
     rustix::process::Pid::from_child(child)
@@ -300,7 +348,10 @@ mod tests {
     const LIMITS: Limits = Limits { time: Duration::from_secs(20), output: 100_000 };
 
     fn shell(script: &str, stdin: &[u8], limits: Limits) -> Result<Output, Error> {
-        run(Command::new("/bin/sh").args(["-c", script]), Zeroizing::new(stdin.to_vec()), limits, Stderr::Capture)
+        let mut command = Command::new("/bin/sh");
+        // Whether the tests run at a terminal must make no difference.
+        let input = Zeroizing::new(stdin.to_vec());
+        run_in(Group::Own, command.args(["-c", script]), input, limits, Stderr::Capture)
     }
 
     /// Whether a process is there and no mere entry of one that nobody has waited for.
@@ -379,6 +430,22 @@ mod tests {
             assert!(started.elapsed() < Duration::from_secs(10), "{why}");
             assert_gone(&fs::read_to_string(&printed).unwrap());
         }
+    }
+
+    #[test]
+    fn in_our_own_group_the_program_alone_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = folder.path().join("numbers");
+        let script = format!("sleep 600 & echo $! $$ > {}; wait", told.display());
+        let limits = Limits { time: Duration::from_millis(500), output: 1000 };
+        let mut command = Command::new("/bin/sh");
+        let outcome = run_in(Group::Ours, command.args(["-c", &script]), Zeroizing::default(), limits, Stderr::Capture);
+        assert!(matches!(outcome, Err(Error::Timeout(_))));
+        let told = fs::read_to_string(&told).unwrap();
+        let (left, program) = told.trim().split_once(' ').unwrap();
+        assert_gone(program);
+        assert!(lives(left), "we are not ended ourselves, nor is what is beside us");
+        Command::new("kill").arg(left).status().unwrap();
     }
 
     #[test]

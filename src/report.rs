@@ -140,13 +140,28 @@ pub fn print(level: Level, what: &str, stderr: &mut dyn Write) {
 /// here before it reaches a terminal: it cannot move the cursor, begin a line of its own, or change
 /// the order in which it is read.
 pub fn fold(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            // Zero-width and direction marks, line and paragraph separators (Unicode 15, UAX 9 and 14).
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let visible: String = text.chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
+    let visible: String = text.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a character shows as nothing and does something: controls, zero-width and direction marks,
+/// line and paragraph separators (Unicode 15; UAX 9 and 14).
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Most characters that are repeated of what a server said.
+const MAX_EXCERPT: usize = 400;
+
+/// What a server said, folded and cut: whoever it is, it does not fill a person's screen.
+pub fn excerpt(text: &str) -> String {
+    let mut line = fold(text);
+    if let Some((end, _)) = line.char_indices().nth(MAX_EXCERPT) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
 }
 
 #[cfg(test)]
@@ -164,6 +179,17 @@ mod tests {
             ("größe 5 µs", "größe 5 µs", "letters of every language stay"),
         ] {
             assert_eq!(fold(text), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn f2_9_what_a_server_said_is_cut() {
+        for (text, expected, why) in [
+            ("ü".repeat(400), "ü".repeat(400), "just short enough, in characters"),
+            ("ü".repeat(401), format!("{}…", "ü".repeat(400)), "one too many"),
+            ("a\n\tb\u{1b}[2J".into(), "a b [2J".into(), "folded"),
+        ] {
+            assert_eq!(excerpt(&text), expected, "{why}");
         }
     }
 

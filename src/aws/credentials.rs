@@ -8,7 +8,6 @@ use std::time::Duration;
 use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
 use aws_config::{
     BehaviorVersion, Region,
-    credential_process::CredentialProcessProvider,
     ecs::EcsCredentialsProvider,
     identity::IdentityCache,
     imds::{self, credentials::ImdsCredentialsProvider},
@@ -25,7 +24,11 @@ use aws_credential_types::{
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::{SdkConfig, sdk_ua_metadata::FrameworkMetadata};
 
-use super::http::{Bounds, Client};
+use super::{
+    credential_process,
+    endpoint::Service,
+    http::{Bounds, Client},
+};
 use crate::{
     identity::{Base, Identity, Keys, Role, Source},
     names::PROGRAM,
@@ -69,10 +72,14 @@ impl<'a> Setup<'a> {
         Setup { identity, client: client.clone(), bounds, retry, config: loader.load().await }
     }
 
-    /// The configuration of a client in a region, without credentials. A FIPS or dual-stack host wants
-    /// its own endpoint; for the others environment and profile decide.
-    pub(super) fn config(&self, region: &str, fips: bool, dual_stack: bool) -> SdkConfig {
+    /// The configuration of a service's client in a region, without credentials. A FIPS or dual-stack
+    /// host wants its own endpoint; for the others environment and profile decide. Where the service is
+    /// elsewhere, neither asks anything.
+    pub(super) fn config(&self, service: Service, region: &str, fips: bool, dual_stack: bool) -> SdkConfig {
         let mut builder = self.config.to_builder().region(Region::new(region.to_owned()));
+        if service.is_elsewhere(&self.config) {
+            return builder.use_fips(false).use_dual_stack(false).build();
+        }
         if fips {
             builder = builder.use_fips(true);
         }
@@ -84,10 +91,10 @@ impl<'a> Setup<'a> {
 
     /// The credentials of the identity's source, without the role of our configuration.
     pub(super) async fn base(&self) -> Result<Credentials, CredentialsError> {
-        match &self.identity.source {
+        let found = match &self.identity.source {
             Source::Environment(keys) => Ok(of_keys(keys, "Environment")),
             Source::Profile(profile) => {
-                let mut credentials = self.of_profile(&profile.base).await?;
+                let mut credentials = usable(self.of_profile(&profile.base).await?)?;
                 for role in &profile.roles {
                     credentials = self.assume(role, credentials).await?;
                 }
@@ -99,14 +106,15 @@ impl<'a> Setup<'a> {
             Source::Container(_) => self.container().await,
             Source::InstanceMetadata => self.instance().await,
             Source::None => Err(CredentialsError::not_loaded_no_source()),
-        }
+        };
+        usable(found?)
     }
 
     /// The first credentials of a profile.
     async fn of_profile(&self, base: &Base) -> Result<Credentials, CredentialsError> {
         match base {
             Base::Keys(keys) => Ok(of_keys(keys, "ProfileFile")),
-            Base::Process { command } => CredentialProcessProvider::new(command.clone()).provide_credentials().await,
+            Base::Process { command } => credential_process::run(command, self.bounds.operation),
             Base::WebIdentity { role_arn, token_file, session_name } => {
                 self.web_identity(role_arn, &token_file.to_string_lossy(), session_name.as_deref()).await
             }
@@ -191,6 +199,8 @@ impl<'a> Setup<'a> {
 
     /// What the SDK's own providers work with.
     fn provider_config(&self) -> ProviderConfig {
+        let elsewhere = self.issuers().iter().all(|service| service.is_elsewhere(&self.config));
+        let [fips, dual_stack] = [self.config.use_fips(), self.config.use_dual_stack()];
         ProviderConfig::without_region()
             .with_behavior_version(Some(BehaviorVersion::latest()))
             .with_region(Some(Region::new(self.identity.region.clone())))
@@ -198,20 +208,46 @@ impl<'a> Setup<'a> {
             .with_sleep_impl(TokioSleep::new())
             .with_timeout_config(self.bounds.of_try())
             .with_retry_config(self.retry.clone())
-            .with_use_fips(self.config.use_fips())
-            .with_use_dual_stack(self.config.use_dual_stack())
+            .with_use_fips(if elsewhere { Some(false) } else { fips })
+            .with_use_dual_stack(if elsewhere { Some(false) } else { dual_stack })
+    }
+
+    /// The services that the SDK's own providers ask.
+    fn issuers(&self) -> &'static [Service] {
+        match &self.identity.source {
+            Source::Profile(profile) if matches!(profile.base, Base::Sso { .. }) => &[Service::Sso, Service::SsoOidc],
+            _ => &[Service::Sts],
+        }
     }
 
     /// The credentials of a role, of a profile or of our configuration.
     pub(super) async fn assume(&self, role: &Role, base: Credentials) -> Result<Credentials, CredentialsError> {
         let mut builder = AssumeRoleProvider::builder(&role.arn)
-            .configure(&self.config)
+            .configure(&self.config(Service::Sts, &self.identity.region, false, false))
             .session_name(role.session_name.as_deref().unwrap_or(PROGRAM));
         if let Some(id) = &role.external_id {
             builder = builder.external_id(id);
         }
-        builder.build_from_provider(base).await.provide_credentials().await
+        usable(builder.build_from_provider(base).await.provide_credentials().await?)
     }
+}
+
+/// Credentials without the blanks around them, when a request can carry them: the SDK panics on others.
+fn usable(found: Credentials) -> Result<Credentials, CredentialsError> {
+    let token = found.session_token().unwrap_or_default();
+    let parts = [("access key id", found.access_key_id()), ("secret access key", found.secret_access_key())];
+    for (what, text) in parts.into_iter().chain([("session token", token)]) {
+        if !text.trim().bytes().all(|byte| byte.is_ascii_graphic()) {
+            let fault = format!("the {what} has a character that no key has");
+            return Err(CredentialsError::invalid_configuration(fault));
+        }
+    }
+    if [found.access_key_id(), found.secret_access_key(), token].iter().all(|text| text.trim() == *text) {
+        return Ok(found);
+    }
+    let [(_, id), (_, secret)] = parts;
+    let token = Some(token.trim()).filter(|token| !token.is_empty()).map(String::from);
+    Ok(Credentials::new(id.trim(), secret.trim(), token, found.expiry(), env!("CARGO_PKG_NAME")))
 }
 
 /// The one profile of the texts that the SDK is handed.

@@ -6,7 +6,7 @@ use super::{aws_args::AwsArgs, token::registry};
 use crate::{
     door::{Start, Streams},
     keychain,
-    report::Report,
+    report::{Report, fold},
     token::cache,
 };
 
@@ -47,7 +47,7 @@ impl Clear {
         }
         for label in removed {
             let identity = super::status::identity_name(&label);
-            writeln!(stdout, "forgot the token of {} for identity {identity}", label.host)?;
+            writeln!(stdout, "forgot the token of {} for identity {}", fold(&label.host), fold(identity))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -26,7 +26,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::{
     door::{Door, Start, Streams},
     names::PROGRAM,
-    report::{Level, Report},
+    report::{Level, Report, fold},
 };
 
 /// The command line's door: whatever is left.
@@ -58,9 +58,14 @@ enum Command {
     Man(man::Man),
 }
 
-fn run(start: Start, streams: Streams<'_>) -> ExitCode {
-    let words = std::iter::once(PROGRAM).chain(start.arguments.iter().map(String::as_str));
-    let parsed = command().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches));
+fn run(mut start: Start, streams: Streams<'_>) -> ExitCode {
+    let terminals = (start.terminals)();
+    start.environment.interactive = terminals.stdin && terminals.stderr;
+    // What cannot be read is quoted: the error is that of the words as they may be printed.
+    let parsed = parse(&start.arguments).map_err(|err| {
+        let folded: Vec<String> = start.arguments.iter().map(|word| fold(word)).collect();
+        parse(&folded).err().unwrap_or(err)
+    });
     let Streams { stdin, stdout, stderr } = streams;
     match parsed {
         Ok(cli) => cli.command.run(start, Streams { stdin, stdout, stderr: &mut *stderr }).unwrap_or_else(|report| {
@@ -75,6 +80,11 @@ fn run(start: Start, streams: Streams<'_>) -> ExitCode {
             code
         }
     }
+}
+
+fn parse(arguments: &[String]) -> Result<Cli, clap::Error> {
+    let words = std::iter::once(PROGRAM).chain(arguments.iter().map(String::as_str));
+    Cli::from_arg_matches(&command().try_get_matches_from(words)?)
 }
 
 impl Command {

@@ -1,13 +1,15 @@
 //! How data looks: text or JSON, with colour or without, and times for people.
 
 use std::{
+    io::{self, Write},
     process::ExitCode,
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
+use serde_json::Value;
 
-use crate::environment::Environment;
+use crate::{environment::Environment, report::is_hidden};
 
 /// `--output`, as in the AWS CLI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -31,6 +33,20 @@ pub(super) struct Style {
 /// The exit code of a command that prints its failures itself.
 pub(super) fn exit_code(good: bool) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Writes data for programs. Characters that would do something to a terminal are escaped, which means
+/// the same to every reader of JSON.
+pub(super) fn write_json(data: &Value, stdout: &mut dyn Write) -> io::Result<()> {
+    let mut text = String::new();
+    for c in format!("{data:#}").chars() {
+        match c {
+            '\n' => text.push(c), // only between values: in a text it is escaped
+            c if is_hidden(c) => text += &format!("\\u{:04x}", u32::from(c)), // none is beyond U+FFFF
+            c => text.push(c),
+        }
+    }
+    writeln!(stdout, "{text}")
 }
 
 /// Reads `KEY=VALUE`.
@@ -66,12 +82,20 @@ impl Style {
 
 /// A point in time for programs: RFC 3339 in UTC.
 pub(super) fn timestamp(time: SystemTime) -> String {
-    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Secs, true)
+    utc(time).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// A point in time for people, in their own time zone.
 pub(super) fn local(time: SystemTime) -> String {
-    DateTime::<Local>::from(time).format("%Y-%m-%d %H:%M").to_string()
+    utc(time).with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// A point in time as the calendar has it, from 1970 to the end of 9998: what files and keychains say is
+/// printed and never a reason to stop.
+fn utc(time: SystemTime) -> DateTime<Utc> {
+    const LAST: i64 = 253_370_764_799;
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    DateTime::from_timestamp(i64::try_from(seconds).unwrap_or(LAST).min(LAST), 0).unwrap_or_default()
 }
 
 /// A length of time in its two largest units.
@@ -102,6 +126,21 @@ mod tests {
         ] {
             assert_eq!(length(Duration::from_secs(seconds)), text);
         }
+    }
+
+    #[test]
+    fn f1_5_no_time_is_too_absurd_to_print() {
+        for (seconds, expected, why) in [
+            (0, "1970-01-01T00:00:00Z", "the beginning"),
+            (1_900_000_000, "2030-03-17T17:46:40Z", "a time"),
+            (253_370_764_799, "9998-12-31T23:59:59Z", "the last that is told"),
+            (9_000_000_000_000_000_000, "9998-12-31T23:59:59Z", "beyond every calendar"),
+        ] {
+            let time = UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(timestamp(time), expected, "{why}");
+            assert!(!local(time).is_empty(), "{why}");
+        }
+        assert_eq!(timestamp(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00Z", "before it");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     clients::{Clients, SigningArgs},
     confirm::confirm,
-    output::{OutputFormat, key_value},
+    output::{OutputFormat, key_value, write_json},
 };
 use crate::{
     aws::{
@@ -126,7 +126,7 @@ impl Profile {
             | Profile::Revoke(Revoke { access, name, .. }) => (access, Some(SigningProfile::parse(name)?)),
             Profile::List(List { access, .. }) => (access, None),
         };
-        let terminal = start.terminals.stderr;
+        let terminal = (start.terminals)().stderr;
         let app = access.aws.open(start)?;
         let log = app.log(stderr);
         let clients = Clients::open(&app, &log, access, &[], name.as_ref())?;
@@ -138,11 +138,11 @@ impl Profile {
                 write_all(list.output, &found, stdout)
             }
             (_, None) => Ok(()), // every other command has a name
-            (Profile::Create(create), Some(name)) => writeln!(stdout, "{}", work.create(create, &name)?),
+            (Profile::Create(create), Some(name)) => writeln!(stdout, "{}", fold(&work.create(create, &name)?)),
             (Profile::Show(show), Some(name)) => {
                 let described = work.describe(&name)?;
                 match show.output {
-                    OutputFormat::Json => writeln!(stdout, "{:#}", to_json(&described)),
+                    OutputFormat::Json => write_json(&to_json(&described), stdout),
                     OutputFormat::Text => write_text(&described, stdout),
                 }
             }
@@ -213,7 +213,7 @@ impl Work<'_> {
 
 fn write_all(output: OutputFormat, found: &[ProfileDescription], stdout: &mut dyn Write) -> io::Result<()> {
     match output {
-        OutputFormat::Json => writeln!(stdout, "{:#}", found.iter().map(to_json).collect::<Value>()),
+        OutputFormat::Json => write_json(&found.iter().map(to_json).collect::<Value>(), stdout),
         OutputFormat::Text if found.is_empty() => writeln!(stdout, "no signing profiles for container images"),
         OutputFormat::Text => found
             .iter()

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     clients::{Clients, SigningArgs},
-    output::{OutputFormat, exit_code, key_value},
+    output::{OutputFormat, exit_code, key_value, write_json},
     sign_report as report,
 };
 use crate::{
@@ -121,7 +121,7 @@ impl Sign {
             true => Some(Notation::find(&notation_paths(&start.environment, (start.executable)()))?),
             false => None,
         };
-        let terminal = start.terminals.stderr;
+        let terminal = (start.terminals)().stderr;
         let app = self.access.aws.open(start)?;
         let log = app.log(stderr);
         let clients = Clients::open(&app, &log, &self.access, &images, Some(&profile))?;
@@ -166,7 +166,7 @@ impl Sign {
         let written = match self.output {
             OutputFormat::Json => {
                 let rows: Vec<Value> = outcomes.iter().map(|outcome| report::json(outcome, context.format)).collect();
-                writeln!(stdout, "{:#}", Value::from(rows))
+                write_json(&Value::from(rows), stdout)
             }
             OutputFormat::Text => report::text(self.quiet, &outcomes, context.format, stdout, &log),
         };

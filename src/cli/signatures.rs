@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     clients::{Clients, SigningArgs},
     confirm::confirm,
-    output::{OutputFormat, exit_code},
+    output::{OutputFormat, exit_code, write_json},
 };
 use crate::{
     aws::signing_profile::PROFILE_VERSION,
@@ -80,7 +80,7 @@ impl Signatures {
             Signatures::Delete(delete) => (&delete.access, &delete.image, Purpose::Delete),
         };
         let image = Reference::parse(image)?;
-        let terminal = start.terminals.stderr;
+        let terminal = (start.terminals)().stderr;
         let app = access.aws.open(start)?;
         let log = app.log(stderr);
         let clients = Clients::open(&app, &log, access, std::slice::from_ref(&image), None)?;
@@ -110,7 +110,7 @@ impl Signatures {
         let written = match list.output {
             OutputFormat::Json => {
                 let signatures: Vec<Value> = found.iter().map(Signature::to_json).collect();
-                writeln!(stdout, "{:#}", json!({ "image": name, "signatures": signatures }))
+                write_json(&json!({ "image": name, "signatures": signatures }), stdout)
             }
             OutputFormat::Text => write_text(&name, &found, tree, clients.time(), stdout),
         };

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     aws_args::AwsArgs,
-    output::{self, Colour, OutputFormat, Style},
+    output::{self, Colour, OutputFormat, Style, write_json},
 };
 use crate::{
     app::App,
@@ -19,7 +19,7 @@ use crate::{
     keychain,
     names::PROGRAM,
     registry::{Server, TOKEN_LIFETIME},
-    report::Report,
+    report::{Report, fold},
     token::cache::{self, TokenLabel},
 };
 
@@ -47,7 +47,7 @@ struct Row {
 
 impl Status {
     pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
-        let style = Style::of(start.terminals.stdout, &start.environment);
+        let style = Style::of((start.terminals)().stdout, &start.environment);
         let app = self.aws.open(start)?;
         let labels = cache::tokens(&*app.cache).map_err(|err: keychain::Error| err.report("list the cached tokens"))?;
         let mut rows: Vec<Row> = labels.into_iter().map(|label| Row::of(label, &app)).collect();
@@ -56,7 +56,7 @@ impl Status {
         });
         match self.output {
             OutputFormat::Text => text(&rows, app.cache.name(), style, stdout)?,
-            OutputFormat::Json => writeln!(stdout, "{:#}", to_json(&rows, app.cache.name()))?,
+            OutputFormat::Json => write_json(&to_json(&rows, app.cache.name()), stdout)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -72,7 +72,7 @@ impl Row {
                 .is_ok_and(|identity| identity.fingerprint() == label.identity),
             _ => false,
         };
-        let expires = cache::time(label.expires);
+        let expires = label.ends(app.now);
         Row { current, expires, remaining: expires.duration_since(app.now).unwrap_or_default(), label }
     }
 
@@ -101,9 +101,9 @@ fn text(rows: &[Row], store: &str, style: Style, stdout: &mut dyn Write) -> io::
     for row in rows {
         let TokenLabel { host, account, region, .. } = &row.label;
         let account = if account.is_empty() { "public" } else { account };
+        let [host, account, region, identity] = [host, account, region, identity_name(&row.label)].map(fold);
         let mark = if row.current { "*" } else { " " };
         let bar = if style.terminal { format!("{} ", bar(row.remaining, style)) } else { String::new() };
-        let identity = identity_name(&row.label);
         writeln!(stdout, "{mark} {host:<width$}  {account:<12}  {region:<14}  {identity:<12}  {bar}{}", row.life())?;
     }
     if rows.iter().any(|row| row.current) {

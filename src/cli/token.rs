@@ -28,18 +28,14 @@ pub(super) struct Token {
 impl Token {
     pub(super) fn run(&self, start: Start, streams: Streams<'_>) -> Result<ExitCode, Report> {
         let host = &self.host;
-        if start.terminals.stdout && !self.force {
+        if (start.terminals)().stdout && !self.force {
             return Err(Report::new("a password is not shown on a terminal").hint(format!(
                 "pipe it, as in `{PROGRAM} token {host} | docker login -u AWS --password-stdin {host}`, or add --force"
             )));
         }
         let app = self.aws.open(start)?;
         let registry = registry(&app, host)?;
-        let token = app.tokens(&app.log(streams.stderr)).token(&registry)?.ok_or_else(|| {
-            Report::new(format!("no token of {}: there are no AWS credentials that it takes", registry.host)).hint(
-                format!("its images can be pulled without a login; `{PROGRAM} doctor {host}` says what is missing"),
-            )
-        })?;
+        let token = app.tokens(&app.log(streams.stderr)).login(&registry)?;
         writeln!(streams.stdout, "{}", token.password.expose())?;
         streams.stdout.flush()?;
         Ok(ExitCode::SUCCESS)

@@ -20,6 +20,7 @@ use std::{
 use crate::{
     app::App,
     config::Config,
+    crash,
     door::{Door, Start},
     names::PROGRAM,
 };
@@ -28,11 +29,14 @@ use crate::{
 /// Docker's own helpers answer it.
 pub const DOOR: Door = Door {
     claims: |start| start.arguments.first().is_none_or(|word| Verb::parse(word).is_some()),
-    run: |start, streams| match answer(start, streams.stdin, streams.stdout, streams.stderr) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            err.print(streams.stdout, streams.stderr);
-            ExitCode::FAILURE
+    run: |start, streams| {
+        let answered = crash::catch(|| answer(start, streams.stdin, streams.stdout, streams.stderr));
+        match answered.unwrap_or_else(|crash| Err(Error::Crash(crash))) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(err) => {
+                err.print(streams.stdout, streams.stderr);
+                ExitCode::FAILURE
+            }
         }
     },
 };
@@ -71,8 +75,8 @@ const USAGE: &str = "Usage: docker-credential-ecr-rs <store|get|erase|list|versi
 fn answer(start: Start, stdin: &mut dyn Read, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Result<(), Error> {
     let [word] = &start.arguments[..] else { return Err(Error::Usage(USAGE)) };
     let verb = Verb::parse(word).ok_or(Error::Usage(USAGE))?;
-    let mut environment = start.environment;
-    environment.interactive = false; // Docker is at the other end of stdin, also when a person started it.
+    // Nobody is asked anything: Docker is at the other end of stdin, also when a person started it.
+    let environment = start.environment;
     let config = match verb {
         Verb::Version => Config::default(), // asked for when things are broken, a configuration perhaps
         Verb::Get | Verb::Store | Verb::Erase | Verb::List => Config::load(&environment).map_err(Error::Config)?,

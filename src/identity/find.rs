@@ -61,11 +61,6 @@ impl Finder<'_> {
     }
 }
 
-/// The profiles that the user's AWS files hold, for commands that show or choose them.
-pub fn profiles(environment: &Environment) -> Result<Profiles, IdentityError> {
-    Ok(Files::default().read(environment)?.clone())
-}
-
 /// The AWS files, read when first asked for.
 #[derive(Default)]
 struct Files(Option<Profiles>);

@@ -13,10 +13,9 @@ mod profiles;
 
 pub use ambient::Container;
 pub use error::IdentityError;
-pub use find::{Finder, Instance, profiles as profiles_of, shared_files};
+pub use find::{Finder, Instance, shared_files};
 pub use instance::is_ec2;
 pub use keys::Keys;
-pub use profiles::Profiles;
 
 use std::path::{Path, PathBuf};
 

@@ -11,7 +11,7 @@ use super::{
 
 /// All profiles of both files, with the `sso-session` and `services` sections they refer to.
 #[derive(Default, Clone)]
-pub struct Profiles {
+pub(super) struct Profiles {
     files: [PathBuf; 2],
     profiles: BTreeMap<String, Profile>,
     sso_sessions: BTreeMap<String, Section>,
@@ -47,7 +47,7 @@ impl Profiles {
     ///
     /// # Errors
     /// [`IdentityError::Line`] where nobody can tell whose the lines of a file are.
-    pub fn parse(files: [PathBuf; 2], config: &[u8], credentials: &[u8]) -> Result<Profiles, IdentityError> {
+    pub(super) fn parse(files: [PathBuf; 2], config: &[u8], credentials: &[u8]) -> Result<Profiles, IdentityError> {
         let mut all = Profiles { files, ..Profiles::default() };
         let config = ini::parse(config).map_err(|fault| all.line(0, fault))?;
         let credentials = ini::parse(credentials).map_err(|fault| all.line(1, fault))?;
@@ -84,7 +84,7 @@ impl Profiles {
     }
 
     /// Whether there is a profile of this name.
-    pub fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.profiles.contains_key(name)
     }
 
@@ -100,7 +100,7 @@ impl Profiles {
     }
 
     /// The names of all profiles, in alphabetical order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.profiles.keys().map(String::as_str)
     }
 

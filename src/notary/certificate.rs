@@ -6,8 +6,12 @@
 use chrono::{DateTime, Utc};
 use x509_parser::{
     certificate::X509Certificate,
-    extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage},
-    oid_registry::asn1_rs::FromDer,
+    der_parser::oid::Oid,
+    extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, X509Extension},
+    oid_registry::{
+        OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_EXTENDED_KEY_USAGE,
+        OID_X509_EXT_KEY_USAGE, OID_X509_EXT_SUBJECT_ALT_NAME, asn1_rs::FromDer,
+    },
     pem::Pem,
 };
 
@@ -80,8 +84,9 @@ impl Certificate {
         self.not_before <= time && time <= self.not_after
     }
 
-    fn is_self_issued(&self) -> bool {
-        self.raw_subject == self.raw_issuer
+    /// Whether its own key signed it. Equal names alone say nothing: a leaf may carry its root's name.
+    fn is_self_signed(&self) -> bool {
+        self.raw_subject == self.raw_issuer && self.is_signed_by(self).is_ok()
     }
 
     fn is_signed_by(&self, issuer: &Certificate) -> Result<(), String> {
@@ -94,7 +99,8 @@ impl Certificate {
     }
 }
 
-/// Checks that certificates are an ordered chain, leaf first, that may sign code.
+/// Checks that certificates are an ordered chain, leaf first, that may sign code. Who issued whom is
+/// judged by keys as well as by names (notation-core-go, `isIssuedBy`).
 ///
 /// Validity in time is not part of it: [`check_time`] asks for that at the time of signing.
 ///
@@ -111,7 +117,7 @@ pub fn check_chain(chain: &[Certificate]) -> Result<(), Report> {
         let last = depth + 1 == chain.len();
         // The last one signs itself, no other does.
         let issuer = if last { certificate } else { &chain[depth + 1] };
-        if !last && certificate.is_self_issued() {
+        if !last && certificate.is_self_signed() {
             return Err(bad(certificate, "it is self-signed but not the last".into()));
         }
         if certificate.raw_issuer != issuer.raw_subject {
@@ -124,6 +130,7 @@ pub fn check_chain(chain: &[Certificate]) -> Result<(), Report> {
         }
         certificate.is_signed_by(issuer).map_err(|why| bad(certificate, why))?;
         let parsed = parse(&certificate.der).map_err(|why| bad(certificate, why))?;
+        check_critical(&parsed).map_err(|why| bad(certificate, why))?;
         if depth > 0 {
             check_authority(&parsed, depth - 1).map_err(|why| bad(certificate, why))?;
         }
@@ -218,6 +225,25 @@ fn extensions<'a>(certificate: &'a X509Certificate<'_>) -> Result<Extensions<'a>
         constraints: certificate.basic_constraints().map_err(twice)?.map(|found| (found.critical, found.value)),
         extended: certificate.extended_key_usage().map_err(twice)?.map(|found| found.value),
     })
+}
+
+/// The critical extensions that a chain may have: three that the rules read, and two that only narrow
+/// what nobody here asks about: other names of the subject, and policies where every policy will do.
+const KNOWN_CRITICAL: [Oid<'static>; 5] = [
+    OID_X509_EXT_KEY_USAGE,
+    OID_X509_EXT_BASIC_CONSTRAINTS,
+    OID_X509_EXT_EXTENDED_KEY_USAGE,
+    OID_X509_EXT_SUBJECT_ALT_NAME,
+    OID_X509_EXT_CERTIFICATE_POLICIES,
+];
+
+/// A critical extension that is not understood refuses the certificate (RFC 5280, 4.2).
+fn check_critical(certificate: &X509Certificate<'_>) -> Result<(), String> {
+    let unknown = |extension: &&X509Extension<'_>| extension.critical && !KNOWN_CRITICAL.contains(&extension.oid);
+    match certificate.extensions().iter().find(unknown) {
+        None => Ok(()),
+        Some(extension) => Err(format!("its critical extension {} is not understood", extension.oid)),
+    }
 }
 
 fn check_leaf(certificate: &X509Certificate<'_>) -> Result<(), String> {

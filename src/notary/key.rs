@@ -1,12 +1,13 @@
 //! Public keys of certificates and the one algorithm that each may sign envelopes with.
 
+use p521::ecdsa::signature::Verifier;
 use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use x509_parser::{
     der_parser::oid::Oid,
     oid_registry::{
         OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_NIST_EC_P521, OID_PKCS1_RSAENCRYPTION,
         OID_PKCS1_SHA256WITHRSA, OID_PKCS1_SHA384WITHRSA, OID_PKCS1_SHA512WITHRSA, OID_SIG_ECDSA_WITH_SHA256,
-        OID_SIG_ECDSA_WITH_SHA384,
+        OID_SIG_ECDSA_WITH_SHA384, OID_SIG_ECDSA_WITH_SHA512,
     },
     public_key::PublicKey,
     x509::{AlgorithmIdentifier, SubjectPublicKeyInfo},
@@ -33,7 +34,7 @@ pub enum KeyKind {
     P256,
     /// The curve P-384.
     P384,
-    /// The curve P-521. It can be named but not verified: no crate linked here has it.
+    /// The curve P-521.
     P521,
 }
 
@@ -75,15 +76,39 @@ impl KeyKind {
     }
 
     /// How an envelope's signature is verified: fixed r‖s for the curves, PSS with salt = hash length for RSA.
-    fn envelope(self) -> Result<&'static dyn VerificationAlgorithm, String> {
-        Ok(match self {
-            KeyKind::Rsa2048 => &signature::RSA_PSS_2048_8192_SHA256,
-            KeyKind::Rsa3072 => &signature::RSA_PSS_2048_8192_SHA384,
-            KeyKind::Rsa4096 => &signature::RSA_PSS_2048_8192_SHA512,
-            KeyKind::P256 => &signature::ECDSA_P256_SHA256_FIXED,
-            KeyKind::P384 => &signature::ECDSA_P384_SHA384_FIXED,
-            KeyKind::P521 => return Err("signatures by P-521 keys cannot be verified here".into()),
-        })
+    fn envelope(self) -> Verification {
+        match self {
+            KeyKind::Rsa2048 => Verification::Ring(&signature::RSA_PSS_2048_8192_SHA256),
+            KeyKind::Rsa3072 => Verification::Ring(&signature::RSA_PSS_2048_8192_SHA384),
+            KeyKind::Rsa4096 => Verification::Ring(&signature::RSA_PSS_2048_8192_SHA512),
+            KeyKind::P256 => Verification::Ring(&signature::ECDSA_P256_SHA256_FIXED),
+            KeyKind::P384 => Verification::Ring(&signature::ECDSA_P384_SHA384_FIXED),
+            KeyKind::P521 => Verification::P521(p521::ecdsa::Signature::from_slice),
+        }
+    }
+}
+
+/// One way to verify a signature.
+#[derive(Clone, Copy)]
+enum Verification {
+    /// As ring does it.
+    Ring(&'static dyn VerificationAlgorithm),
+    /// ECDSA on P-521 with SHA-512, which ring has not; signatures are read from r‖s or from DER.
+    P521(fn(&[u8]) -> p521::ecdsa::Result<p521::ecdsa::Signature>),
+}
+
+impl Verification {
+    fn holds(self, key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Verification::Ring(algorithm) => UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok(),
+            Verification::P521(read) => {
+                // A point must be written whole, as ring wants it of the other curves (SEC 1, 2.3.3).
+                const UNCOMPRESSED: u8 = 0x04;
+                let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(key).ok().filter(|_| key[0] == UNCOMPRESSED);
+                let signature = read(signature).ok();
+                key.zip(signature).is_some_and(|(key, signature)| key.verify(message, &signature).is_ok())
+            }
+        }
     }
 }
 
@@ -121,9 +146,10 @@ impl Key {
 
     /// Verifies an envelope's signature with the algorithm that this key fixes.
     pub(super) fn verify_envelope(&self, message: &[u8], signature: &[u8]) -> Result<(), String> {
-        UnparsedPublicKey::new(self.kind.envelope()?, &self.bytes)
-            .verify(message, signature)
-            .map_err(|_| "the signature is not by the key of the leaf certificate".into())
+        match self.kind.envelope().holds(&self.bytes, message, signature) {
+            true => Ok(()),
+            false => Err("the signature is not by the key of the leaf certificate".into()),
+        }
     }
 
     /// Verifies a certificate's signature; SHA-1 and everything older is refused.
@@ -136,18 +162,20 @@ impl Key {
         let oid = &algorithm.algorithm;
         let curve = |p256: &'static dyn VerificationAlgorithm, p384: &'static dyn VerificationAlgorithm| match self.kind
         {
-            KeyKind::P256 => Some(p256),
-            KeyKind::P384 => Some(p384),
+            KeyKind::P256 => Some(Verification::Ring(p256)),
+            KeyKind::P384 => Some(Verification::Ring(p384)),
             _ => None,
         };
-        let rsa = |verification: &'static dyn VerificationAlgorithm| match self.kind {
-            KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => Some(verification),
+        let rsa = |algorithm: &'static dyn VerificationAlgorithm| match self.kind {
+            KeyKind::Rsa2048 | KeyKind::Rsa3072 | KeyKind::Rsa4096 => Some(Verification::Ring(algorithm)),
             _ => None,
         };
         let verification = if *oid == OID_SIG_ECDSA_WITH_SHA256 {
             curve(&signature::ECDSA_P256_SHA256_ASN1, &signature::ECDSA_P384_SHA256_ASN1)
         } else if *oid == OID_SIG_ECDSA_WITH_SHA384 {
             curve(&signature::ECDSA_P256_SHA384_ASN1, &signature::ECDSA_P384_SHA384_ASN1)
+        } else if *oid == OID_SIG_ECDSA_WITH_SHA512 {
+            (self.kind == KeyKind::P521).then_some(Verification::P521(p521::ecdsa::Signature::from_der))
         } else if *oid == OID_PKCS1_SHA256WITHRSA {
             rsa(&signature::RSA_PKCS1_2048_8192_SHA256)
         } else if *oid == OID_PKCS1_SHA384WITHRSA {
@@ -159,8 +187,9 @@ impl Key {
         };
         let verification = verification
             .ok_or_else(|| format!("it is signed with the algorithm {oid}, which is not allowed for its key"))?;
-        UnparsedPublicKey::new(verification, &self.bytes)
-            .verify(message, signature)
-            .map_err(|_| "it is not signed by the next certificate's key".into())
+        match verification.holds(&self.bytes, message, signature) {
+            true => Ok(()),
+            false => Err("it is not signed by the next certificate's key".into()),
+        }
     }
 }

@@ -15,12 +15,18 @@ const RESERVED: &str = "io.cncf.notary";
 /// Puts the user's metadata onto the descriptor that is signed.
 ///
 /// # Errors
-/// A key that is empty, reserved (`io.cncf.notary…`) or already an annotation (notation-go, `SignOCI`).
+/// A key that is empty, reserved (`io.cncf.notary…`) or already an annotation (notation-go, `SignOCI`);
+/// an empty value (notation, `ParseFlagMap`).
 pub fn annotate(target: &Descriptor, metadata: &BTreeMap<String, String>) -> Result<Descriptor, Report> {
     let mut target = target.clone();
     for (key, value) in metadata {
         if key.is_empty() {
             return Err(Report::new("user metadata has an empty key").hint("write -m KEY=VALUE"));
+        }
+        if value.is_empty() {
+            // Notation takes no such metadata, so nobody could verify it.
+            return Err(Report::new(format!("user metadata `{key}` has no value"))
+                .hint(format!("write -m {key}=VALUE, or leave it out")));
         }
         if key.starts_with(RESERVED) {
             return Err(Report::new(format!("user metadata must not use the reserved key `{key}`"))
@@ -104,8 +110,16 @@ mod tests {
     }
 
     #[test]
+    fn f2_15_metadata_without_a_value_is_refused() {
+        let err = annotate(&target(), &metadata(&[("a", ""), ("b", "1")])).unwrap_err();
+        assert_eq!(err.what(), "user metadata `a` has no value");
+        assert_eq!(err.advice(), Some("write -m a=VALUE, or leave it out"));
+        annotate(&target(), &metadata(&[("a", " ")])).expect("a blank is a value to Notation too");
+    }
+
+    #[test]
     fn the_cap_is_exact() {
-        let room = MAX_PAYLOAD - of(&annotate(&target(), &metadata(&[("k", "")])).unwrap()).unwrap().len();
+        let room = 1 + MAX_PAYLOAD - of(&annotate(&target(), &metadata(&[("k", "v")])).unwrap()).unwrap().len();
         let fits = annotate(&target(), &metadata(&[("k", &"v".repeat(room))])).unwrap();
         assert_eq!(of(&fits).unwrap().len(), MAX_PAYLOAD);
         let over = annotate(&target(), &metadata(&[("k", &"v".repeat(room + 1))])).unwrap();

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
+    challenge::Challenge,
     http::{Answer, Call, Http, MAX_SMALL_BODY, without_secrets},
     reference::is_loopback,
 };
@@ -106,7 +107,7 @@ impl Access {
         if let RegistryAuth::Failed(err) = &*self.auth {
             return Err(err.clone());
         }
-        let challenges: Vec<Challenge> = answer.headers("www-authenticate").filter_map(Challenge::read).collect();
+        let challenges = Challenge::read_all(answer.headers("www-authenticate"));
         if let Some(bearer) = challenges.iter().find(|challenge| challenge.scheme == "bearer") {
             return self.token(bearer).await.map(Some);
         }
@@ -120,20 +121,8 @@ impl Access {
 
     async fn token(&self, challenge: &Challenge) -> Result<Secret, Report> {
         let bad = |why: &str| Report::new(format!("{} asks for a token but {why}", self.base));
-        let realm = challenge.value("realm").ok_or_else(|| bad("does not say where to get it"))?;
-        let mut realm = Url::parse(realm).map_err(|_| bad("its realm is not an address"))?;
-        let plain = realm.scheme() == "http" && is_loopback(realm.host_str().unwrap_or_default());
-        if realm.scheme() != "https" && !plain {
-            return Err(bad("its realm is not HTTPS"));
-        }
-        if let RegistryAuth::Known { username, .. } = &*self.auth
-            && username == USERNAME
-            && realm.host() != self.base.host()
-        {
-            // An ECR password is for its own registry alone.
-            return Err(bad("sends its ECR password to another host"));
-        }
-        let service = challenge.value("service").unwrap_or_default().to_owned();
+        let mut realm = realm(challenge, &self.base, &self.auth).map_err(bad)?;
+        let service = challenge.parameter("service").unwrap_or_default().to_owned();
         let (call, authorization) = match &*self.auth {
             RegistryAuth::Known { username, secret } if username == IDENTITY_TOKEN => {
                 let mut form = url::form_urlencoded::Serializer::new(String::new());
@@ -179,31 +168,22 @@ fn basic(username: &str, secret: &Secret) -> Secret {
     Secret::from(format!("Basic {}", STANDARD.encode(pair.expose())))
 }
 
-/// One `WWW-Authenticate` header (RFC 9110, 11.6.1).
-#[derive(Debug, PartialEq, Eq)]
-struct Challenge {
-    /// Lower-case.
-    scheme: String,
-    values: Vec<(String, String)>,
-}
-
-impl Challenge {
-    fn read(header: &str) -> Option<Challenge> {
-        let (scheme, mut rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
-        let mut values = Vec::new();
-        while let Some((name, after)) = rest.split_once('=') {
-            let (value, after) = match after.strip_prefix('"') {
-                Some(quoted) => quoted.split_once('"')?,
-                None => after.split_at(after.find(',').unwrap_or(after.len())),
-            };
-            values.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
-            rest = after.trim_start().trim_start_matches(',');
-        }
-        Some(Challenge { scheme: scheme.to_ascii_lowercase(), values })
+/// Where a Bearer token is asked for, if the login may go there.
+fn realm(challenge: &Challenge, registry: &Url, auth: &RegistryAuth) -> Result<Url, &'static str> {
+    let realm = challenge.parameter("realm").ok_or("does not say where to get it")?;
+    let realm = Url::parse(realm).map_err(|_| "its realm is not an address")?;
+    // Plain HTTP is for a registry on this machine that is itself spoken to so.
+    let plain =
+        realm.scheme() == "http" && registry.scheme() == "http" && is_loopback(realm.host_str().unwrap_or_default());
+    if realm.scheme() != "https" && !plain {
+        return Err("its realm is not HTTPS");
     }
-
-    fn value(&self, name: &str) -> Option<&str> {
-        self.values.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    match auth {
+        // An ECR password is for its own registry alone: scheme, host and port.
+        RegistryAuth::Known { username, .. } if username == USERNAME && realm.origin() != registry.origin() => {
+            Err("sends its ECR password elsewhere")
+        }
+        _ => Ok(realm),
     }
 }
 
@@ -212,26 +192,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn challenges() {
-        for (header, scheme, realm, why) in [
+    fn f2_10_where_a_password_may_go() {
+        const ECR: &str = "https://111122223333.dkr.ecr.eu-west-1.amazonaws.com/v2/app/";
+        let elsewhere = Some("sends its ECR password elsewhere");
+        let plain = Some("its realm is not HTTPS");
+        for (registry, realm_text, username, refusal, why) in [
+            (ECR, "https://111122223333.dkr.ecr.eu-west-1.amazonaws.com/token", "AWS", None, "ECR's own"),
+            (ECR, "https://111122223333.dkr.ecr.eu-west-1.amazonaws.com:443/token", "AWS", None, "the port of HTTPS"),
+            ("https://public.ecr.aws/v2/a/", "https://public.ecr.aws/token/", "AWS", None, "ECR Public's own"),
+            (ECR, "https://111122223333.dkr.ecr.eu-west-1.amazonaws.com:8443/t", "AWS", elsewhere, "another port"),
+            (ECR, "http://111122223333.dkr.ecr.eu-west-1.amazonaws.com/token", "AWS", plain, "plain HTTP"),
+            (ECR, "https://evil.example/token", "AWS", elsewhere, "another host"),
+            (ECR, "http://localhost/token", "AWS", plain, "this machine, in the clear"),
+            (ECR, "http://127.0.0.1:5000/token", "AWS", plain, "the same"),
             (
-                r#"Basic realm="https://x.dkr.ecr.eu-west-1.amazonaws.com/",service="ecr.amazonaws.com""#,
-                "basic",
-                Some("https://x.dkr.ecr.eu-west-1.amazonaws.com/"),
-                "ECR",
+                "http://localhost:5000/v2/a/",
+                "http://localhost:5001/token",
+                "AWS",
+                elsewhere,
+                "another port of this machine",
             ),
-            (
-                r#"Bearer realm="https://auth.docker.io/token", service="registry.docker.io", scope="repository:a:pull,push""#,
-                "bearer",
-                Some("https://auth.docker.io/token"),
-                "the Hub, blanks, a comma in quotes",
-            ),
-            ("BASIC", "basic", None, "no values"),
-            ("Bearer realm=https://h/t,service=s", "bearer", Some("https://h/t"), "no quotes"),
+            ("http://localhost:5000/v2/a/", "http://localhost:5001/token", "carol", None, "no ECR password"),
+            ("https://ghcr.io/v2/a/", "http://localhost:5001/token", "carol", plain, "a step down from HTTPS"),
+            ("https://ghcr.io/v2/a/", "https://auth.example/token", "carol", None, "the Hub does so"),
+            ("https://ghcr.io/v2/a/", "ftp://ghcr.io/token", "carol", plain, "another scheme"),
+            ("https://ghcr.io/v2/a/", "/token", "carol", Some("its realm is not an address"), "a path"),
         ] {
-            let challenge = Challenge::read(header).unwrap();
-            assert_eq!((challenge.scheme.as_str(), challenge.value("realm")), (scheme, realm), "{why}");
+            let header = format!("Bearer realm=\"{realm_text}\"");
+            let challenge = &Challenge::read_all([header.as_str()].into_iter())[0];
+            let auth = RegistryAuth::Known { username: username.into(), secret: Secret::from(String::from("s")) };
+            let found = realm(challenge, &Url::parse(registry).unwrap(), &auth);
+            assert_eq!(found.err(), refusal, "{why}: {realm_text}");
         }
-        assert_eq!(Challenge::read(r#"Bearer realm="https://h"#), None, "an open quote");
     }
 }

@@ -6,7 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Descriptor, media};
-use crate::{digest::Digest, report::Report};
+use crate::{
+    digest::Digest,
+    report::{Report, excerpt},
+};
 
 /// The bytes of the empty config blob.
 pub(crate) const EMPTY: &[u8] = b"{}";
@@ -73,12 +76,11 @@ impl SignatureManifest {
             subject: Option<Descriptor>,
             annotations: Option<BTreeMap<String, String>>,
         }
-        let wire: Wire = serde_json::from_slice(bytes)
-            .map_err(|err| Report::new("the signature's manifest cannot be read").cause(err))?;
+        let wire: Wire = serde_json::from_slice(bytes).map_err(|err| unreadable("the signature's manifest", &err))?;
         let contents = match media_type {
             media::MANIFEST => wire.layers,
             media::ARTIFACT => wire.blobs,
-            other => return Err(Report::new(format!("`{other}` is not a signature's manifest"))),
+            other => return Err(Report::new(format!("`{}` is not a signature's manifest", excerpt(other)))),
         };
         let envelope = match contents.unwrap_or_default() {
             mut one if one.len() == 1 => one.remove(0),
@@ -112,13 +114,54 @@ pub(super) fn read_index(bytes: &[u8]) -> Result<Vec<Descriptor>, Report> {
     struct Wire {
         manifests: Option<Vec<Descriptor>>,
     }
-    let wire: Wire = serde_json::from_slice(bytes).map_err(|err| Report::new("the index cannot be read").cause(err))?;
+    let wire: Wire = serde_json::from_slice(bytes).map_err(|err| unreadable("the index", &err))?;
     Ok(wire.manifests.unwrap_or_default())
 }
 
-pub(super) fn write_index(manifests: &[Descriptor]) -> Vec<u8> {
-    let manifests = serde_json::to_value(manifests).unwrap_or(Value::Array(Vec::new()));
-    json!({ "schemaVersion": 2, "mediaType": media::INDEX, "manifests": manifests }).to_string().into_bytes()
+/// Changes what an index lists and nothing else of it: other tools' members and annotations stay. Without
+/// an index there is a new one.
+pub(super) fn edit_index(old: Option<&[u8]>, edit: &IndexEdit<'_>) -> Result<Vec<u8>, Report> {
+    let mut index = match old {
+        Some(bytes) => serde_json::from_slice(bytes).map_err(|err| unreadable("the index", &err))?,
+        None => json!({ "schemaVersion": 2, "mediaType": media::INDEX }),
+    };
+    let members = index.as_object_mut().ok_or_else(|| Report::new("the index is not a JSON object"))?;
+    // Go writes an empty list as `null`.
+    let listed = members.entry("manifests").or_insert(Value::Null);
+    if listed.is_null() {
+        *listed = Value::Array(Vec::new());
+    }
+    let listed = listed.as_array_mut().ok_or_else(|| Report::new("the index lists no manifests"))?;
+    let is = |entry: &Value, digest: &Digest| entry["digest"] == digest.as_str();
+    match edit {
+        IndexEdit::Add(added) if listed.iter().any(|entry| is(entry, &added.digest)) => {}
+        IndexEdit::Add(added) => listed.push(json!(added)),
+        IndexEdit::Remove(digest) => listed.retain(|entry| !is(entry, digest)),
+    }
+    Ok(index.to_string().into_bytes())
+}
+
+/// A change of what an index lists.
+pub(super) enum IndexEdit<'a> {
+    /// List this too, unless it is listed.
+    Add(&'a Descriptor),
+    /// List this no more.
+    Remove(&'a Digest),
+}
+
+impl IndexEdit<'_> {
+    /// Whether a list shows it.
+    pub(super) fn is_done(&self, listed: &[Descriptor]) -> bool {
+        match self {
+            IndexEdit::Add(added) => listed.iter().any(|entry| entry.digest == added.digest),
+            IndexEdit::Remove(digest) => !listed.iter().any(|entry| entry.digest == **digest),
+        }
+    }
+}
+
+/// JSON that cannot be read. The reader's words may quote the whole of it.
+fn unreadable(what: &str, err: &serde_json::Error) -> Report {
+    Report::new(format!("{what} cannot be read")).cause(excerpt(&err.to_string()))
 }
 
 /// The `mediaType` that a manifest claims for itself, if it claims one.
@@ -128,7 +171,8 @@ pub(super) fn claimed_media_type(bytes: &[u8]) -> Result<Option<String>, Report>
     struct Wire {
         media_type: Option<String>,
     }
-    let wire: Wire = serde_json::from_slice(bytes).map_err(|err| Report::new("the manifest is not JSON").cause(err))?;
+    let wire: Wire = serde_json::from_slice(bytes)
+        .map_err(|err| Report::new("the manifest is not JSON").cause(excerpt(&err.to_string())))?;
     Ok(wire.media_type.filter(|text| !text.is_empty()))
 }
 
@@ -156,6 +200,48 @@ mod tests {
             assert_eq!(read.artifact_type, media::SIGNATURE, "{form:?}");
             assert!(read.subject.unwrap().same_content(&subject), "{form:?}");
             assert_eq!(read.annotations, annotations, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn f2_18_an_index_keeps_what_others_wrote() {
+        let (ours, theirs) = (Descriptor::of(media::MANIFEST, b"ours"), Digest::of(b"theirs"));
+        let text = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","artifactType":"x/y","manifests":[{{"mediaType":"m","digest":"{theirs}","size":6,"urls":["https://h/"],"x-new":{{"b":1,"a":[2.50]}}}}],"subject":{{"digest":"d"}},"annotations":{{"who":"else"}}}}"#,
+            media::INDEX
+        );
+        let added = edit_index(Some(text.as_bytes()), &IndexEdit::Add(&ours)).unwrap();
+        let entry = serde_json::to_string(&ours).unwrap();
+        let expected = text.replace("}],", &format!("}},{entry}],")).replace("2.50", "2.5");
+        assert_eq!(
+            String::from_utf8(added.clone()).unwrap(),
+            expected,
+            "one entry more, all else and its order as it was"
+        );
+        assert!(IndexEdit::Add(&ours).is_done(&read_index(&added).unwrap()));
+        assert_eq!(edit_index(Some(&added), &IndexEdit::Add(&ours)).unwrap(), added, "it is not listed twice");
+        let removed = edit_index(Some(&added), &IndexEdit::Remove(&ours.digest)).unwrap();
+        assert_eq!(removed, text.replace("2.50", "2.5").into_bytes(), "and out again");
+        assert!(IndexEdit::Remove(&ours.digest).is_done(&read_index(&removed).unwrap()));
+        for (old, why) in [(None, "a new one"), (Some(&br#"{"manifests":null}"#[..]), "Go's empty list")] {
+            let fresh = edit_index(old, &IndexEdit::Add(&ours)).expect(why);
+            assert_eq!(read_index(&fresh).unwrap().len(), 1, "{why}");
+        }
+        for (old, why) in [("[]", "a list"), (r#"{"manifests":1}"#, "a number"), ("{", "cut short")] {
+            assert!(edit_index(Some(old.as_bytes()), &IndexEdit::Add(&ours)).is_err(), "{why}");
+        }
+    }
+
+    #[test]
+    fn f2_9_what_cannot_be_read_is_not_quoted_whole() {
+        let long = json!({ "manifests": "x".repeat(100_000), "layers": "x".repeat(100_000) }).to_string();
+        for err in [
+            read_index(long.as_bytes()).unwrap_err(),
+            SignatureManifest::read(media::MANIFEST, long.as_bytes()).unwrap_err(),
+            SignatureManifest::read(&"x".repeat(100_000), b"{}").unwrap_err(),
+            Digest::parse(&"x".repeat(100_000)).unwrap_err(),
+        ] {
+            assert!(err.full().len() < 1000, "{} characters", err.full().len());
         }
     }
 

@@ -2,6 +2,7 @@
 //! and list in, as the OCI distribution specification 1.1 and Amazon ECR want it.
 
 mod auth;
+mod challenge;
 mod descriptor;
 mod http;
 mod manifest;

@@ -1,20 +1,29 @@
 //! Which signatures an image has: the referrers API (distribution-spec 1.1), and the tag that
 //! stands in for it where a registry has none.
 
+use std::collections::HashSet;
+
 use futures_util::future::join;
 use url::Url;
 
 use super::{
     Descriptor,
     http::{Answer, Call},
-    manifest::{read_index, write_index},
+    manifest::{IndexEdit, edit_index, read_index},
     media,
-    repository::{MAX_MANIFEST, Repository, server_errors},
+    repository::{MAX_MANIFEST, Manifest, Repository, server_errors},
 };
 use crate::{digest::Digest, report::Report};
 
 /// Most pages of the referrers API that are read.
 const MAX_PAGES: usize = 100;
+
+/// Most entries of an image's list that are read, of all pages together.
+const MAX_LISTED: usize = 10_000;
+
+/// Most bytes of a list that are read, of all pages together: room for [`MAX_LISTED`] signatures with
+/// their annotations.
+const MAX_LIST_BYTES: usize = 32 * 1024 * 1024;
 
 /// How often the tag is written again when another writer was faster.
 const MAX_RACES: usize = 3;
@@ -35,12 +44,10 @@ impl Repository {
         let tag = subject.referrers_tag();
         let (api, tagged) = join(self.api(subject), self.tagged(&tag)).await;
         let mut found = api?.unwrap_or_default();
-        for descriptor in tagged?.1 {
-            if !found.iter().any(|known| known.digest == descriptor.digest) {
-                found.push(descriptor);
-            }
-        }
-        found.retain(|descriptor| descriptor.artifact_type.as_deref() == Some(media::SIGNATURE));
+        found.extend(tagged?.listed);
+        let mut seen = HashSet::new();
+        // A registry need not filter (distribution-spec, "Listing Referrers").
+        found.retain(|one| one.artifact_type.as_deref() == Some(media::SIGNATURE) && seen.insert(one.digest.clone()));
         Ok(found)
     }
 
@@ -48,7 +55,7 @@ impl Repository {
     pub async fn listed(&self, subject: &Digest, by: ListedBy) -> Result<Vec<Descriptor>, Report> {
         match by {
             ListedBy::Api => Ok(self.api(subject).await?.unwrap_or_default()),
-            ListedBy::Tag => Ok(self.tagged(&subject.referrers_tag()).await?.1),
+            ListedBy::Tag => Ok(self.tagged(&subject.referrers_tag()).await?.listed),
         }
     }
 
@@ -57,7 +64,7 @@ impl Repository {
         let doing = || format!("cannot list the signatures of {}", self.full_name(subject.as_str()));
         let mut url = self.url(&format!("referrers/{subject}"))?;
         url.query_pairs_mut().append_pair("artifactType", media::SIGNATURE);
-        let mut found = Vec::new();
+        let (mut found, mut bytes) = (Vec::new(), 0);
         for page in 0..MAX_PAGES {
             let answer = self.access.send(Call::get(url.clone(), MAX_MANIFEST).accepting(media::INDEX)).await?;
             if answer.status == 404
@@ -67,7 +74,9 @@ impl Repository {
                 return Ok(None);
             }
             // Registries from before the API answer 400 or 405 to the path (oras-go, `referrers.go`, treats 404 alone so).
-            if matches!(answer.status, 400 | 405) && page == 0 {
+            // One that says no is heard: it may well have the API.
+            let denied = |(code, _): &(String, String)| code.to_ascii_uppercase().contains("DENIED");
+            if matches!(answer.status, 400 | 405) && page == 0 && !server_errors(&answer).iter().any(denied) {
                 return Ok(None);
             }
             if !answer.is_success() {
@@ -79,6 +88,12 @@ impl Repository {
                 return if page == 0 { Ok(None) } else { Err(Report::new(doing()).cause("a page is not an index")) };
             }
             found.extend(read_index(&answer.body).map_err(|err| err.under(doing()))?);
+            bytes += answer.body.len();
+            if found.len() > MAX_LISTED || bytes > MAX_LIST_BYTES {
+                let mebibytes = MAX_LIST_BYTES / (1024 * 1024);
+                return Err(Report::new(doing())
+                    .cause(format!("the list has more than {MAX_LISTED} entries or {mebibytes} MiB")));
+            }
             match next(&url, &answer) {
                 Some(following) if following.origin() == url.origin() => url = following,
                 _ => return Ok(Some(found)),
@@ -87,15 +102,20 @@ impl Repository {
         Err(Report::new(doing()).cause(format!("the list has more than {MAX_PAGES} pages")))
     }
 
-    /// What the tag lists, and the digest of the index that it points to.
-    async fn tagged(&self, tag: &str) -> Result<(Option<Digest>, Vec<Descriptor>), Report> {
+    /// What the tag lists, and the index that it points to.
+    async fn tagged(&self, tag: &str) -> Result<Tagged, Report> {
         match self.find_manifest(tag).await? {
             Ok(index) if media::is_index(&index.descriptor.media_type) => {
-                Ok((Some(index.descriptor.digest), read_index(&index.bytes)?))
+                let listed = read_index(&index.bytes)?;
+                if listed.len() > MAX_LISTED {
+                    return Err(Report::new(format!("cannot read {}", self.full_name(tag)))
+                        .cause(format!("the list has more than {MAX_LISTED} entries")));
+                }
+                Ok(Tagged { index: Some(index), listed })
             }
             // Someone's own tag of that name is no list of ours.
-            Ok(_) => Ok((None, Vec::new())),
-            Err(answer) if answer.status == 404 => Ok((None, Vec::new())),
+            Ok(_) => Ok(Tagged::default()),
+            Err(answer) if answer.status == 404 => Ok(Tagged::default()),
             Err(answer) => Err(self.refused(&format!("cannot read {}", self.full_name(tag)), &answer)),
         }
     }
@@ -117,24 +137,16 @@ impl Repository {
         {
             return Ok((ListedBy::Api, Vec::new()));
         }
-        let change = |listed: &mut Vec<Descriptor>| {
-            if !listed.iter().any(|known| known.digest == signature.digest) {
-                listed.push(signature.clone());
-            }
-        };
-        let holds = |listed: &[Descriptor]| listed.iter().any(|known| known.digest == signature.digest);
-        let warnings = self.change_tag(&subject.digest, change, holds).await?;
+        let warnings = self.change_tag(&subject.digest, &IndexEdit::Add(&signature)).await?;
         Ok((ListedBy::Tag, warnings))
     }
 
     /// Deletes a signature and takes it out of the tag's list, where it stands in one.
     pub async fn remove_signature(&self, subject: &Digest, signature: &Digest) -> Result<Vec<String>, Report> {
-        let (_, listed) = self.tagged(&subject.referrers_tag()).await?;
+        let edit = IndexEdit::Remove(signature);
         let mut warnings = Vec::new();
-        if listed.iter().any(|known| known.digest == *signature) {
-            let change = |listed: &mut Vec<Descriptor>| listed.retain(|known| known.digest != *signature);
-            let holds = |listed: &[Descriptor]| !listed.iter().any(|known| known.digest == *signature);
-            warnings = self.change_tag(subject, change, holds).await?;
+        if !edit.is_done(&self.tagged(&subject.referrers_tag()).await?.listed) {
+            warnings = self.change_tag(subject, &edit).await?;
         }
         self.delete(signature).await?;
         Ok(warnings)
@@ -142,24 +154,22 @@ impl Repository {
 
     /// Changes the tag's list and looks whether the change is still there: registries have no
     /// compare-and-swap, so another writer may have been faster.
-    async fn change_tag(
-        &self,
-        subject: &Digest,
-        change: impl Fn(&mut Vec<Descriptor>),
-        holds: impl Fn(&[Descriptor]) -> bool,
-    ) -> Result<Vec<String>, Report> {
+    async fn change_tag(&self, subject: &Digest, edit: &IndexEdit<'_>) -> Result<Vec<String>, Report> {
         let tag = subject.referrers_tag();
         for _ in 0..MAX_RACES {
-            let (old, mut listed) = self.tagged(&tag).await?;
-            change(&mut listed);
-            let bytes = write_index(&listed);
+            let old = self.tagged(&tag).await?.index;
+            let (bytes, media_type) = match &old {
+                Some(index) => (edit_index(Some(&index.bytes), edit)?, index.descriptor.media_type.as_str()),
+                None => (edit_index(None, edit)?, media::INDEX),
+            };
             let new = Digest::of(&bytes);
-            let answer = self.put_manifest(&tag, media::INDEX, bytes).await?;
+            let answer = self.put_manifest(&tag, media_type, bytes).await?;
             if !answer.is_success() {
                 return Err(self.refused(&format!("cannot list the signature under {}", self.full_name(&tag)), &answer));
             }
-            if holds(&self.tagged(&tag).await?.1) {
-                let Some(old) = old.filter(|old| *old != new) else { return Ok(Vec::new()) };
+            if edit.is_done(&self.tagged(&tag).await?.listed) {
+                let old = old.map(|index| index.descriptor.digest).filter(|old| *old != new);
+                let Some(old) = old else { return Ok(Vec::new()) };
                 // The old list is only litter.
                 let deleted = self.delete(&old).await;
                 return Ok(deleted
@@ -172,6 +182,13 @@ impl Repository {
         Err(Report::new(format!("other writers keep changing {}", self.full_name(&tag)))
             .hint("run the same command again"))
     }
+}
+
+/// What stands under the tag that lists an image's referrers.
+#[derive(Default)]
+struct Tagged {
+    index: Option<Manifest>,
+    listed: Vec<Descriptor>,
 }
 
 /// The next page (RFC 8288, `rel="next"`).

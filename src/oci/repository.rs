@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     digest::Digest,
-    report::{Report, fold},
+    report::{Report, excerpt},
 };
 
 /// Largest manifest that is read (notation-go, `registry/repository.go`; ECR's own limit is the same).
@@ -129,12 +129,12 @@ impl Repository {
         let content_type = answer.header("content-type").unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
         if !MANIFESTS.contains(&media_type.as_str()) {
-            return Err(bad(format!("`{media_type}` is not a manifest that can be signed")));
+            return Err(bad(format!("`{}` is not a manifest that can be signed", excerpt(&media_type))));
         }
         if let Some(claim) = manifest::claimed_media_type(&answer.body).map_err(|err| bad(err.full()))?
             && claim != media_type
         {
-            return Err(bad(format!("its header says `{media_type}`, its content `{claim}`")));
+            return Err(bad(format!("its header says `{media_type}`, its content `{}`", excerpt(&claim))));
         }
         let descriptor = Descriptor::new(media_type, digest, answer.body.len() as u64);
         Ok(Ok(Manifest { descriptor, bytes: answer.body }))
@@ -238,5 +238,5 @@ pub(super) fn server_errors(answer: &Answer) -> Vec<(String, String)> {
 }
 
 fn in_words(errors: &[(String, String)]) -> String {
-    errors.iter().map(|(code, message)| fold(&format!(": {code} {message}"))).collect()
+    excerpt(&errors.iter().map(|(code, message)| format!(": {code} {message}")).collect::<String>())
 }

@@ -1,7 +1,8 @@
 //! The integration tests, in one binary: each binary of tests links the AWS SDK anew. A module for each
 //! subject. `keychain_contract` is apart, because it can be given the bus of a real keychain.
 // clippy.toml keeps environment, clock and exits out of the library. A test stands where `main.rs` does.
-#![allow(clippy::disallowed_methods)]
+// Tables of counts and bounds are printed.
+#![allow(clippy::disallowed_methods, clippy::print_stdout)]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -20,7 +21,7 @@ mod get;
 #[cfg(target_os = "linux")] // the same
 mod program;
 #[cfg(target_os = "linux")] // the same
-mod search_path;
+mod programs;
 #[cfg(target_os = "linux")] // the same
 mod special_files;
 #[cfg(target_os = "linux")] // the same
@@ -46,6 +47,8 @@ mod causes;
 mod cli;
 #[cfg(target_os = "linux")] // the same
 mod doctor;
+#[cfg(target_os = "linux")] // the same
+mod hostile_text;
 #[cfg(target_os = "linux")] // elsewhere the clients' folders are the user's own
 mod setup;
 
@@ -58,6 +61,8 @@ mod sign_faults;
 mod sign_native;
 #[cfg(target_os = "linux")] // the same
 mod sign_program;
+#[cfg(target_os = "linux")] // the same
+mod sign_registry;
 
 // The loopback AWS and registries that they use.
 mod loopback;

@@ -3,9 +3,10 @@
 use std::{ops::Range, time::SystemTime};
 
 use crate::support::signer::{
-    chain::{Chain, DAY, Shape},
+    chain::{Chain, DAY, ROOT_NAME, Shape},
     envelope::Draft,
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ecr_rs::{
     aws::{signer_roots::Roots, signing_profile::SigningProfile},
     notary::{
@@ -233,6 +234,101 @@ fn chains_have_rules() {
     es256.set("alg", "ES256");
     check(&es256.jws(&short), &roots(&short)).expect("a P-256 leaf signs with ES256");
     assert!(check(&draft(&short).jws(&short), &roots(&short)).unwrap_err().contains("asks for `ES256`"));
+}
+
+#[test]
+fn f2_12_crit_must_not_list_names_of_jws_itself() {
+    let chain = Chain::new();
+    for name in ["alg", "cty", "crit", "kid", "x5c", "typ", "x5t#S256"] {
+        let mut draft = draft(&chain);
+        if !draft.protected.contains_key(name) {
+            draft.set(name, "x");
+        }
+        draft.critical(name);
+        let err = check(&draft.jws(&chain), &roots(&chain)).map(|_| ()).expect_err(name);
+        assert!(err.contains(&format!("`crit` names `{name}`, which belongs to JWS itself")), "{name}: {err}");
+    }
+}
+
+#[test]
+fn f2_12_critical_extensions_that_are_not_understood_are_refused() {
+    let now = SystemTime::now();
+    for (oid, why) in [
+        (&[1, 3, 6, 1, 4, 1, 99999, 1][..], "somebody's own"),
+        (&[2, 5, 29, 30], "name constraints, which nobody here would keep"),
+        (&[2, 5, 29, 36], "policy constraints, the same"),
+    ] {
+        let chain = Chain::of(&Shape { critical: Some(oid), ..Shape::aws(now) });
+        let err = check(&draft(&chain).jws(&chain), &roots(&chain)).map(|_| ()).expect_err(why);
+        let dotted = oid.iter().map(u64::to_string).collect::<Vec<_>>().join(".");
+        assert!(err.contains(&format!("its critical extension {dotted} is not understood")), "{why}: {err}");
+    }
+}
+
+/// A chain is judged by keys, not by names alone: notation-core-go reads a leaf that has its root's name.
+#[test]
+fn f2_13_a_leaf_may_have_the_name_of_its_root() {
+    let now = SystemTime::now();
+    for between in [0, 1, 2] {
+        let chain = Chain::of(&Shape { leaf_name: ROOT_NAME, between, ..Shape::aws(now) });
+        let envelope = check(&draft(&chain).jws(&chain), &roots(&chain));
+        let envelope = envelope.unwrap_or_else(|err| panic!("{between} between: {err}"));
+        assert_eq!(envelope.chain[0].subject, envelope.chain[between + 1].subject);
+    }
+    // The names fit wherever the keys do not.
+    let (own, other) = (Chain::of(&Shape { leaf_name: ROOT_NAME, between: 0, ..Shape::aws(now) }), Chain::new());
+    for (certificates, expected, why) in [
+        (vec![own.certificates[0].clone(), other.certificates[3].clone()], "not signed by the next", "another root"),
+        (vec![own.certificates[0].clone()], "not signed by the next certificate's key", "a leaf alone"),
+        (
+            vec![own.certificates[0].clone(), own.certificates[1].clone(), own.certificates[1].clone()],
+            "it is self-signed but not the last",
+            "the root twice",
+        ),
+    ] {
+        let mut draft = draft(&own);
+        draft.certificates = certificates;
+        let err = check(&draft.jws(&own), &roots(&own)).map(|_| ()).expect_err(why);
+        assert!(err.contains(expected), "{why}: {err}");
+    }
+}
+
+/// The envelope is OpenSSL's work: key, certificates and signature on P-521.
+#[test]
+fn f2_14_p521_signatures_are_verified() {
+    const ENVELOPE: &str = include_str!("p521.json");
+    let envelope = envelope::open(media::JWS, ENVELOPE.as_bytes()).expect("OpenSSL's envelope");
+    assert!(envelope.chain.iter().all(|certificate| certificate.key.kind.signature_name() == "ECDSA-SHA-512"));
+    assert!(envelope.target().unwrap().same_content(&Descriptor::of(media::MANIFEST, b"image")));
+
+    let parsed: Value = serde_json::from_str(ENVELOPE).unwrap();
+    let spoil = |pointer: &str, place: usize| {
+        let (standard, url) = (&base64::engine::general_purpose::STANDARD, &URL_SAFE_NO_PAD);
+        let mut spoilt = parsed.clone();
+        let member = spoilt.pointer_mut(pointer).unwrap();
+        let text = member.as_str().unwrap();
+        let mut bytes = if pointer.contains("x5c") { standard.decode(text) } else { url.decode(text) }.unwrap();
+        let place = if place < bytes.len() { place } else { bytes.len() - 1 };
+        bytes[place] ^= 0x01;
+        *member = if pointer.contains("x5c") { standard.encode(bytes) } else { url.encode(bytes) }.into();
+        envelope::open(media::JWS, spoilt.to_string().as_bytes()).map(|_| ()).map_err(|err| err.full())
+    };
+    for (pointer, place, expected, why) in [
+        ("/signature", 0, "not by the key of the leaf", "r out of range"),
+        ("/signature", 40, "not by the key of the leaf", "another r"),
+        ("/signature", 131, "not by the key of the leaf", "another s"),
+        ("/payload", 60, "not by the key of the leaf", "another digest"),
+        ("/header/x5c/0", usize::MAX, "not signed by the next certificate's key", "the leaf's signature"),
+        ("/header/x5c/1", usize::MAX, "not signed by the next certificate's key", "the root's signature"),
+    ] {
+        let err = spoil(pointer, place).expect_err(why);
+        assert!(err.contains(expected), "{why}: {err}");
+    }
+    let mut short = parsed.clone();
+    short["signature"] = URL_SAFE_NO_PAD.encode([1; 131]).into();
+    assert!(envelope::open(media::JWS, short.to_string().as_bytes()).is_err(), "a byte too few");
+    short["signature"] = URL_SAFE_NO_PAD.encode([0; 132]).into();
+    assert!(envelope::open(media::JWS, short.to_string().as_bytes()).is_err(), "r and s are zero");
 }
 
 #[test]

@@ -4,4 +4,4 @@ mod contract;
 mod file;
 #[cfg(unix)] // The helpers are shell scripts.
 mod helper;
-mod native;
+mod keyring;

@@ -171,6 +171,15 @@ impl FakeBus {
         self.shared.state().create(label.to_owned(), attributes, secret.to_owned(), "text/plain".to_owned())
     }
 
+    /// Makes every item that ends at a time claim this end, in seconds since 1970.
+    pub fn claim(&self, end: u64) {
+        for item in &mut self.shared.state().items {
+            if let Some(expires) = item.attributes.get_mut("expires") {
+                *expires = end.to_string();
+            }
+        }
+    }
+
     /// Makes every item that ends at a time, its attribute `expires`, end sooner: as if so much time had passed.
     pub fn pass(&self, time: Duration) {
         for item in &mut self.shared.state().items {

@@ -108,7 +108,7 @@ impl Findings {
         let mut section = &None;
         for (host, finding) in &self.findings {
             match host {
-                Some(host) if Some(host) != section.as_ref() => writeln!(stdout, "\n{host}")?,
+                Some(host) if Some(host) != section.as_ref() => writeln!(stdout, "\n{}", fold(host))?,
                 None if section.is_some() => writeln!(stdout)?,
                 _ => {}
             }

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use super::{
     aws_args::AwsArgs,
-    output::{OutputFormat, Style, exit_code},
+    output::{OutputFormat, Style, exit_code, write_json},
 };
 use crate::{
     app::App,
@@ -45,11 +45,11 @@ pub(super) struct Doctor {
 
 impl Doctor {
     pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
-        let style = Style::of(start.terminals.stdout, &start.environment);
+        let style = Style::of((start.terminals)().stdout, &start.environment);
         let findings = self.examine(start);
         match self.output {
             OutputFormat::Text => findings.text(style, stdout)?,
-            OutputFormat::Json => writeln!(stdout, "{:#}", findings.json())?,
+            OutputFormat::Json => write_json(&findings.json(), stdout)?,
         }
         Ok(exit_code(findings.is_healthy()))
     }

@@ -59,7 +59,6 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
         expires_at: signed.until,
         extended: signed.extended,
         chain,
-        signature: sign1.signature,
         agent,
         timestamp,
     })

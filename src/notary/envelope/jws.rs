@@ -18,8 +18,12 @@ use crate::{
     report::Report,
 };
 
-/// Protected headers that are JOSE's own, so no extended attributes.
+/// Protected headers that are JOSE's own and read here, so no extended attributes.
 const JOSE: [&str; 3] = ["alg", "cty", "crit"];
+
+/// Names of JWS itself (RFC 7515, 4.1), which `crit` must not list: they are understood or ignored by
+/// everybody (4.1.11).
+const REGISTERED: [&str; 11] = ["alg", "jku", "jwk", "kid", "x5u", "x5c", "x5t", "x5t#S256", "typ", "cty", "crit"];
 
 pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
     let bad = |why: String| Report::new(format!("the JWS envelope cannot be accepted: {why}"));
@@ -48,7 +52,6 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
         expires_at: signed.until,
         extended: signed.extended,
         chain: parts.chain,
-        signature: parts.signature,
         agent: parts.agent,
         timestamp: parts.timestamp,
     })
@@ -120,6 +123,9 @@ fn headers(protected: &Map<String, Value>) -> Result<Headers, String> {
     let mut headers = Headers::default();
     for name in critical {
         let name = name.as_str().ok_or("its `crit` has an entry that is not a text")?;
+        if REGISTERED.contains(&name) {
+            return Err(format!("its `crit` names `{name}`, which belongs to JWS itself"));
+        }
         if headers.critical.iter().any(|known| known == name) {
             return Err(format!("its `crit` names `{name}` twice"));
         }

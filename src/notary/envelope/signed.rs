@@ -68,8 +68,6 @@ pub struct Envelope {
     pub extended: BTreeMap<String, Attribute>,
     /// The certificates, leaf first.
     pub chain: Vec<Certificate>,
-    /// The signature's bytes, which a timestamp covers.
-    pub signature: Vec<u8>,
     /// The program that made it, by its own word.
     pub agent: Option<String>,
     /// An RFC 3161 timestamp, not looked into.

@@ -37,6 +37,10 @@ pub enum Fault {
     OtherAccount,
     /// ECR: a token that has ended already.
     ExpiredToken,
+    /// A refusal in these words.
+    Says(&'static str),
+    /// The right answer, with this at the end of each of its texts.
+    Appends(&'static str),
     /// Registry: 401 whatever the login.
     Unauthorized,
     /// Registry: 404.
@@ -64,6 +68,7 @@ impl Fault {
                 "UnrecognizedClientException",
                 "The security token included in the request is invalid.",
             ),
+            Fault::Says(words) => Refusal::new(400, "AccessDeniedException", *words),
             Fault::NotFound => Refusal::new(404, "NOT_FOUND", "not found"),
             _ => return None,
         })
@@ -80,6 +85,13 @@ impl Fault {
             Fault::Garbage => Reply::of(200, "application/x-amz-json-1.1", &b"\x00\xff\xfe\x01{{{\x80"[..]),
             Fault::Truncated => Reply { body: reply.body.slice(..reply.body.len() / 2), ..reply },
             Fault::WrongContent => Reply::of(200, "application/x-amz-json-1.1", r#"{"hello":"world"}"#),
+            Fault::Appends(words) => match serde_json::from_slice::<serde_json::Value>(&reply.body) {
+                Ok(mut value) => {
+                    append(&mut value, words);
+                    Reply { body: value.to_string().into(), ..reply }
+                }
+                Err(_) => reply,
+            },
             Fault::Without(field) => match serde_json::from_slice::<serde_json::Value>(&reply.body) {
                 Ok(mut value) => {
                     remove(&mut value, field);
@@ -89,6 +101,16 @@ impl Fault {
             },
             _ => reply,
         }
+    }
+}
+
+/// Appends to every text, wherever it stands.
+fn append(value: &mut serde_json::Value, words: &str) {
+    match value {
+        serde_json::Value::String(text) => text.push_str(words),
+        serde_json::Value::Array(array) => array.iter_mut().for_each(|inner| append(inner, words)),
+        serde_json::Value::Object(object) => object.values_mut().for_each(|inner| append(inner, words)),
+        _ => {}
     }
 }
 

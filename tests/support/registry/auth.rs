@@ -26,7 +26,7 @@ pub(super) struct Auth {
     pub(super) shares: Vec<(String, String)>,
     /// Users of the plain registry.
     pub(super) logins: HashMap<String, String>,
-    /// Bearer tokens of ECR Public, with whose they are; `None` is anonymous.
+    /// Bearer tokens of `/token/`, with whose they are; `None` is anonymous.
     bearers: HashMap<String, Option<Principal>>,
 }
 
@@ -101,8 +101,9 @@ pub(super) fn check(
 ) -> Result<Option<Reply>, Refusal> {
     let place = state.registry.place(&request.host);
     let challenge = || {
+        let asked = state.registry.personality().challenge.filter(|_| matches!(place, Place::Plain));
         Reply::of(401, "text/plain; charset=utf-8", "Not Authorized\n")
-            .with("WWW-Authenticate", place.challenge(&request.host))
+            .with("WWW-Authenticate", asked.unwrap_or_else(|| place.challenge(&request.host)))
             .with("Docker-Distribution-Api-Version", "registry/2.0")
     };
     if fault == Some(&Fault::Unauthorized) {
@@ -126,7 +127,9 @@ pub(super) fn check(
         }
         Place::Plain => {
             let known = basic(header).is_some_and(|(user, password)| auth.logins.get(&user) == Some(&password));
-            Ok((!known).then(challenge))
+            let bearer = header.strip_prefix("Bearer ").is_some_and(|token| auth.bearers.contains_key(token));
+            let bearers_read = state.registry.personality().challenge.is_some();
+            Ok((!(known || bearer && bearers_read)).then(challenge))
         }
         Place::Ecr { account, region } => {
             let Some((user, password)) = basic(header) else { return Ok(Some(challenge())) };

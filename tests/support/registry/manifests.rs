@@ -23,6 +23,9 @@ impl Manifest {
 
 impl Registry {
     pub(super) fn get_manifest(&self, at: &At<'_>) -> Result<Reply, Refusal> {
+        if let Some(words) = self.personality().refusal {
+            return Err(Refusal::new(403, "DENIED", words));
+        }
         self.with(at, |repository| {
             let digest = repository.tags.get(at.reference).map_or(at.reference, String::as_str);
             let manifest = repository.manifests.get(digest).ok_or_else(|| unknown_manifest(at))?;
@@ -107,6 +110,9 @@ impl Registry {
         if !self.personality().referrers {
             return Err(Refusal::new(404, "NOT_FOUND", "404 page not found"));
         }
+        if let Some((entries, bytes)) = self.personality().flood {
+            return Ok(flood(at, entries, bytes));
+        }
         let wanted = at.request.query("artifactType");
         let mut found: Vec<Value> = self.with(at, |repository| {
             let all = repository.manifests.iter();
@@ -136,6 +142,22 @@ impl Repository {
             .filter(|digest| !self.manifests.contains_key(*digest));
         blobs.next().or_else(|| children.next()).map(str::to_owned)
     }
+}
+
+/// A page of signatures that nobody made, and always another one.
+fn flood(at: &At<'_>, entries: usize, bytes: usize) -> Reply {
+    let page: usize = at.request.query("page").and_then(|text| text.parse().ok()).unwrap_or_default();
+    let note = "x".repeat(bytes);
+    let listed: Vec<Value> = (0..entries)
+        .map(|entry| {
+            let digest = format!("sha256:{:064x}", page * entries + entry);
+            let of = "application/vnd.cncf.notary.signature";
+            json!({ "mediaType": INDEX, "digest": digest, "size": 1, "artifactType": of, "annotations": { "note": note } })
+        })
+        .collect();
+    let body = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": listed }).to_string();
+    let next = format!("<{}?page={}>; rel=\"next\"", at.request.path, page + 1);
+    Reply::of(200, INDEX, body).with("Link", next)
 }
 
 fn referrer(digest: &str, manifest: &Manifest, subject: &str) -> Option<Value> {

@@ -34,11 +34,27 @@ pub struct Personality {
     pub mutable_tags: bool,
     /// Whether blobs are downloaded from ECR's bucket, which must not see the login.
     pub redirects_blobs: bool,
+    /// What the plain registry asks for in place of Basic: the text of `WWW-Authenticate`. With it, bearers
+    /// of `/token/` may read there.
+    pub challenge: Option<String>,
+    /// Entries of nobody's on each page of the referrers API, with so many bytes in each. There is always
+    /// another page.
+    pub flood: Option<(usize, usize)>,
+    /// The words in which each manifest is refused.
+    pub refusal: Option<String>,
 }
 
 impl Default for Personality {
     fn default() -> Personality {
-        Personality { referrers: true, artifact_manifests: true, mutable_tags: true, redirects_blobs: false }
+        Personality {
+            referrers: true,
+            artifact_manifests: true,
+            mutable_tags: true,
+            redirects_blobs: false,
+            challenge: None,
+            flood: None,
+            refusal: None,
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, SignatureAlgorithm, date_time_ymd,
+    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, SignatureAlgorithm, date_time_ymd,
 };
 use ring::{
     rand::SystemRandom,
@@ -37,7 +37,14 @@ pub struct Shape {
     pub root_path_length: Option<u8>,
     /// Certificates between root and leaf.
     pub between: usize,
+    /// The leaf's common name; all else of it is in every certificate's name.
+    pub leaf_name: &'static str,
+    /// A critical extension of every certificate, by its object identifier; its content is NULL.
+    pub critical: Option<&'static [u64]>,
 }
+
+/// The root's common name.
+pub const ROOT_NAME: &str = "AWS Signer Code Signing Root CA G1";
 
 impl Shape {
     /// AWS's shape at a time.
@@ -53,6 +60,8 @@ impl Shape {
             authority_usage: vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign],
             root_path_length: None,
             between: 2,
+            leaf_name: "AWS Signer",
+            critical: None,
         }
     }
 }
@@ -76,7 +85,7 @@ impl Chain {
     /// A chain of any shape.
     pub fn of(shape: &Shape) -> Chain {
         let root_key = key(&PKCS_ECDSA_P384_SHA384);
-        let params = authority("AWS Signer Code Signing Root CA G1", shape, shape.root_path_length);
+        let params = authority(ROOT_NAME, shape, shape.root_path_length);
         let root = params.self_signed(&root_key).expect("the parameters are valid");
         let root_pem = root.pem();
         let mut certificates = vec![root.der().to_vec()];
@@ -94,7 +103,8 @@ impl Chain {
             false => (&PKCS_ECDSA_P384_SHA384, &ECDSA_P384_SHA384_FIXED_SIGNING),
         };
         let leaf_key = key(algorithm);
-        let mut params = named("AWS Signer");
+        let mut params = named(shape.leaf_name);
+        params.custom_extensions.extend(critical(shape));
         params.key_usages.clone_from(&shape.leaf_usage);
         params.extended_key_usages.clone_from(&shape.leaf_extended);
         if shape.leaf_is_authority {
@@ -128,8 +138,15 @@ fn named(common_name: &str) -> CertificateParams {
     params
 }
 
+fn critical(shape: &Shape) -> Option<CustomExtension> {
+    let mut extension = CustomExtension::from_oid_content(shape.critical?, vec![0x05, 0x00]);
+    extension.set_criticality(true);
+    Some(extension)
+}
+
 fn authority(name: &str, shape: &Shape, path_length: Option<u8>) -> CertificateParams {
     let mut params = named(name);
+    params.custom_extensions.extend(critical(shape));
     if shape.authorities {
         params.is_ca = IsCa::Ca(path_length.map_or(BasicConstraints::Unconstrained, BasicConstraints::Constrained));
     }

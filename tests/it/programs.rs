@@ -1,11 +1,18 @@
-//! Programs are looked for in the absolute folders of PATH alone: a relative entry, or an empty one, would
-//! run whatever lies in the folder that somebody was lured into.
+//! The programs that the built program starts: where they are looked for, and that they end with it.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    io::Write,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::support::{
     program::{Outcome, finish},
     signing_fixture::SigningFixture,
+    terminal,
 };
 
 /// Runs in the folder of traps.
@@ -28,6 +35,8 @@ fn sprung(fixture: &SigningFixture) -> std::path::PathBuf {
     fixture.home.path().join("sprung")
 }
 
+/// Only the absolute folders of PATH count: a relative entry, or an empty one, would run whatever lies in
+/// the folder that somebody was lured into.
 #[test]
 fn what_lies_in_the_folder_of_the_moment_is_neither_run_nor_told() {
     let fixture = SigningFixture::new();
@@ -88,4 +97,45 @@ fn notation_is_given_the_absolute_folders_alone() {
     let signed = run(&fixture, &format!(".::bin:{folder}:"), &sign).exits(0, "the notation of the absolute folder");
     let helper = crate::support::machine::Machine::binary().parent().map(Path::display).unwrap();
     assert!(signed.stdout.contains(&format!("path: {helper}:{folder}\n")), "{signed:?}");
+}
+
+/// Control-C at a terminal ends the signing, not only the program that was called.
+#[test]
+fn an_interrupted_signature_is_not_made_after_all() {
+    let fixture = SigningFixture::new();
+    fixture.push("app", "v1");
+    let image = format!("{}/app:v1", fixture.host());
+    let plugin = "com.amazonaws.signer.notation.plugin";
+    trap(&fixture, &format!("libexec/plugins/{plugin}/notation-{plugin}"));
+    let told = fixture.home.path().join("number");
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = version ] && echo 'Version: 1.3.2' && exit\necho $$ > {0}.new; /bin/mv {0}.new {0}\n\
+         exec /bin/sleep 600\n",
+        told.display()
+    );
+    let cli = fixture.write("bin/notation", &script);
+    fs::set_permissions(&cli, fs::Permissions::from_mode(0o755)).unwrap();
+    let sign = ["sign", "--signing-profile", &fixture.profile, "--engine", "notation", &image];
+
+    let (mut program, mut keyboard) = terminal::start(&fixture.program(), &sign);
+    let until = Instant::now() + Duration::from_secs(60);
+    let wait = |what: &str| {
+        assert!(Instant::now() < until, "{what}");
+        thread::sleep(Duration::from_millis(10));
+    };
+    while !told.exists() {
+        wait("notation was not called");
+    }
+    keyboard.write_all(b"\x03").unwrap();
+    let status = loop {
+        match program.try_wait().unwrap() {
+            Some(status) => break status,
+            None => wait("it goes on"),
+        }
+    };
+    assert_eq!(status.signal(), Some(2), "it is interrupted: {status}");
+    let notation = format!("/proc/{}/exe", fs::read_to_string(&told).unwrap().trim());
+    while fs::read_link(&notation).is_ok() {
+        wait("notation goes on");
+    }
 }
