@@ -3,6 +3,7 @@
 //! "Floors").
 
 // Ground.
+pub mod crash;
 pub mod digest;
 pub mod door;
 pub mod environment;

@@ -10,9 +10,10 @@ use std::{
 };
 
 use ecr_rs::{
-    cli, docker,
+    cli, crash, docker,
     door::{Door, Start, Streams, Terminals},
     environment::Environment,
+    report::{Level, Report},
 };
 
 /// The doors; the first that claims a start runs it. The command line claims what is left.
@@ -20,10 +21,43 @@ const DOORS: [Door; 2] = [docker::DOOR, cli::DOOR];
 
 /// The program. `examples/sandbox.rs` calls it too, when it is started under the program's name.
 pub(crate) fn main() -> ExitCode {
+    crash::contain();
+    unset_blank_endpoints();
     let start = start();
     let (mut stdin, mut stdout, mut stderr) = (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
     let door = DOORS.iter().find(|door| (door.claims)(&start)).unwrap_or(&cli::DOOR);
-    (door.run)(start, Streams { stdin: &mut stdin, stdout: &mut stdout, stderr: &mut stderr })
+    let streams = Streams { stdin: &mut stdin, stdout: &mut stdout, stderr: &mut stderr };
+    crash::catch(|| (door.run)(start, streams)).unwrap_or_else(|crash| {
+        Report::from(crash).print(Level::Error, &mut stderr);
+        ExitCode::FAILURE
+    })
+}
+
+/// The endpoint variables of the services that are asked (AWS SDK reference guide, "Service-specific
+/// endpoints").
+const ENDPOINTS: [&str; 8] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_ECR",
+    "AWS_ENDPOINT_URL_ECR_PUBLIC",
+    "AWS_ENDPOINT_URL_SIGNER",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_ENDPOINT_URL_SSO",
+    "AWS_ENDPOINT_URL_SSO_OIDC",
+    "AWS_ENDPOINT_URL_SIGNIN",
+];
+
+/// Takes endpoint variables that are set and blank out of the environment: CI systems and compose files
+/// write "unset" so, and the SDK, which reads them itself, panics on an empty one.
+fn unset_blank_endpoints() {
+    for name in ENDPOINTS {
+        if env::var_os(name).is_some_and(|value| value.to_string_lossy().trim().is_empty()) {
+            #[expect(unsafe_code, reason = "the SDK's own clients have no other door to the environment")]
+            // SAFETY: it is the first thing that the program does; there is no other thread.
+            unsafe {
+                env::remove_var(name);
+            }
+        }
+    }
 }
 
 fn start() -> Start {

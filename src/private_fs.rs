@@ -26,6 +26,11 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     read_all(&open(path)?, most).map(|mut bytes| std::mem::take(&mut *bytes))
 }
 
+/// [`read`] of what may hold a secret: the bytes are wiped when they are dropped.
+pub fn read_secret(path: &Path, most: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    read_all(&open(path)?, most)
+}
+
 /// Reads a regular file of text whole, as [`read`] does.
 ///
 /// # Errors

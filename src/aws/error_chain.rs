@@ -27,9 +27,11 @@ const EMPTY: &[&str] = &[
     "unhandled error",
 ];
 
-/// From these words on, a text may repeat what a program printed or what a server answered, and
-/// that may hold secrets: stderr of a `credential_process` comes verbatim, an answer in `Debug` form.
-const UNSAFE_TAILS: &[&str] = &[" Stderr:", ", could not parse response", ". Response {", "Response {"];
+/// From these words on, a text may repeat what a program printed, what a server answered or what it was
+/// asked, and that may hold secrets: stderr of a `credential_process` comes verbatim, the others in
+/// `Debug` form.
+const UNSAFE_TAILS: &[&str] =
+    &[" Stderr:", ", could not parse response", ". Response {", "Response {", " to request `Request {"];
 
 /// The SDK's words that speak of its inside, and ours.
 const REWORDED: &[(&str, &str)] = &[

@@ -41,6 +41,8 @@ pub(super) enum ErrorClass {
     Expired,
     /// AWS does not know the access key.
     UnknownKey,
+    /// A key has a character that no request can carry.
+    UnusableKey,
     /// The signature does not match.
     WrongSecret,
     /// The request is too old or too new.
@@ -49,6 +51,8 @@ pub(super) enum ErrorClass {
     Throttled,
     /// AWS failed on its own side, after all tries.
     Broken,
+    /// The endpoint that environment or profile names is no URL.
+    Endpoint,
     /// A FIPS endpoint cannot be combined with a custom one.
     FipsWithEndpoint,
     /// The profile is not in order.
@@ -123,6 +127,8 @@ const ENDED: &[&str] = &[
 
 /// Words of the SDK, hyper and rustls, in lower case; the first row that fits wins.
 const WORDS: &[(&str, ErrorClass)] = &[
+    ("a character that no key has", ErrorClass::UnusableKey),
+    ("failed to apply endpoint", ErrorClass::Endpoint),
     ("fips and custom endpoint are not supported", ErrorClass::FipsWithEndpoint),
     ("sso/cache", ErrorClass::SessionMissing),
     ("login/cache", ErrorClass::SessionMissing),
@@ -213,6 +219,7 @@ impl ErrorClass {
             | ErrorClass::Metadata
             | ErrorClass::Expired
             | ErrorClass::UnknownKey
+            | ErrorClass::UnusableKey
             | ErrorClass::WrongSecret
             | ErrorClass::Profile => MintErrorKind::NoCredentials,
             ErrorClass::Denied | ErrorClass::Clock | ErrorClass::Failed => match stage {
@@ -221,6 +228,7 @@ impl ErrorClass {
             },
             ErrorClass::Throttled
             | ErrorClass::Broken
+            | ErrorClass::Endpoint
             | ErrorClass::FipsWithEndpoint
             | ErrorClass::Name
             | ErrorClass::Refused

@@ -12,6 +12,7 @@ use super::{
     subject::Subject,
 };
 use crate::{
+    crash::Crash,
     identity::{Identity, SessionRenewal, Source},
     registry::Partition,
     report::Report,
@@ -91,6 +92,21 @@ impl CallContext<'_> {
         MintError { kind: MintErrorKind::Unreachable, report: bundle.report(what) }
     }
 
+    /// The error of work in which a library failed.
+    pub(super) fn crashed(&self, stage: Stage, crash: &Crash) -> MintError {
+        let what = match stage {
+            Stage::Credentials => format!("cannot get credentials from {}", self.asker()),
+            Stage::Role => format!("cannot assume {}", self.role()),
+            Stage::Call => format!("cannot ask AWS for {}", self.subject.asked()),
+        };
+        let report = Report::new(what).cause(crash).hint(concat!(
+            "check the AWS settings in the environment and the profile, and report it at ",
+            env!("CARGO_PKG_REPOSITORY"),
+            "/issues"
+        ));
+        MintError { kind: MintErrorKind::Unreachable, report }
+    }
+
     /// The error of a call that reached the end of its time.
     pub(super) fn timeout(&self, stage: Stage, host: Option<&str>, bound: Duration) -> MintError {
         let host = host.map(|host| format!(" ({host} was asked last)")).unwrap_or_default();
@@ -141,10 +157,15 @@ impl CallContext<'_> {
             },
             ErrorClass::Expired => format!("the AWS credentials of {asker} have expired"),
             ErrorClass::UnknownKey => format!("AWS does not know the access key of {asker}"),
+            ErrorClass::UnusableKey => match stage {
+                Stage::Credentials | Stage::Call => format!("the AWS credentials of {asker} cannot be used"),
+                Stage::Role => format!("the AWS credentials of {} cannot be used", self.role()),
+            },
             ErrorClass::WrongSecret => format!("AWS does not accept the secret access key of {asker}"),
             ErrorClass::Clock => "AWS refused the request because of its time".into(),
             ErrorClass::Throttled => format!("AWS is throttling requests for {asked}"),
             ErrorClass::Broken => format!("AWS failed on its own side for {goal}"),
+            ErrorClass::Endpoint => format!("cannot ask AWS for {asked}: the endpoint that is set is no URL"),
             ErrorClass::FipsWithEndpoint => {
                 format!("{} asks for a FIPS endpoint, but another one is set", self.subject.name())
             }
@@ -188,10 +209,15 @@ impl CallContext<'_> {
             ErrorClass::Denied => self.permission(stage, &chain.message),
             ErrorClass::Expired => self.renewal().unwrap_or_else(|| "get new credentials; session keys end".into()),
             ErrorClass::UnknownKey => "check the access key and that it belongs to this AWS partition".into(),
+            ErrorClass::UnusableKey => match stage {
+                Stage::Credentials | Stage::Call => "write the keys again, without line breaks".into(),
+                Stage::Role => "check that no proxy or endpoint_url answers in place of AWS".into(),
+            },
             ErrorClass::WrongSecret => "check that the secret access key belongs to the access key id".into(),
             ErrorClass::Clock => "set this machine's clock; AWS accepts 5 minutes of difference".into(),
             ErrorClass::Throttled => "wait a little and try again".into(),
             ErrorClass::Broken => "try again; https://health.aws.amazon.com/health/status tells of AWS's own trouble".into(),
+            ErrorClass::Endpoint => "correct or unset AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_… and endpoint_url".into(),
             ErrorClass::FipsWithEndpoint => {
                 "unset AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECR and endpoint_url, or use the registry's host without -fips".into()
             }
@@ -249,7 +275,7 @@ impl CallContext<'_> {
 
     fn asker(&self) -> String {
         match &self.identity.source {
-            Source::Environment { access_key_id } => format!("access key {access_key_id}"),
+            Source::Environment(keys) => format!("access key {}", keys.access_key_id),
             Source::Profile(profile) => format!("profile {}", profile.name),
             Source::WebIdentity { role_arn, .. } => format!("web identity {role_arn}"),
             Source::Container { .. } => "the container".into(),

@@ -17,10 +17,11 @@ use aws_smithy_http_client::{
 use aws_smithy_runtime_api::client::{
     connector_metadata::ConnectorMetadata,
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
-    orchestrator::HttpRequest,
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
-use aws_smithy_types::timeout::TimeoutConfig;
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream, timeout::TimeoutConfig};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rustls::{
     RootCertStore,
@@ -63,21 +64,30 @@ impl Bounds {
     }
 }
 
+/// Most bytes of an answer: a token, credentials, a page of profiles have a few thousand.
+pub(super) const MAX_ANSWER: usize = 1 << 20;
+
 /// The client. What is on this machine is asked directly, everything else through the proxies of
 /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. Registries are asked through it as well.
+///
+/// Answers to the SDK are read here, since it reads them whole whatever their size.
 #[derive(Debug, Clone)]
-pub(super) struct Client(Arc<Shared>);
+pub(super) struct Client {
+    shared: Arc<Shared>,
+    max_answer: usize,
+}
 
 #[derive(Debug)]
 struct Shared {
     trust: TrustStore,
-    /// A connector for each pair of bounds that is in use, so that connections are kept.
+    /// A connector for each set of bounds that is in use, so that connections are kept.
     connectors: Mutex<Vec<(HttpBounds, SharedHttpConnector)>>,
     asked: Mutex<Option<String>>,
 }
 
-/// The bounds of a connection: to connect, and to the head of an answer.
-type HttpBounds = (Option<Duration>, Option<Duration>);
+/// The bounds of a connection: to connect, to the head of an answer, and the bytes of its body; `None`
+/// where who asks reads the body under a bound of its own.
+type HttpBounds = (Option<Duration>, Option<Duration>, Option<usize>);
 
 impl Client {
     /// A client that trusts the certificates of `ca_bundle` alone, or the system's when there is
@@ -91,24 +101,35 @@ impl Client {
             Some(path) => TrustStore::empty().with_pem_certificate(bundle(path)?),
             None => TrustStore::default(),
         };
-        Ok(Client(Arc::new(Shared { trust, connectors: Mutex::default(), asked: Mutex::default() })))
+        let shared = Shared { trust, connectors: Mutex::default(), asked: Mutex::default() };
+        Ok(Client { shared: Arc::new(shared), max_answer: MAX_ANSWER })
+    }
+
+    /// The same client for a service whose answers are longer: most bytes of one.
+    pub(super) fn with_max_answer(&self, max_answer: usize) -> Client {
+        Client { shared: Arc::clone(&self.shared), max_answer }
     }
 
     /// The host that was asked last: SDK errors of the network do not name it.
     pub(super) fn asked(&self) -> Option<String> {
-        self.0.asked.lock().ok()?.clone()
+        self.shared.asked.lock().ok()?.clone()
     }
 
-    /// The connector with these bounds.
-    pub(super) fn connector(&self, settings: &HttpConnectorSettings) -> SharedHttpConnector {
-        let bounds = (settings.connect_timeout(), settings.read_timeout());
-        let mut connectors = self.0.connectors.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The connector with these bounds for one who reads answers under a bound of its own.
+    pub(super) fn unbounded_connector(&self, settings: &HttpConnectorSettings) -> SharedHttpConnector {
+        self.connector(settings, None)
+    }
+
+    fn connector(&self, settings: &HttpConnectorSettings, max_answer: Option<usize>) -> SharedHttpConnector {
+        let bounds = (settings.connect_timeout(), settings.read_timeout(), max_answer);
+        let mut connectors = self.shared.connectors.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, known)) = connectors.iter().find(|(known, _)| *known == bounds) {
             return known.clone();
         }
         let router = Router {
             client: self.clone(),
             settings: settings.clone(),
+            max_answer,
             proxied: OnceLock::new(),
             direct: OnceLock::new(),
         };
@@ -120,7 +141,7 @@ impl Client {
 
 impl HttpClient for Client {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        self.connector(settings)
+        self.connector(settings, Some(self.max_answer))
     }
 
     fn connector_metadata(&self) -> Option<ConnectorMetadata> {
@@ -134,6 +155,7 @@ impl HttpClient for Client {
 struct Router {
     client: Client,
     settings: HttpConnectorSettings,
+    max_answer: Option<usize>,
     proxied: OnceLock<Connector>,
     direct: OnceLock<Connector>,
 }
@@ -142,16 +164,39 @@ impl HttpConnector for Router {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let rest = request.uri().split_once("://").map_or("", |(_, rest)| rest);
         let host = host(rest);
-        if let Ok(mut asked) = self.client.0.asked.lock() {
+        if let Ok(mut asked) = self.client.shared.asked.lock() {
             *asked = Some(host.into());
         }
-        let make = |proxy| connector(self.client.0.trust.clone(), proxy, self.settings.clone());
+        let make = |proxy| connector(self.client.shared.trust.clone(), proxy, self.settings.clone());
         let connector = match bypasses_proxy(host) {
             true => self.direct.get_or_init(|| make(ProxyConfig::disabled())),
             false => self.proxied.get_or_init(|| make(ProxyConfig::from_env())),
         };
-        connector.call(request)
+        let answer = connector.call(request);
+        match self.max_answer {
+            Some(max) => HttpConnectorFuture::new(async move { read(answer.await?, max).await }),
+            None => answer,
+        }
     }
+}
+
+/// Reads an answer's body, at most so many bytes of it.
+async fn read(mut answer: HttpResponse, max: usize) -> Result<HttpResponse, ConnectorError> {
+    let too_long = || ConnectorError::other(format!("the answer is longer than {max} bytes").into(), None);
+    let mut body = ByteStream::new(answer.take_body());
+    if body.size_hint().0 > max as u64 {
+        return Err(too_long());
+    }
+    let mut whole = Vec::new();
+    while let Some(part) = body.next().await {
+        let part = part.map_err(|err| ConnectorError::io(err.into()))?;
+        if part.len() > max - whole.len() {
+            return Err(too_long());
+        }
+        whole.extend_from_slice(&part);
+    }
+    *answer.body_mut() = SdkBody::from(whole);
+    Ok(answer)
 }
 
 /// The host of `HOST:PORT/PATH`, without an IPv6 address's brackets.

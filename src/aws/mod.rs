@@ -1,8 +1,10 @@
 //! Amazon's side: credentials, tokens of ECR, AWS Signer. Everything that is async about a mint starts
 //! and ends here; calls of AWS Signer run in their caller's runtime.
 
+mod credential_process;
 mod credentials;
 mod ecr;
+mod endpoint;
 mod error_chain;
 mod error_class;
 mod explain;
@@ -25,10 +27,11 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use crate::{
     identity::Identity,
     oci,
-    registry::Registry,
+    registry::{Kind, Registry},
     report::Report,
     token::{MintError, Token, TokenSource},
 };
+use endpoint::Service;
 use signer::Signer;
 use subject::Subject;
 use work::Work;
@@ -49,7 +52,7 @@ impl Aws {
         let ca_bundle = self.settings.ca_bundle.as_deref().or(identity.ca_bundle.as_deref());
         let client = http::Client::new(ca_bundle)
             .map_err(|bundle| bundle.report("cannot speak to registries: the CA bundle cannot be used"))?;
-        let connector = client.connector(&self.settings.bounds.of_connector());
+        let connector = client.unbounded_connector(&self.settings.bounds.of_connector());
         Ok(oci::Http::new(connector, oci::RetryPolicy::default()))
     }
 
@@ -59,12 +62,13 @@ impl Aws {
         let subject = Subject::Signer { operation: "SignPayload", doing: "be asked for", profile: None, region };
         let work = Work::new(&self.settings, subject, identity).map_err(|err| err.report)?;
         let ready = work.bounded(work.credentials()).await.map_err(|err| err.report)?;
-        let config = ready.config(region, false, false);
+        let config = ready.config(Service::Signer, region, false, false);
         // Each call is bounded as a whole, retries included.
         let bounds = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled).into_builder();
         let bounds = bounds.operation_timeout(self.settings.bounds.operation).build();
-        let config = config.into_builder().timeout_config(bounds).build();
-        Ok(Signer::new(&config, identity.clone(), work.client().clone(), self.settings.proxy.clone()))
+        let http = work.client().with_max_answer(signer::MAX_ANSWER);
+        let config = config.into_builder().timeout_config(bounds).http_client(http.clone()).build();
+        Ok(Signer::new(&config, identity.clone(), http, self.settings.proxy.clone()))
     }
 
     /// Runs async work of one call in a runtime of its own, within the bound of a mint.
@@ -88,7 +92,8 @@ impl TokenSource for Aws {
     fn mint(&self, registry: &Registry, identity: &Identity) -> Result<Token, MintError> {
         self.run(Subject::Token(registry), identity, async |work| {
             let ready = work.credentials().await?;
-            let config = ready.config(&registry.region, registry.fips, registry.dual_stack);
+            let service = if registry.kind == Kind::Public { Service::EcrPublic } else { Service::Ecr };
+            let config = ready.config(service, &registry.region, registry.fips, registry.dual_stack);
             let answer = ecr::ask(&config, registry).await.map_err(|err| work.failed(&err))?;
             ecr::check(answer, registry, self.settings.now).map_err(|malformed| malformed.report(registry))
         })

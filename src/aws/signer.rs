@@ -21,6 +21,9 @@ use super::{
 };
 use crate::{identity::Identity, names::PROGRAM, oci::media, report::Report};
 
+/// Most bytes of an answer: an envelope of 32 MiB, the most that `notary` reads, as base64.
+pub(super) const MAX_ANSWER: usize = 48 << 20;
+
 /// A client of AWS Signer in one region.
 #[derive(Debug)]
 pub struct Signer {

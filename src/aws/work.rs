@@ -7,9 +7,10 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_types::SdkConfig;
 
 use super::{
-    credentials::Setup, error_class::Stage, explain::CallContext, http::Client, settings::Settings, subject::Subject,
+    credentials::Setup, endpoint::Service, error_class::Stage, explain::CallContext, http::Client, settings::Settings,
+    subject::Subject,
 };
-use crate::{identity::Identity, private_fs, token::MintError};
+use crate::{crash, identity::Identity, private_fs, token::MintError};
 
 /// One call in the making.
 pub(super) struct Work<'a> {
@@ -63,11 +64,15 @@ impl<'a> Work<'a> {
         Ok(Ready { setup, credentials })
     }
 
-    /// Waits for a part of the work, at most the bound of a mint.
+    /// Waits for a part of the work, at most the bound of a mint. A panic of a library is an error.
     pub(super) async fn bounded<T>(&self, part: impl Future<Output = Result<T, MintError>>) -> Result<T, MintError> {
         let bound = self.settings.bounds.operation;
-        let outcome = tokio::time::timeout(bound, part).await;
-        outcome.unwrap_or_else(|_| Err(self.context.timeout(self.stage.get(), self.client.asked().as_deref(), bound)))
+        let outcome = tokio::time::timeout(bound, crash::catch_async(part)).await;
+        let crashed = |crash| Err(self.context.crashed(self.stage.get(), &crash));
+        outcome.map_or_else(
+            |_| Err(self.context.timeout(self.stage.get(), self.client.asked().as_deref(), bound)),
+            |caught| caught.unwrap_or_else(crashed),
+        )
     }
 
     /// An error of the stage that the work has come to, in words.
@@ -77,10 +82,11 @@ impl<'a> Work<'a> {
 }
 
 impl Ready<'_> {
-    /// The configuration of a client in a region. A FIPS or dual-stack registry wants its own endpoint.
-    pub(super) fn config(&self, region: &str, fips: bool, dual_stack: bool) -> SdkConfig {
+    /// The configuration of a service's client in a region. A FIPS or dual-stack registry wants its own
+    /// endpoint.
+    pub(super) fn config(&self, service: Service, region: &str, fips: bool, dual_stack: bool) -> SdkConfig {
         let credentials = SharedCredentialsProvider::new(self.credentials.clone());
-        let builder = self.setup.config(region, fips, dual_stack).into_builder();
+        let builder = self.setup.config(service, region, fips, dual_stack).into_builder();
         builder.credentials_provider(credentials).build()
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::{
+    crash::Crash,
     keychain,
     names::NOT_FOUND,
     report::{Level, Report, fold},
@@ -38,6 +39,8 @@ pub enum Error {
     Usage(&'static str),
     /// The answer could not be written.
     Output(io::Error),
+    /// This program itself is at fault.
+    Crash(Crash),
 }
 
 impl From<Error> for Report {
@@ -55,6 +58,7 @@ impl From<Error> for Report {
             Error::Config(report) => report,
             Error::Usage(text) => Report::new(text),
             Error::Output(err) => err.into(),
+            Error::Crash(crash) => crash.into(),
         }
     }
 }
@@ -64,9 +68,12 @@ impl Error {
     fn is_protocol(&self) -> bool {
         match self {
             Error::NotFound | Error::MissingServerUrl | Error::MissingUsername | Error::Usage(_) => true,
-            Error::Input { .. } | Error::Keychain { .. } | Error::Token(_) | Error::Config(_) | Error::Output(_) => {
-                false
-            }
+            Error::Input { .. }
+            | Error::Keychain { .. }
+            | Error::Token(_)
+            | Error::Config(_)
+            | Error::Output(_)
+            | Error::Crash(_) => false,
         }
     }
 

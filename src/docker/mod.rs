@@ -20,6 +20,7 @@ use std::{
 use crate::{
     app::App,
     config::Config,
+    crash,
     door::{Door, Start},
     names::PROGRAM,
 };
@@ -28,11 +29,14 @@ use crate::{
 /// Docker's own helpers answer it.
 pub const DOOR: Door = Door {
     claims: |start| start.arguments.first().is_none_or(|word| Verb::parse(word).is_some()),
-    run: |start, streams| match answer(start, streams.stdin, streams.stdout, streams.stderr) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            err.print(streams.stdout, streams.stderr);
-            ExitCode::FAILURE
+    run: |start, streams| {
+        let answered = crash::catch(|| answer(start, streams.stdin, streams.stdout, streams.stderr));
+        match answered.unwrap_or_else(|crash| Err(Error::Crash(crash))) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(err) => {
+                err.print(streams.stdout, streams.stderr);
+                ExitCode::FAILURE
+            }
         }
     },
 };

@@ -1,106 +1,18 @@
-//! Which identity serves a registry: our rules first, then what the AWS SDKs would take.
+//! Which identity serves a registry: our rules first, then what the AWS CLI would take.
 
 use std::{
-    fmt,
-    io::{self, ErrorKind},
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
-use super::{Identity, Profile, Role, Source, Target, chain, profiles::Profiles};
+use zeroize::Zeroizing;
+
+use super::{Identity, IdentityError, Metadata, Profile, Role, Source, Target, ambient, chain, profiles::Profiles};
 use crate::{
     config::{Config, DEFAULTS_PLACE, ProfileChoice, Rule},
     environment::Environment,
     private_fs,
-    report::Report,
 };
-
-/// Why no identity could be chosen. Absence of credentials is no error but [`Source::None`].
-#[derive(Debug)]
-pub enum IdentityError {
-    /// A profile is named that neither file has. The SDK would go on to the instance's role.
-    UnknownProfile {
-        /// The name that was asked for.
-        profile: String,
-        /// What asked for it.
-        asked_by: String,
-        /// The profiles that exist.
-        known: Vec<String>,
-    },
-    /// A rule names a profile that has no credentials.
-    EmptyProfile {
-        /// The profile.
-        profile: String,
-        /// What asked for it.
-        asked_by: String,
-    },
-    /// `profile = "auto"` found more than one profile for the registry's account.
-    Ambiguous {
-        /// The registry's account.
-        account: String,
-        /// The profiles that belong to it.
-        profiles: Vec<String>,
-    },
-    /// One of the AWS files is there and cannot be read.
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The OS's words.
-        cause: io::Error,
-    },
-}
-
-impl fmt::Display for IdentityError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            IdentityError::UnknownProfile { profile, asked_by, .. } => {
-                write!(f, "there is no AWS profile {profile:?}, which {asked_by} names")
-            }
-            IdentityError::EmptyProfile { profile, asked_by } => {
-                write!(f, "the AWS profile {profile:?}, which {asked_by} names, has no credentials")
-            }
-            IdentityError::Ambiguous { account, profiles } => {
-                write!(
-                    f,
-                    "profile = \"auto\" fits more than one AWS profile of account {account}: {}",
-                    profiles.join(", ")
-                )
-            }
-            IdentityError::Unreadable { path, .. } => write!(f, "cannot read {}", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for IdentityError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            IdentityError::Unreadable { cause, .. } => Some(cause),
-            _ => None,
-        }
-    }
-}
-
-impl IdentityError {
-    /// One next step the reader can take.
-    pub fn hint(&self) -> String {
-        match self {
-            IdentityError::UnknownProfile { known, .. } if known.is_empty() => {
-                "there are no AWS profiles here: run `aws configure sso` or `aws configure`".into()
-            }
-            IdentityError::UnknownProfile { known, .. } => format!("the profiles that exist: {}", known.join(", ")),
-            IdentityError::EmptyProfile { profile, .. } => {
-                format!("run `aws configure --profile {profile}`, or name another profile")
-            }
-            IdentityError::Ambiguous { .. } => "add a `[[registry]]` rule that names one of them".into(),
-            IdentityError::Unreadable { .. } => "make it a regular file, readable for this user".into(),
-        }
-    }
-}
-
-impl From<IdentityError> for Report {
-    fn from(err: IdentityError) -> Report {
-        Report::of(&err).hint(err.hint())
-    }
-}
 
 /// Whether this machine may have an EC2 instance's role.
 pub type Instance = fn() -> bool;
@@ -135,9 +47,11 @@ impl Finder<'_> {
             external_id: role.external_id,
             session_name: role.session_name,
         });
-        let region = search.region(&source);
-        let ca_bundle = search.setting(&source, "ca_bundle").map(PathBuf::from);
-        Ok(Identity { source, role, region, ca_bundle, why })
+        let region = search.region(&source)?;
+        let ca_bundle = search.setting(&source, "ca_bundle")?.map(PathBuf::from);
+        let settings = search.settings(&source)?;
+        let metadata = search.metadata(&source)?;
+        Ok(Identity { source, role, region, ca_bundle, settings, metadata, why })
     }
 }
 
@@ -148,8 +62,9 @@ struct Files(Option<Profiles>);
 impl Files {
     fn read(&mut self, environment: &Environment) -> Result<&Profiles, IdentityError> {
         if self.0.is_none() {
-            let [config, credentials] = shared_files(environment);
-            self.0 = Some(Profiles::parse(&text(&config)?, &text(&credentials)?));
+            let files = shared_files(environment);
+            let [config, credentials] = [text(&files[0])?, text(&files[1])?];
+            self.0 = Some(Profiles::parse(files, &config, &credentials)?);
         }
         Ok(self.0.as_ref().expect("read above"))
     }
@@ -164,11 +79,11 @@ pub fn shared_files(environment: &Environment) -> [PathBuf; 2] {
     })
 }
 
-fn text(path: &Path) -> Result<String, IdentityError> {
-    match private_fs::read(path, private_fs::MAX_FILE_SIZE) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        // The SDK, too, takes a file that is not there for an empty one.
-        Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(String::new()),
+fn text(path: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
+    match private_fs::read_secret(path, private_fs::MAX_FILE_SIZE) {
+        Ok(bytes) => Ok(bytes),
+        // The AWS CLI, too, takes a file that is not there for an empty one.
+        Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Zeroizing::default()),
         Err(cause) => Err(IdentityError::Unreadable { path: path.into(), cause }),
     }
 }
@@ -178,6 +93,9 @@ struct Search<'a> {
     files: Files,
     target: &'a Target,
 }
+
+/// The profile that counts where none is named.
+const DEFAULT: &str = "default";
 
 impl Search<'_> {
     /// Where credentials come from and why, in the order of design: rule, environment, `auto`, the rest.
@@ -191,19 +109,17 @@ impl Search<'_> {
             let why = rule.place();
             return Ok((self.named(name, &why)?, why));
         }
-        if let Some(access_key_id) = self.environment.text("AWS_ACCESS_KEY_ID")
-            && self.environment.text("AWS_SECRET_ACCESS_KEY").is_some()
-        {
-            return Ok((Source::Environment { access_key_id }, "AWS_ACCESS_KEY_ID".into()));
+        let keys = ambient::keys(self.environment)?;
+        let named = self.environment_profile();
+        if let Some((asked_by, name)) = &named {
+            self.exists(name, asked_by)?;
         }
-        if let Some(name) = self.environment.text("AWS_PROFILE") {
-            let profiles = self.files.read(self.environment)?;
-            if profiles.get(&name).is_none() {
-                let known = profiles.names().map(String::from).collect();
-                return Err(IdentityError::UnknownProfile { profile: name, asked_by: "AWS_PROFILE".into(), known });
-            }
-            if let Some(source) = self.profile(&name)? {
-                return Ok((source, "AWS_PROFILE".into()));
+        if let Some(keys) = keys {
+            return Ok((Source::Environment(keys), "AWS_ACCESS_KEY_ID".into()));
+        }
+        if let Some((asked_by, name)) = named {
+            if let Some(found) = self.profile_or_web_identity(&name, asked_by)? {
+                return Ok(found);
             }
         } else {
             let choice = rule.and_then(|rule| rule.profile.as_ref()).or(config.default_profile.as_ref());
@@ -215,45 +131,98 @@ impl Search<'_> {
             if let Some(ProfileChoice::Named(name)) = choice {
                 return Ok((self.named(name, DEFAULTS_PLACE)?, DEFAULTS_PLACE.into()));
             }
-            if let Some(source) = self.profile("default")? {
-                return Ok((source, "the default profile".into()));
+            if let Some(found) = self.profile_or_web_identity(DEFAULT, "the default profile")? {
+                return Ok(found);
             }
         }
-        Ok(self.surroundings(instance))
+        self.surroundings(instance)
+    }
+
+    /// The profile that the environment names, and the variable that does; of two the AWS CLI takes the
+    /// first (botocore, `configprovider.py`).
+    fn environment_profile(&self) -> Option<(&'static str, String)> {
+        let named = |variable: &'static str| self.environment.text(variable).map(|name| (variable, name));
+        named("AWS_DEFAULT_PROFILE").or_else(|| named("AWS_PROFILE"))
+    }
+
+    fn exists(&mut self, name: &str, asked_by: &str) -> Result<(), IdentityError> {
+        let profiles = self.files.read(self.environment)?;
+        if profiles.has(name) {
+            return Ok(());
+        }
+        let known = profiles.names().map(String::from).collect();
+        Err(IdentityError::UnknownProfile { profile: name.into(), asked_by: asked_by.into(), known })
+    }
+
+    /// What the environment's web identity and a profile that nobody insists on come to. A role on top
+    /// of other credentials wins over the web identity, which wins over all else (botocore,
+    /// `create_credential_resolver`).
+    fn profile_or_web_identity(&mut self, name: &str, why: &str) -> Result<Option<(Source, String)>, IdentityError> {
+        let web_identity = self.web_identity(name)?;
+        if web_identity.is_some() {
+            return Ok(web_identity);
+        }
+        Ok(self.profile(name)?.map(|source| (source, why.into())))
+    }
+
+    /// The web identity of the environment; what it leaves out the profile may say, and the other way round.
+    fn web_identity(&mut self, name: &str) -> Result<Option<(Source, String)>, IdentityError> {
+        const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+        const ROLE: &str = "AWS_ROLE_ARN";
+        let environment = self.environment;
+        let [file, role, session] =
+            [TOKEN_FILE, ROLE, "AWS_ROLE_SESSION_NAME"].map(|variable| environment.text(variable));
+        if file.is_none() && role.is_none() {
+            return Ok(None);
+        }
+        let why = if file.is_some() { TOKEN_FILE } else { ROLE };
+        let profile = self.files.read(environment)?.get(name)?;
+        if profile.is_some_and(chain::assumes_role) {
+            return Ok(None);
+        }
+        let of_profile = |key: &str| profile?.get(key).filter(|value| !value.is_empty()).map(String::from);
+        let Some(token_file) = file.or_else(|| of_profile("web_identity_token_file")) else { return Ok(None) };
+        let Some(role_arn) = role.or_else(|| of_profile("role_arn")) else {
+            return Err(IdentityError::Variables {
+                what: format!("{TOKEN_FILE} is set and {ROLE} is not"),
+                hint: format!("set {ROLE} to the role that the token is for, or unset {TOKEN_FILE}"),
+            });
+        };
+        let session_name = session.or_else(|| of_profile("role_session_name"));
+        Ok(Some((Source::WebIdentity { role_arn, token_file: token_file.into(), session_name }, why.into())))
     }
 
     /// A profile that a rule names: it must exist and have credentials.
     fn named(&mut self, name: &str, asked_by: &str) -> Result<Source, IdentityError> {
-        let profiles = self.files.read(self.environment)?;
-        if profiles.get(name).is_none() {
-            let known = profiles.names().map(String::from).collect();
-            return Err(IdentityError::UnknownProfile { profile: name.into(), asked_by: asked_by.into(), known });
-        }
+        self.exists(name, asked_by)?;
         let empty = || IdentityError::EmptyProfile { profile: name.into(), asked_by: asked_by.into() };
         self.profile(name)?.ok_or_else(empty)
     }
 
     fn profile(&mut self, name: &str) -> Result<Option<Source>, IdentityError> {
-        let files = shared_files(self.environment);
-        let chain = chain::follow(self.files.read(self.environment)?, name);
+        let profiles = self.files.read(self.environment)?;
+        let files = profiles.files().clone();
+        let chain = chain::follow(profiles, self.environment, name)?;
         Ok(chain.map(|chain| {
             Source::Profile(Profile {
                 name: name.into(),
-                selects: chain.selects,
+                base: chain.base,
+                roles: chain.roles,
                 renewal: chain.renewal,
                 mfa_serial: chain.mfa_serial,
-                token_file: chain.token_file.map(PathBuf::from),
                 files,
             })
         }))
     }
 
-    /// The one profile of the registry's account.
+    /// The one profile of the registry's account. Profiles that are out of order are nobody's.
     fn auto(&mut self) -> Result<Option<(Source, String)>, IdentityError> {
-        let account = self.target.account.as_str();
-        let profiles = self.files.read(self.environment)?;
-        let of_account =
-            |name: &&str| chain::follow(profiles, name).is_some_and(|chain| chain.account.as_deref() == Some(account));
+        let (account, environment) = (self.target.account.as_str(), self.environment);
+        let profiles = self.files.read(environment)?;
+        let of_account = |name: &&str| {
+            let chain = chain::follow(profiles, environment, name).ok().flatten();
+            chain.is_some_and(|chain| chain.account.as_deref() == Some(account))
+        };
         let mut fitting: Vec<String> = profiles.names().filter(of_account).map(String::from).collect();
         match fitting.len() {
             0 => Ok(None),
@@ -267,42 +236,85 @@ impl Search<'_> {
     }
 
     /// What the machine offers when no profile does.
-    fn surroundings(&self, instance: Instance) -> (Source, String) {
-        let variable = |name: &str| self.environment.text(name);
-        if let (Some(token_file), Some(role_arn)) = (variable("AWS_WEB_IDENTITY_TOKEN_FILE"), variable("AWS_ROLE_ARN"))
-        {
-            let source = Source::WebIdentity { role_arn, token_file: token_file.into() };
-            return (source, "AWS_WEB_IDENTITY_TOKEN_FILE".into());
-        }
-        for name in ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"] {
-            if let Some(uri) = variable(name) {
-                let token_file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(PathBuf::from);
-                return (Source::Container { uri, token_file }, name.into());
-            }
+    fn surroundings(&mut self, instance: Instance) -> Result<(Source, String), IdentityError> {
+        if let Some(container) = ambient::container(self.environment) {
+            let why = container.variable.into();
+            return Ok((Source::Container(container), why));
         }
         let metadata = if self.environment.is_true("AWS_EC2_METADATA_DISABLED") {
             None
-        } else if variable("AWS_EC2_METADATA_SERVICE_ENDPOINT").is_some() {
-            Some("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+        } else if self.environment.text(METADATA_VARIABLE).is_some() {
+            Some(METADATA_VARIABLE)
+        } else if self.metadata(&Source::InstanceMetadata)?.stated {
+            Some(METADATA_KEY)
         } else {
             instance().then_some("the EC2 instance's role")
         };
-        match metadata {
+        Ok(match metadata {
             Some(why) => (Source::InstanceMetadata, why.into()),
             None => (Source::None, "no AWS credentials were found".into()),
+        })
+    }
+
+    fn region(&mut self, source: &Source) -> Result<String, IdentityError> {
+        let stated = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| self.environment.text(name));
+        let stated = match (stated, source) {
+            (None, Source::Profile(_)) => self.setting(source, "region")?,
+            (stated, _) => stated,
+        };
+        Ok(stated.unwrap_or_else(|| self.target.region.clone()))
+    }
+
+    /// The profile whose settings count: the one that credentials come from, else the environment's.
+    fn settings_of(&self, source: &Source) -> String {
+        match source {
+            Source::Profile(profile) => profile.name.clone(),
+            _ => self.environment_profile().map_or_else(|| DEFAULT.into(), |(_, name)| name),
         }
     }
 
-    fn region(&self, source: &Source) -> String {
-        let stated = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|name| self.environment.text(name));
-        stated.or_else(|| self.setting(source, "region")).unwrap_or_else(|| self.target.region.clone())
+    /// The AWS files, as far as settings go: keys of the environment need no file, so one that may not
+    /// be opened keeps nobody from them.
+    fn settings_files(&mut self, source: &Source) -> Result<Option<&Profiles>, IdentityError> {
+        match self.files.read(self.environment) {
+            Err(IdentityError::Unreadable { .. }) if matches!(source, Source::Environment(_)) => Ok(None),
+            read => read.map(Some),
+        }
     }
 
     /// A setting of the profile that credentials come from.
-    fn setting(&self, source: &Source, key: &str) -> Option<String> {
-        match source {
-            Source::Profile(profile) => self.files.0.as_ref()?.get(&profile.name)?.get(key).cloned(),
-            _ => None,
-        }
+    fn setting(&mut self, source: &Source, key: &str) -> Result<Option<String>, IdentityError> {
+        let Source::Profile(profile) = source else { return Ok(None) };
+        let Some(found) = self.files.read(self.environment)?.get(&profile.name)? else { return Ok(None) };
+        Ok(found.get(key).filter(|value| !value.is_empty()).map(String::from))
+    }
+
+    /// What the SDK is handed of the files: [`Identity::settings`].
+    fn settings(&mut self, source: &Source) -> Result<String, IdentityError> {
+        let name = self.settings_of(source);
+        self.settings_files(source)?.map_or(Ok(String::new()), |profiles| profiles.settings(&name))
+    }
+
+    /// Where the metadata service is (AWS SDK reference guide, "IMDS client").
+    fn metadata(&mut self, source: &Source) -> Result<Metadata, IdentityError> {
+        let (name, environment) = (self.settings_of(source), self.environment);
+        let profile = self.settings_files(source)?.map_or(Ok(None), |profiles| profiles.get(&name))?;
+        let stated = |variable: &str, key: &str| {
+            let of_profile = || profile?.get(key).filter(|value| !value.is_empty()).map(String::from);
+            environment.text(variable).or_else(of_profile)
+        };
+        let endpoint = stated(METADATA_VARIABLE, METADATA_KEY);
+        let mode = stated("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ec2_metadata_service_endpoint_mode");
+        let usual = match mode {
+            Some(mode) if mode.trim().eq_ignore_ascii_case("ipv6") => "http://[fd00:ec2::254]",
+            _ => "http://169.254.169.254",
+        };
+        Ok(Metadata { stated: endpoint.is_some(), endpoint: endpoint.unwrap_or_else(|| usual.into()) })
     }
 }
+
+/// What names the metadata service in the environment.
+const METADATA_VARIABLE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+
+/// And in a profile.
+const METADATA_KEY: &str = "ec2_metadata_service_endpoint";

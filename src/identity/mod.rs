@@ -1,17 +1,25 @@
 //! Which AWS identity serves a registry, found from the environment, `~/.aws` and our
 //! configuration alone: no network, so that a cached token can be looked up at once.
 
+mod ambient;
 mod chain;
+mod error;
 mod find;
+mod fingerprint;
+mod ini;
 mod instance;
+mod keys;
 mod profiles;
 
-pub use find::{Finder, IdentityError, Instance, shared_files};
+pub use ambient::Container;
+pub use error::IdentityError;
+pub use find::{Finder, Instance, shared_files};
 pub use instance::is_ec2;
+pub use keys::Keys;
 
 use std::path::{Path, PathBuf};
 
-use crate::{digest::sha256, registry::Registry};
+use crate::registry::Registry;
 
 /// What an identity is looked for: a registry, or AWS Signer in a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,34 +50,43 @@ pub struct Identity {
     pub region: String,
     /// The profile's `ca_bundle`: the PEM file that it trusts in place of the system's.
     pub ca_bundle: Option<PathBuf>,
+    /// What the profile says beside its credentials, for the SDK to read: one `[default]` section with
+    /// its services, in the grammar of the SDK's parser. Nothing secret.
+    pub settings: String,
+    /// Where the instance metadata service is: the stated place, else EC2's.
+    pub metadata: Metadata,
     /// Which rule won, in words: "AWS_PROFILE", `the rule for "…"`, "the default profile".
     pub why: String,
 }
 
-/// Where credentials come from, in the order of the AWS SDK for Rust's default chain.
+/// Where the instance metadata service is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// Its address.
+    pub endpoint: String,
+    /// Whether environment or profile names it.
+    pub stated: bool,
+}
+
+/// Where credentials come from, in the order of the AWS CLI but for the profile that only assumes a
+/// role, which comes before the web identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
-    Environment {
-        /// The id, which is no secret.
-        access_key_id: String,
-    },
-    /// A profile of `~/.aws/config` or `~/.aws/credentials`.
-    Profile(Profile),
+    Environment(Keys),
     /// `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN` (EKS's IRSA, CI systems' OIDC).
     WebIdentity {
         /// The role that the token is exchanged for.
         role_arn: String,
         /// The file that holds the token.
         token_file: PathBuf,
+        /// `AWS_ROLE_SESSION_NAME`: the session's name in CloudTrail.
+        session_name: Option<String>,
     },
+    /// A profile of `~/.aws/config` or `~/.aws/credentials`.
+    Profile(Profile),
     /// `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `…_FULL_URI` (ECS, EKS Pod Identity).
-    Container {
-        /// The path or URI.
-        uri: String,
-        /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`: the file that holds the token for it.
-        token_file: Option<PathBuf>,
-    },
+    Container(Container),
     /// The EC2 instance's role.
     InstanceMetadata,
     /// This machine has no AWS credentials that we could see.
@@ -81,17 +98,59 @@ pub enum Source {
 pub struct Profile {
     /// The profile's name.
     pub name: String,
-    /// What selects the identity, in one text: access key id, role and source chain, SSO start
-    /// URL with account and role, `credential_process`. Never a secret.
-    pub selects: String,
+    /// Where its first credentials come from.
+    pub base: Base,
+    /// The roles that are assumed on top of them, first to last.
+    pub roles: Vec<Role>,
     /// The profile whose `aws sso login` or `aws login` renews the session, if it hangs on one.
     pub renewal: Option<SessionRenewal>,
     /// The `mfa_serial` that the chain asks for, which no `get` can answer.
     pub mfa_serial: Option<String>,
-    /// The `web_identity_token_file` that the chain ends at.
-    pub token_file: Option<PathBuf>,
     /// The files in which profiles were read: config, then credentials.
     pub files: [PathBuf; 2],
+}
+
+/// Where a profile's first credentials come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    /// Keys: of the profile, or with `credential_source = Environment`.
+    Keys(Keys),
+    /// IAM Identity Center.
+    Sso {
+        /// The name of the `sso-session`; the older kind of profile has none.
+        session: Option<String>,
+        /// The start URL.
+        start_url: String,
+        /// The region of the session.
+        region: String,
+        /// The account.
+        account: String,
+        /// The permission set.
+        role: String,
+    },
+    /// A session of `aws login`.
+    Login {
+        /// Its ARN.
+        arn: String,
+    },
+    /// A program that prints credentials.
+    Process {
+        /// The command, for a shell. It may hold secrets.
+        command: String,
+    },
+    /// A web identity of the profile.
+    WebIdentity {
+        /// The role that the token is exchanged for.
+        role_arn: String,
+        /// The file that holds the token.
+        token_file: PathBuf,
+        /// The session's name in CloudTrail.
+        session_name: Option<String>,
+    },
+    /// `credential_source = EcsContainer`.
+    Container(Container),
+    /// `credential_source = Ec2InstanceMetadata`.
+    InstanceMetadata,
 }
 
 /// How a person renews the session behind a profile.
@@ -124,31 +183,14 @@ impl Source {
     /// The file with the token that is exchanged for credentials, where there is one. The SDK reads it.
     pub fn token_file(&self) -> Option<&Path> {
         match self {
-            Source::Profile(profile) => profile.token_file.as_deref(),
             Source::WebIdentity { token_file, .. } => Some(token_file),
-            Source::Container { token_file, .. } => token_file.as_deref(),
-            Source::Environment { .. } | Source::InstanceMetadata | Source::None => None,
+            Source::Container(container) => container.token_file.as_deref(),
+            Source::Profile(profile) => match &profile.base {
+                Base::WebIdentity { token_file, .. } => Some(token_file),
+                Base::Container(container) => container.token_file.as_deref(),
+                _ => None,
+            },
+            Source::Environment(_) | Source::InstanceMetadata | Source::None => None,
         }
-    }
-}
-
-impl Identity {
-    /// The name of this identity in cache keys: a SHA-256 over what selects it, 32 hex digits.
-    ///
-    /// Session keys that rotate under one profile or role keep one fingerprint; another profile,
-    /// role or account has another. A region selects no identity and is left out.
-    pub fn fingerprint(&self) -> String {
-        let mut text = match &self.source {
-            Source::Environment { access_key_id } => format!("environment\0{access_key_id}"),
-            Source::Profile(profile) => format!("profile\0{}", profile.selects),
-            Source::WebIdentity { role_arn, .. } => format!("web identity\0{role_arn}"),
-            Source::Container { uri, .. } => format!("container\0{uri}"),
-            Source::InstanceMetadata => "instance metadata".into(),
-            Source::None => "none".into(),
-        };
-        if let Some(role) = &self.role {
-            text.push_str(&format!("\0role\0{}\0{}", role.arn, role.external_id.as_deref().unwrap_or_default()));
-        }
-        sha256(text.as_bytes())[..32].to_owned()
     }
 }

@@ -3,6 +3,7 @@
 
 mod fail;
 mod mint;
+mod pairs;
 mod settings;
 
 use std::{
@@ -92,6 +93,10 @@ impl Machine {
 
     /// What `aws login` leaves: `~/.aws/login/cache/SHA256.json`, by session ARN.
     fn login(&self, end: SystemTime, refresh: &str) -> &Machine {
+        self.login_as(CONSOLE, end, refresh)
+    }
+
+    fn login_as(&self, arn: &str, end: SystemTime, refresh: &str) -> &Machine {
         let session = self.aws.iam.open_session(&Role::new(ACCOUNT, "console"), "alice", Duration::from_secs(900));
         let cached = json!({
             "accessToken": {
@@ -104,7 +109,7 @@ impl Machine {
             "tokenType": "aws_sigv4", "refreshToken": refresh, "idToken": "id",
             "clientId": "arn:aws:signin:::devtools/same-device", "dpopKey": DPOP_KEY,
         });
-        self.write(format!(".aws/login/cache/{}.json", hex(&digest::SHA256, CONSOLE)), cached.to_string());
+        self.write(format!(".aws/login/cache/{}.json", hex(&digest::SHA256, arn)), cached.to_string());
         self
     }
 

@@ -104,7 +104,13 @@ fn the_first_rule_that_applies_wins() {
             "AWS_ACCESS_KEY_ID",
             "keys beat AWS_PROFILE, as in the SDKs",
         ),
-        ("", vec![("AWS_ACCESS_KEY_ID", "AKIA1")], "default", "the default profile", "half a pair is none"),
+        (
+            "",
+            vec![("AWS_SECRET_ACCESS_KEY", "canary")],
+            "default",
+            "the default profile",
+            "a secret without its id names nobody",
+        ),
         ("", vec![("AWS_PROFILE", "role")], "role", "AWS_PROFILE", "a named profile"),
         (
             RULE,
@@ -175,6 +181,13 @@ fn what_cannot_be_chosen_is_said_with_a_way_out() {
             vec![],
             "more than one AWS profile of account 777788889999: twin-a, twin-b",
             "[[registry]]",
+        ),
+        (
+            ECR,
+            "",
+            vec![("AWS_ACCESS_KEY_ID", "AKIA1")],
+            "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not",
+            "unset AWS_ACCESS_KEY_ID to go by a profile",
         ),
         (ECR, "", vec![("AWS_CONFIG_FILE", "/")], "cannot read /", "a regular file, readable for this user"),
     ] {

@@ -1,7 +1,8 @@
 //! The integration tests, in one binary: each binary of tests links the AWS SDK anew. A module for each
 //! subject. `keychain_contract` is apart, because it can be given the bus of a real keychain.
 // clippy.toml keeps environment, clock and exits out of the library. A test stands where `main.rs` does.
-#![allow(clippy::disallowed_methods)]
+// Tables of counts and bounds are printed.
+#![allow(clippy::disallowed_methods, clippy::print_stdout)]
 
 #[path = "../support/mod.rs"]
 mod support;

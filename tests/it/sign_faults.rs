@@ -124,6 +124,32 @@ fn aws_is_quoted_whole() {
 }
 
 #[test]
+fn f6_9_an_answer_of_someone_else_in_the_place_of_aws_signer_is_told_with_its_status() {
+    let fixture = SigningFixture::new();
+    fixture.push("app", "v1");
+    let image = format!("{}/app:v1", fixture.host());
+    let hint = "hint: check that no proxy or endpoint_url answers in place of AWS";
+    for (fault, status, why) in [
+        (Fault::Html, "403", "a proxy's page"),
+        (Fault::Garbage, "200", "no text"),
+        (Fault::Truncated, "200", "half the JSON"),
+    ] {
+        for (operation, arguments) in [
+            ("SignPayload", &["sign", &image, "--signing-profile", &fixture.profile][..]),
+            ("GetSigningProfile", &["profile", "show", &fixture.profile]),
+            ("ListSigningProfiles", &["profile", "list", "--region", REGION]),
+        ] {
+            fixture.aws.faults.always(operation, fault.clone());
+            let ran = fixture.run(arguments).exits(1, why);
+            let told = format!("the answer has HTTP status {status}");
+            assert!(ran.stderr.contains(&told) && ran.stderr.contains(hint), "{operation}, {why}: {}", ran.stderr);
+            assert!(!ran.stderr.contains("unnamed error"), "{operation}, {why}: {}", ran.stderr);
+            fixture.aws.faults.clear();
+        }
+    }
+}
+
+#[test]
 fn an_answer_that_never_comes_is_waited_for_so_long_and_no_longer() {
     let fixture = SigningFixture::new();
     fixture.push("app", "v1");

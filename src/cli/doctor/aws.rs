@@ -12,7 +12,6 @@ use crate::{
     aws::endpoint,
     cli::output,
     docker::logins,
-    environment::Environment,
     identity::{Identity, Source, Target},
     keychain::Keychain,
     registry::{Kind, Registry},
@@ -32,7 +31,7 @@ pub(super) fn registry(app: &App, registry: &Registry, labels: &[TokenLabel]) ->
         }
     };
     let valid_until = cache::valid_until(labels, &registry.host, &identity.fingerprint(), app.now);
-    findings.push(whose(&app.environment, registry, &identity, valid_until));
+    findings.push(whose(registry, &identity, valid_until));
     if findings.last().is_some_and(|finding| finding.verdict != Verdict::Ok) {
         return findings; // credentials that are not there are not asked for
     }
@@ -54,26 +53,19 @@ pub(super) fn registry(app: &App, registry: &Registry, labels: &[TokenLabel]) ->
 }
 
 /// The identity, and the rule that chose it.
-fn whose(
-    environment: &Environment,
-    registry: &Registry,
-    identity: &Identity,
-    valid_until: Option<SystemTime>,
-) -> Finding {
+fn whose(registry: &Registry, identity: &Identity, valid_until: Option<SystemTime>) -> Finding {
     const CHECK: &str = "identity";
     let mut what = match &identity.source {
         // Ids of session keys begin with ASIA (IAM user guide, "unique ID prefixes").
-        Source::Environment { access_key_id }
-            if access_key_id.starts_with("ASIA") && environment.text("AWS_SESSION_TOKEN").is_none() =>
-        {
-            let what = format!("access key {access_key_id} is a session's, and AWS_SESSION_TOKEN is not set");
+        Source::Environment(keys) if keys.access_key_id.starts_with("ASIA") && keys.session_token().is_none() => {
+            let what = format!("access key {} is a session's, and AWS_SESSION_TOKEN is not set", keys.access_key_id);
             let report = Report::new(what).hint("set AWS_SESSION_TOKEN, which came with the keys");
             return unusable(CHECK, registry, valid_until, &report);
         }
-        Source::Environment { access_key_id } => format!("access key {access_key_id}"),
+        Source::Environment(keys) => format!("access key {}", keys.access_key_id),
         Source::Profile(profile) => format!("profile {}", profile.name),
         Source::WebIdentity { role_arn, .. } => format!("web identity for {role_arn}"),
-        Source::Container { uri, .. } => format!("the container's credentials at {uri}"),
+        Source::Container(container) => format!("the container's credentials at {}", container.uri),
         Source::InstanceMetadata => "the instance's role".into(),
         Source::None => {
             let hint =

@@ -36,17 +36,18 @@ pub(super) fn variables(environment: &Environment) -> Vec<Finding> {
             "unset the keys, or AWS_PROFILE".into(),
         );
     }
-    if id.is_some() != secret.is_some() {
-        let (set, unset) = match id {
-            Some(_) => ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
-            None => ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
-        };
-        warn(format!("{set} is set without {unset}, so neither is used"), format!("set {unset} too, or unset {set}"));
-    }
-    if let (Some(profile), None) = (text("AWS_DEFAULT_PROFILE"), text("AWS_PROFILE")) {
+    if id.is_none() && secret.is_some() {
         warn(
-            format!("AWS_DEFAULT_PROFILE={profile} is read by the AWS CLI alone"),
-            "set AWS_PROFILE in its place".into(),
+            "AWS_SECRET_ACCESS_KEY is set without AWS_ACCESS_KEY_ID, so it is not used".into(),
+            "set AWS_ACCESS_KEY_ID too, or unset AWS_SECRET_ACCESS_KEY".into(),
+        );
+    }
+    if let (Some(first), Some(second)) = (text("AWS_DEFAULT_PROFILE"), text("AWS_PROFILE"))
+        && first != second
+    {
+        warn(
+            format!("AWS_DEFAULT_PROFILE={first} counts before AWS_PROFILE={second}, as for the AWS CLI"),
+            "unset AWS_DEFAULT_PROFILE".into(),
         );
     }
     for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {

@@ -92,7 +92,10 @@ fn settings_of_the_environment_are_honoured_or_harmless() {
     machine.principal(&program.run(&["get"], HOST), "endpoints of each service, also for credentials");
     let token = machine.aws.sessions.open();
     machine.config(&sso_session()).sso_login("corp", &token, SystemTime::now() + hours(8), None);
-    let program = program.without("AWS_ROLE_ARN").with("AWS_ENDPOINT_URL_SSO", machine.aws.endpoint());
+    let program = program
+        .without("AWS_WEB_IDENTITY_TOKEN_FILE")
+        .without("AWS_ROLE_ARN")
+        .with("AWS_ENDPOINT_URL_SSO", machine.aws.endpoint());
     machine.principal(&program.run(&["get"], HOST), "SSO's too");
 }
 

@@ -146,20 +146,33 @@ fn profiles_of_every_kind_fail_in_their_own_words() {
         assert!(causes.contains(cause), "{why}: {causes}");
         check_public(&program, Public::Silent, why);
     }
-    for (config, cause, why) in [
+    for (config, profile, cause, why) in [
         (
             "role_arn = a\nsource_profile = q\n[profile q]\nrole_arn = b\nsource_profile = p\n",
-            "infinite loop",
+            "q",
+            "its source_profile leads back to p",
             "a loop",
         ),
-        ("role_arn = a\nsource_profile = gone\n", "`gone` was not defined", "a source that is not there"),
-        ("sso_session = gone\nsso_account_id = 1\nsso_role_name = r\n", "`gone`", "a session that is not there"),
+        (
+            "role_arn = a\nsource_profile = gone\n",
+            "p",
+            "there is no profile gone, its source_profile",
+            "a source that is not there",
+        ),
+        (
+            "sso_session = gone\nsso_account_id = 1\nsso_role_name = r\n",
+            "p",
+            "there is no [sso-session gone], which it names",
+            "a session that is not there",
+        ),
     ] {
         let program = program(&machine, &format!("[profile p]\n{config}"));
+        let outcome = program.run(&["get"], HOST);
+        let what = format!("no AWS identity for {HOST}: the AWS profile {profile:?} has no usable credentials");
         let hint = format!("check the profile in {}", machine.home.path().join(".aws/config").display());
-        let what = "profile p has no usable credentials";
-        let causes = check(&program.run(&["get"], HOST), HOST, what, &hint, why).join("\n");
-        assert!(causes.contains(cause), "{why}: {causes}");
+        assert_eq!((outcome.status, outcome.stdout.trim_end()), (Some(1), what.as_str()), "{why}: {outcome:?}");
+        let lines: Vec<_> = outcome.stderr.lines().skip(1).collect();
+        assert_eq!(lines, [format!("  caused by: {cause}"), format!("  hint: {hint}")], "{why}");
         check_public(&program, Public::Silent, why);
     }
 }

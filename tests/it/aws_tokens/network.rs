@@ -25,8 +25,8 @@ fn nothing_waits_for_ever() {
         (
             |_| "[profile p]\ncredential_process = sleep 60\n".into(),
             "1",
-            never,
-            "the time ended while waiting for credentials from profile p",
+            "the credential_process of profile p failed",
+            "the command did not print credentials: it did not end within 20 s",
             "a credential process that hangs",
         ),
         (|_| alice("https://MUTE"), "1", late, "HTTP connect timeout occurred after 3s", "a handshake that never ends"),
@@ -39,7 +39,10 @@ fn nothing_waits_for_ever() {
                 machine.aws.faults.always("GetAuthorizationToken", Fault::Silent);
                 let program = program(&machine, &config(&machine).replace("MUTE", &mute));
                 let outcome = program.with("AWS_MAX_ATTEMPTS", attempts).run(&["get"], HOST);
-                let hint = "check the network; behind a proxy, set HTTPS_PROXY";
+                let hint = match what.contains("credential_process") {
+                    true => "run the command of credential_process by hand to see what it says",
+                    false => "check the network; behind a proxy, set HTTPS_PROXY",
+                };
                 let causes = check(&outcome, HOST, what, hint, why);
                 let found = if what == never { causes == [cause] } else { causes.join("\n").contains(cause) };
                 assert!(found, "{why}: {causes:?}");

@@ -160,16 +160,45 @@ fn ecr_public_names_both_actions() {
     );
 }
 
+/// An endpoint that the user names is the one that is asked, whatever the registry's host is.
 #[test]
-fn a_fips_host_never_falls_back_to_an_ordinary_endpoint() {
+fn f1_9_an_endpoint_of_ones_own_is_asked_for_every_kind_of_host() {
+    const PRIVATE: &[&str] = &[
+        "111122223333.dkr.ecr-fips.us-east-1.amazonaws.com",
+        "111122223333.dkr-ecr.us-west-2.on.aws",
+        "111122223333.dkr-ecr-fips.us-west-2.on.aws",
+        HOST,
+    ];
     let machine = Machine::new();
-    let host = "111122223333.dkr.ecr-fips.us-east-1.amazonaws.com";
-    check(
-        &as_alice(&machine).run(&["get"], host),
-        host,
-        &format!("{host} asks for a FIPS endpoint, but another one is set"),
-        "unset AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECR and endpoint_url, or use the registry's host without -fips",
-        "FIPS and an endpoint of one's own",
-    );
-    assert!(machine.aws.calls().is_empty(), "nothing was asked");
+    let endpoint = machine.aws.endpoint();
+    let without = alice(&endpoint).replace(&format!("endpoint_url = {endpoint}\n"), "");
+    let base = without.replace("[profile p]", "[profile base]");
+    let role = format!("[profile p]\nrole_arn = {ROLE}\nsource_profile = base\n{base}");
+    let services = format!("{without}services = s\n[services s]\necr =\n  endpoint_url = {endpoint}\n");
+    for (config, variable, service, hosts, why) in [
+        (&alice(&endpoint), None, "ecr", PRIVATE, "endpoint_url of the profile"),
+        (&services, None, "ecr", PRIVATE, "endpoint_url of its services"),
+        (&without, Some("AWS_ENDPOINT_URL"), "ecr", PRIVATE, "AWS_ENDPOINT_URL"),
+        (&role, Some("AWS_ENDPOINT_URL"), "ecr", PRIVATE, "for STS as well"),
+        (
+            &without,
+            Some("AWS_ENDPOINT_URL_ECR_PUBLIC"),
+            "ecr-public",
+            &["public.ecr.aws", "ecr-public.aws.com"],
+            "Public",
+        ),
+    ] {
+        let program = program(&machine, config);
+        let program = variable.map_or(program.clone(), |name| program.with(name, &endpoint));
+        for host in hosts {
+            for switches in
+                [&[][..], &["AWS_USE_FIPS_ENDPOINT"], &["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"]]
+            {
+                let program = switches.iter().fold(program.clone(), |program, name| program.with(name, "true"));
+                let why = format!("{host}: {why}, {switches:?}");
+                password(&program.run(&["get"], host), &why);
+                assert_eq!(machine.aws.calls().pop().map(|call| call.service).as_deref(), Some(service), "{why}");
+            }
+        }
+    }
 }

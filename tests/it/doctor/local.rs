@@ -150,13 +150,31 @@ pub(super) const SETTINGS: &[Row] = &[
             program.with("AWS_PROFILE", "dev")
         },
     ),
-    row("half of the keys", ("variables", "warning"), "without AWS_SECRET", "set AWS_SECRET", |machine, program| {
+    row(
+        "half of the keys",
+        ("identity", "failed"),
+        "and AWS_SECRET_ACCESS_KEY is not",
+        "set both",
+        |machine, program| {
+            machine.write(".aws/credentials", &keys("default"));
+            program.without("AWS_SECRET_ACCESS_KEY")
+        },
+    ),
+    row("the other half", ("variables", "warning"), "it is not used", "set AWS_ACCESS_KEY_ID", |machine, program| {
         machine.write(".aws/credentials", &keys("default"));
-        program.without("AWS_SECRET_ACCESS_KEY")
+        program.without("AWS_ACCESS_KEY_ID")
     }),
-    row("the AWS CLI's old variable", ("variables", "warning"), "the AWS CLI alone", "AWS_PROFILE", |_, program| {
-        program.with("AWS_DEFAULT_PROFILE", "dev")
-    }),
+    row(
+        "the AWS CLI's old variable",
+        ("variables", "warning"),
+        "counts before AWS_PROFILE=other",
+        "unset AWS_DEFAULT_PROFILE",
+        |machine, program| {
+            machine.write(".aws/credentials", &(keys("dev") + &keys("other")));
+            let program = program.without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
+            program.with("AWS_DEFAULT_PROFILE", "dev").with("AWS_PROFILE", "other")
+        },
+    ),
     row("AWS files moved away", ("variables", "warning"), "AWS_CONFIG_FILE", "unset", |_, program| {
         program.with("AWS_CONFIG_FILE", "/nonexistent/config")
     }),
