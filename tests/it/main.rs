@@ -19,6 +19,8 @@ mod sign_envelope;
 #[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
 mod get;
 #[cfg(target_os = "linux")] // the same
+mod get_failures;
+#[cfg(target_os = "linux")] // the same
 mod program;
 #[cfg(target_os = "linux")] // the same
 mod programs;
