@@ -62,9 +62,17 @@ mod sign_faults;
 #[cfg(target_os = "linux")] // the same
 mod sign_native;
 #[cfg(target_os = "linux")] // the same
+mod sign_notation;
+#[cfg(target_os = "linux")] // the same
 mod sign_program;
 #[cfg(target_os = "linux")] // the same
 mod sign_registry;
+#[cfg(target_os = "linux")] // the same
+mod sign_runs;
+#[cfg(target_os = "linux")] // the same
+mod sign_signatures;
+#[cfg(target_os = "linux")] // the same
+mod sign_words;
 
 // The loopback AWS and registries that they use.
 mod loopback;
