@@ -15,6 +15,12 @@ mod identity;
 mod partitions;
 mod sign_envelope;
 
+// Whatever comes in.
+#[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
+mod bounds;
+#[cfg(target_os = "linux")] // the same
+mod environment;
+
 // Docker's protocol.
 #[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
 mod get;
@@ -38,6 +44,12 @@ mod aws_tokens;
 mod roles;
 
 // Keychains.
+#[cfg(target_os = "linux")] // the program's keychain, again
+mod absent;
+#[cfg(target_os = "linux")] // the same
+mod delegate;
+#[cfg(target_os = "linux")] // the same
+mod healed;
 #[cfg(target_os = "linux")] // the Secret Service is Linux's
 mod secret_service_faults;
 mod stores;
