@@ -25,6 +25,8 @@ mod environment;
 #[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
 mod get;
 #[cfg(target_os = "linux")] // the same
+mod get_failures;
+#[cfg(target_os = "linux")] // the same
 mod program;
 #[cfg(target_os = "linux")] // the same
 mod programs;
