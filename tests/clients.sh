@@ -7,7 +7,7 @@
 #     bash tests/clients.sh
 #
 # ECR_RS_BINARY names the binary to test (default: a debug build of this checkout).
-# FAMILIES names the families of cases to run (default: all, "docker containers oci signing accounts setup").
+# FAMILIES names the families of cases to run (default: all, "docker containers oci signing accounts absent setup").
 # ECR_RS_SIGNER_PLUGIN names AWS's plugin for Notation (default: a stand-in, see tests/clients/signing.sh).
 # KEEP_WORLD=1 keeps the temporary folder with every log and says where it is.
 #
@@ -27,6 +27,7 @@ root=$PWD
 . tests/clients/oci.sh
 . tests/clients/signing.sh
 . tests/clients/accounts.sh
+. tests/clients/absent.sh
 . tests/clients/setup.sh
 
 # The outer half: programs, the built binary, a folder; then this script again inside the namespaces.
@@ -47,7 +48,7 @@ outer() {
     trap 'exit 130' INT TERM
     # In the background, so that a signal is answered at once; the namespaces die with their first process.
     env -i PATH="$scratch/bin:$go_programs:$PATH" HOME="$scratch/home" LANG=C.UTF-8 SCRATCH="$scratch" \
-        FAMILIES="${FAMILIES:-docker containers oci signing accounts setup}" \
+        FAMILIES="${FAMILIES:-docker containers oci signing accounts absent setup}" \
         ECR_RS_SIGNER_PLUGIN="${ECR_RS_SIGNER_PLUGIN:-}" \
         unshare --mount --pid --fork --kill-child --mount-proc "$BASH" "$root/tests/clients.sh" inside </dev/null &
     inner=$!
