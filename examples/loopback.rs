@@ -27,11 +27,29 @@ use support::{
     tls::Tls,
 };
 
+const USAGE: &str = "\
+usage: loopback FOLDER
+
+The loopback AWS and registries for other programs. FOLDER is made; it gets `env` (shell `export`
+lines) when everything is ready, `signer-root.pem`, and `calls` with a line of JSON for each call.
+It serves until standard input ends. Lines on standard input change how it behaves:
+  delay OPERATION MILLISECONDS, token-length CHARACTERS, token-life SECONDS,
+  referrers on|off, redirects on|off, revoke ARN, clear";
+
 fn main() -> ExitCode {
-    let Some(folder) = std::env::args_os().nth(1) else {
-        eprintln!("usage: loopback FOLDER");
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let [folder] = &arguments[..] else {
+        eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
+    if folder.as_encoded_bytes().starts_with(b"-") {
+        eprintln!("there is no such option: {}\n{USAGE}", Path::new(folder).display());
+        return ExitCode::from(2);
+    }
     match run(Path::new(&folder)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
@@ -120,6 +138,10 @@ fn environment(loopback: &Loopback, signing: [(&'static str, String); 2]) -> Str
         ("LOOPBACK_OTHER_ROLE", loopback::OTHER_ROLE.into()),
         ("LOOPBACK_GUARDED_ROLE", loopback::GUARDED_ROLE.into()),
         ("LOOPBACK_EXTERNAL_ID", loopback::EXTERNAL_ID.into()),
+        ("LOOPBACK_WEB_IDENTITY_TOKEN", loopback::WEB_IDENTITY_TOKEN.into()),
+        ("LOOPBACK_CONTAINER", format!("{}{}", loopback.endpoint(), loopback::CONTAINER_PATH)),
+        ("LOOPBACK_CONTAINER_AUTHORIZATION", loopback::CONTAINER_AUTHORIZATION.into()),
+        ("LOOPBACK_SSO_TOKEN", loopback.sessions.open()),
         ("LOOPBACK_PLAIN_HOST", loopback.address().to_string()),
         ("LOOPBACK_PLAIN_TLS_HOST", "registry.loopback.example".into()),
         ("LOOPBACK_PLAIN_USER", PLAIN_USER.into()),

@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
@@ -82,12 +82,20 @@ impl Style {
 
 /// A point in time for programs: RFC 3339 in UTC.
 pub(super) fn timestamp(time: SystemTime) -> String {
-    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Secs, true)
+    utc(time).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// A point in time for people, in their own time zone.
 pub(super) fn local(time: SystemTime) -> String {
-    DateTime::<Local>::from(time).format("%Y-%m-%d %H:%M").to_string()
+    utc(time).with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// A point in time as the calendar has it, from 1970 to the end of 9998: what files and keychains say is
+/// printed and never a reason to stop.
+fn utc(time: SystemTime) -> DateTime<Utc> {
+    const LAST: i64 = 253_370_764_799;
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    DateTime::from_timestamp(i64::try_from(seconds).unwrap_or(LAST).min(LAST), 0).unwrap_or_default()
 }
 
 /// A length of time in its two largest units.
@@ -118,6 +126,21 @@ mod tests {
         ] {
             assert_eq!(length(Duration::from_secs(seconds)), text);
         }
+    }
+
+    #[test]
+    fn f1_5_no_time_is_too_absurd_to_print() {
+        for (seconds, expected, why) in [
+            (0, "1970-01-01T00:00:00Z", "the beginning"),
+            (1_900_000_000, "2030-03-17T17:46:40Z", "a time"),
+            (253_370_764_799, "9998-12-31T23:59:59Z", "the last that is told"),
+            (9_000_000_000_000_000_000, "9998-12-31T23:59:59Z", "beyond every calendar"),
+        ] {
+            let time = UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(timestamp(time), expected, "{why}");
+            assert!(!local(time).is_empty(), "{why}");
+        }
+        assert_eq!(timestamp(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00Z", "before it");
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Row {
                 .is_ok_and(|identity| identity.fingerprint() == label.identity),
             _ => false,
         };
-        let expires = cache::time(label.expires);
+        let expires = label.ends(app.now);
         Row { current, expires, remaining: expires.duration_since(app.now).unwrap_or_default(), label }
     }
 

@@ -35,11 +35,7 @@ impl Token {
         }
         let app = self.aws.open(start)?;
         let registry = registry(&app, host)?;
-        let token = app.tokens(&app.log(streams.stderr)).token(&registry)?.ok_or_else(|| {
-            Report::new(format!("no token of {}: there are no AWS credentials that it takes", registry.host)).hint(
-                format!("its images can be pulled without a login; `{PROGRAM} doctor {host}` says what is missing"),
-            )
-        })?;
+        let token = app.tokens(&app.log(streams.stderr)).login(&registry)?;
         writeln!(streams.stdout, "{}", token.password.expose())?;
         streams.stdout.flush()?;
         Ok(ExitCode::SUCCESS)

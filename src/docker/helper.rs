@@ -94,7 +94,9 @@ impl<'a> Helper<'a> {
         }
     }
 
-    /// Servers that a `get` answers at once: stored logins, and ECR registries whose token is cached.
+    /// Servers that have a login: those that are stored, ECR registries whose token is cached, and the
+    /// registries that `config.toml` names whole: a client that goes by `list` alone (docker's classic
+    /// builder) would not ask for those before their first token.
     ///
     /// A keychain that cannot be read lists nothing and says so on stderr: clients that call `list`
     /// give up all their logins on an error, ECR's too, which need no keychain.
@@ -111,6 +113,12 @@ impl<'a> Helper<'a> {
             }
             Err(err) => self.tokens.log.warn_once(format_args!("nothing is listed: {err}")),
         }
+        let rules = &self.tokens.identities.config.rules;
+        let named = rules.iter().map(|rule| &rule.hosts).filter(|hosts| hosts.is_literal());
+        servers.extend(named.filter_map(|host| match self.parse(host.as_str()) {
+            Ok(Server::Ecr(_)) => Some((host.as_str().to_owned(), USERNAME.to_owned())),
+            Ok(Server::Other(_)) | Err(_) => None,
+        }));
         servers.sort();
         servers.dedup();
         servers

@@ -50,7 +50,12 @@ pub(super) fn read_server(stdin: &mut dyn Read) -> Result<String, Error> {
     let bytes = read(stdin, MAX_SERVER)?;
     let text =
         String::from_utf8(bytes.to_vec()).map_err(|_| Error::Input { what: "the server URL is not UTF-8".into() })?;
-    // The reference helper joins lines; a name with control characters is no name.
+    server_name(&text)
+}
+
+/// A server name as clients write it, whatever the verb: trimmed, its lines joined as the reference helper
+/// joins them. A name with other control characters is no name.
+fn server_name(text: &str) -> Result<String, Error> {
     let server: String = text.trim().chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
     if server.is_empty() {
         return Err(Error::MissingServerUrl);
@@ -81,9 +86,8 @@ pub(super) fn read_store(stdin: &mut dyn Read) -> Result<StoreRequest, Error> {
         }
     };
     let (server, username, secret) = (take("ServerURL")?, take("Username")?, take("Secret")?.map(Secret::from));
-    let server = server.map(|server| server.trim().to_owned()).filter(|server| !server.is_empty());
     Ok(StoreRequest {
-        server: server.ok_or(Error::MissingServerUrl)?,
+        server: server_name(&server.ok_or(Error::MissingServerUrl)?)?,
         login: Login {
             username: username.filter(|username| !username.is_empty()).ok_or(Error::MissingUsername)?,
             secret: secret.ok_or_else(|| Error::Input { what: "the field Secret is missing".into() })?,
@@ -181,6 +185,25 @@ mod tests {
         ] {
             let report = crate::report::Report::from(read_store(&mut input.as_bytes()).unwrap_err());
             assert_eq!(report.what(), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn f1_11_store_takes_the_names_that_get_takes() {
+        for (name, why) in [
+            ("ghcr.io", "plain"),
+            (" ghcr.io\r\n", "blanks around"),
+            ("gh\ncr.io", "two lines"),
+            ("a\0b", "a control character"),
+            ("a\u{1b}[31mb", "a terminal sequence"),
+            ("a\u{9b}2Jb", "one of 8 bits"),
+            ("a\tb", "a tab"),
+            ("\n", "nothing"),
+        ] {
+            let login = serde_json::json!({ "ServerURL": name, "Username": "u", "Secret": "s" }).to_string();
+            let stored = read_store(&mut login.as_bytes()).map(|request| request.server);
+            let asked = read_server(&mut name.as_bytes());
+            assert_eq!(format!("{stored:?}"), format!("{asked:?}"), "{why}");
         }
     }
 

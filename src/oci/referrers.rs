@@ -74,7 +74,9 @@ impl Repository {
                 return Ok(None);
             }
             // Registries from before the API answer 400 or 405 to the path (oras-go, `referrers.go`, treats 404 alone so).
-            if matches!(answer.status, 400 | 405) && page == 0 {
+            // One that says no is heard: it may well have the API.
+            let denied = |(code, _): &(String, String)| code.to_ascii_uppercase().contains("DENIED");
+            if matches!(answer.status, 400 | 405) && page == 0 && !server_errors(&answer).iter().any(denied) {
                 return Ok(None);
             }
             if !answer.is_success() {

@@ -1,13 +1,14 @@
 //! From the server name that a client sends to what it is: ECR private, ECR Public or another
 //! registry. Pure: no I/O, no clock, no environment.
 
+mod address;
 mod partition;
 
 use std::time::Duration;
 
 pub use partition::{PARTITIONS, Partition};
 
-use crate::names::DOCKER_HUB;
+use address::Address;
 
 /// What a client asks about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,21 +70,22 @@ const PUBLIC_HOSTS: [(&str, bool); 2] = [(PUBLIC_HOST, false), ("ecr-public.aws.
 /// The user name of every ECR token (ECR API reference, GetAuthorizationToken: `AWS:password`).
 pub const USERNAME: &str = "AWS";
 
-/// Names that clients use for the Hub when they do not send [`DOCKER_HUB`] (oras-py sends `docker.io`).
-const HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
-
 impl Server {
     /// Reads the server name as a client sent it; `None` when it is empty.
     ///
     /// `custom` says whether the configuration maps a host to a private registry. A token leaves
-    /// only for a host that is matched whole: known suffixes, never a shape.
+    /// only for a host that is matched whole: known suffixes, never a shape. And only for a text that
+    /// every reader of addresses reads alike: plain ASCII, no blanks, no backslash (a browser reads
+    /// `https://evil.example\@HOST` as evil.example, others as HOST).
     pub fn parse(line: &str, custom: impl Fn(&str) -> Option<Custom>) -> Option<Server> {
-        let text: String = line.trim().chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+        let line = line.trim();
+        let text: String = line.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
         if text.is_empty() {
             return None;
         }
+        let clear = line.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
         let address = Address::of(&text);
-        Some(match address.ecr(custom) {
+        Some(match Registry::at(&address, custom).filter(|_| clear) {
             Some(registry) => Server::Ecr(registry),
             None => Server::Other(address.canonical()),
         })
@@ -97,6 +99,23 @@ impl Registry {
             Kind::Private { account } => account,
             Kind::Public => "",
         }
+    }
+
+    fn at(address: &Address<'_>, custom: impl Fn(&str) -> Option<Custom>) -> Option<Registry> {
+        if address.host == address.authority
+            && let Some(registry) = Registry::private(&address.host).or_else(|| Registry::public(&address.host))
+        {
+            return Some(registry);
+        }
+        // A custom domain may have a port of its own: the configuration names it with the port.
+        let Custom { account, region } = custom(&address.authority)?;
+        Some(Registry {
+            host: address.authority.clone(),
+            kind: Kind::Private { account },
+            region,
+            fips: false,
+            dual_stack: false,
+        })
     }
 
     fn private(host: &str) -> Option<Registry> {
@@ -118,12 +137,11 @@ impl Registry {
             _ => return None,
         };
         let (region, suffix) = rest.split_once('.')?;
-        let known = PARTITIONS.iter().any(|partition| {
-            if dual_stack {
-                partition.registry_dual_stack_suffix == Some(suffix)
-            } else {
-                partition.dns_suffix == suffix
-            }
+        // The suffix says the rest: the classic shape has both in China.
+        let dual_stack = dual_stack || PARTITIONS.iter().any(|one| one.classic_dual_stack_suffix == Some(suffix));
+        let known = PARTITIONS.iter().any(|partition| match dual_stack {
+            true => partition.registry_dual_stack_suffix == Some(suffix),
+            false => partition.dns_suffix == suffix,
         });
         (is_account(account) && is_region(region) && known).then(|| Registry {
             host: host.into(),
@@ -157,64 +175,6 @@ pub fn is_region(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-')
-}
-
-/// The parts of a server name, borrowed from what the client sent.
-struct Address<'a> {
-    /// Lower-case, without user, with a port that is not 443.
-    authority: String,
-    /// The authority without any port.
-    host: String,
-    /// From the first `/` on, without query.
-    path: &'a str,
-}
-
-impl<'a> Address<'a> {
-    fn of(text: &'a str) -> Address<'a> {
-        let rest = ["https://", "http://"]
-            .iter()
-            .find(|scheme| text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme)))
-            .map_or(text, |scheme| &text[scheme.len()..]);
-        let rest = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        // What stands before the last `@` is a user name: `ecr-host@evil.example` asks for evil.example.
-        let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_ascii_lowercase();
-        let authority = authority.strip_suffix(":443").map(String::from).unwrap_or(authority);
-        let host = match authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host.to_owned(),
-            _ => authority.clone(),
-        };
-        Address { authority, host, path }
-    }
-
-    fn ecr(&self, custom: impl Fn(&str) -> Option<Custom>) -> Option<Registry> {
-        if self.host == self.authority
-            && let Some(registry) = Registry::private(&self.host).or_else(|| Registry::public(&self.host))
-        {
-            return Some(registry);
-        }
-        // A custom domain may have a port of its own: the configuration names it with the port.
-        let Custom { account, region } = custom(&self.authority)?;
-        Some(Registry {
-            host: self.authority.clone(),
-            kind: Kind::Private { account },
-            region,
-            fips: false,
-            dual_stack: false,
-        })
-    }
-
-    /// The key of a server that is not ECR. API roots are no part of it, any other path is:
-    /// `ghcr.io/v2/` is `ghcr.io`, but `https://index.docker.io/v1/access-token` is its own entry.
-    fn canonical(&self) -> String {
-        let root = matches!(self.path.trim_end_matches('/'), "" | "/v1" | "/v2");
-        match (HUB_HOSTS.contains(&self.host.as_str()), root) {
-            (true, true) => DOCKER_HUB.into(),
-            (true, false) => format!("https://index.docker.io{}", self.path.trim_end_matches('/')),
-            (false, true) => self.authority.clone(),
-            (false, false) => format!("{}{}", self.authority, self.path.trim_end_matches('/')),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -289,6 +249,17 @@ mod tests {
         }
     }
 
+    /// A row of amazon-ecr-credential-helper's own table.
+    #[test]
+    fn f1_15_china_has_dual_stack_hosts_of_the_classic_shape() {
+        const HOST: &str = "210987654321.dkr.ecr.cn-north-1.on.amazonwebservices.com.cn";
+        check(HOST, ecr(HOST, "210987654321", "cn-north-1", false, true), "dual-stack by its suffix");
+        let attack = format!("{HOST}.evil.example");
+        check(&attack, other(&attack), "suffix attack");
+        let elsewhere = "210987654321.dkr.ecr.us-east-1.on.aws";
+        check(elsewhere, other(elsewhere), "AWS's other dual-stack suffix has the other shape alone");
+    }
+
     #[test]
     fn every_spelling_of_a_registry_is_one_registry() {
         const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
@@ -331,7 +302,7 @@ mod tests {
             (format!("evil{HOST}"), format!("evil{HOST}"), "prefix without a dot"),
             (format!("{HOST}."), format!("{HOST}."), "a trailing dot is another name to a cookie, and to us"),
             (format!("{HOST}:8443"), format!("{HOST}:8443"), "a port that ECR does not have"),
-            (format!("{HOST}\\@evil.example"), "evil.example".into(), "backslash attack"),
+            (format!("{HOST}\\@evil.example"), format!("{HOST}\\@evil.example"), "backslash attack"),
             (format!("{HOST}%2eevil.example"), format!("{HOST}%2eevil.example"), "percent attack"),
             (
                 "12345678901.dkr.ecr.eu-west-1.amazonaws.com".into(),
@@ -389,6 +360,35 @@ mod tests {
         ] {
             check(&line, other(&key), why);
         }
+    }
+
+    #[test]
+    fn f1_10_a_text_that_readers_read_differently_is_no_ecr_host() {
+        const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+        let custom = |host: &str| {
+            (host == "docker.example.com")
+                .then(|| Custom { account: "111122223333".into(), region: "eu-west-1".into() })
+        };
+        for (line, why) in [
+            (format!("https://evil.example\\@{HOST}"), "a browser asks evil.example"),
+            (format!("https://evil.example\\{HOST}"), "the same as a path"),
+            (format!("{HOST}\\evil"), "a backslash behind the host"),
+            (format!("https://evil.example\t@{HOST}"), "a tab, which browsers leave out"),
+            (format!("evil.example @{HOST}"), "a blank"),
+            (format!("{HOST}/a b"), "a blank in the path"),
+            (format!("{HOST}\n/evil"), "a line break inside"),
+            (format!("{HOST}/\u{1b}[2J"), "a terminal sequence"),
+            (format!("{HOST}/\u{7f}"), "DEL"),
+            (format!("evil.example\u{2044}@{HOST}"), "a slash of another script"),
+            (format!("https://ü@{HOST}/"), "a user name that is not ASCII"),
+            (format!("{HOST}\u{3002}"), "a full stop of another script"),
+            ("docker.example.com\\@evil.example".into(), "a custom domain"),
+            ("public.ecr.aws\\".into(), "ECR Public"),
+        ] {
+            let server = Server::parse(&line, custom).expect(why);
+            assert!(matches!(&server, Server::Other(_)), "{why}: {server:?}");
+        }
+        check("https://bücher.example/v2/", other("bücher.example"), "other servers may have any name");
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub struct Partition {
     pub dns_suffix: &'static str,
     /// The suffix of dual-stack registry hosts (`ACCOUNT.dkr-ecr.REGION.SUFFIX`), where AWS has them.
     pub registry_dual_stack_suffix: Option<&'static str>,
+    /// The same suffix, where classic hosts (`ACCOUNT.dkr.ecr.REGION.SUFFIX`) have it too: a row of the
+    /// table in amazon-ecr-credential-helper's `ecr-login/api/client_test.go`.
+    pub classic_dual_stack_suffix: Option<&'static str>,
     /// Whether its identities may call ECR Public, whose API is in the `aws` partition alone.
     pub reaches_ecr_public: bool,
 }
@@ -26,6 +29,7 @@ pub const PARTITIONS: &[Partition] = &[
         region_prefixes: &["us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-"],
         dns_suffix: "amazonaws.com",
         registry_dual_stack_suffix: Some("on.aws"),
+        classic_dual_stack_suffix: None,
         reaches_ecr_public: true,
     },
     Partition {
@@ -33,6 +37,7 @@ pub const PARTITIONS: &[Partition] = &[
         region_prefixes: &["cn-"],
         dns_suffix: "amazonaws.com.cn",
         registry_dual_stack_suffix: Some("on.amazonwebservices.com.cn"),
+        classic_dual_stack_suffix: Some("on.amazonwebservices.com.cn"),
         reaches_ecr_public: false,
     },
     Partition {
@@ -40,6 +45,7 @@ pub const PARTITIONS: &[Partition] = &[
         region_prefixes: &["us-gov-"],
         dns_suffix: "amazonaws.com",
         registry_dual_stack_suffix: Some("on.aws"),
+        classic_dual_stack_suffix: None,
         reaches_ecr_public: false,
     },
     Partition {
@@ -47,6 +53,7 @@ pub const PARTITIONS: &[Partition] = &[
         region_prefixes: &["eusc-"],
         dns_suffix: "amazonaws.eu",
         registry_dual_stack_suffix: None,
+        classic_dual_stack_suffix: None,
         reaches_ecr_public: false,
     },
     Partition {
@@ -54,6 +61,7 @@ pub const PARTITIONS: &[Partition] = &[
         region_prefixes: &["us-iso-"],
         dns_suffix: "c2s.ic.gov",
         registry_dual_stack_suffix: None,
+        classic_dual_stack_suffix: None,
         reaches_ecr_public: false,
     },
     Partition {
@@ -61,6 +69,7 @@ pub const PARTITIONS: &[Partition] = &[
         region_prefixes: &["us-isob-"],
         dns_suffix: "sc2s.sgov.gov",
         registry_dual_stack_suffix: None,
+        classic_dual_stack_suffix: None,
         reaches_ecr_public: false,
     },
     Partition {
@@ -68,6 +77,7 @@ pub const PARTITIONS: &[Partition] = &[
         region_prefixes: &["eu-isoe-"],
         dns_suffix: "cloud.adc-e.uk",
         registry_dual_stack_suffix: None,
+        classic_dual_stack_suffix: None,
         reaches_ecr_public: false,
     },
     Partition {
@@ -75,6 +85,7 @@ pub const PARTITIONS: &[Partition] = &[
         region_prefixes: &["us-isof-"],
         dns_suffix: "csp.hci.ic.gov",
         registry_dual_stack_suffix: None,
+        classic_dual_stack_suffix: None,
         reaches_ecr_public: false,
     },
 ];

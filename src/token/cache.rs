@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::Token;
 use crate::{
     keychain::{Damaged, Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label},
-    registry::Registry,
+    registry::{Registry, TOKEN_LIFETIME},
     secret::Secret,
 };
 
@@ -51,6 +51,17 @@ impl TokenLabel {
             expires: label.attribute("expires")?.parse().ok()?,
         })
     }
+
+    /// When the token ends as far as that can be: an entry that claims more than the life of a token
+    /// ends after that life.
+    pub fn ends(&self, now: SystemTime) -> SystemTime {
+        capped(time(self.expires), now)
+    }
+}
+
+/// The end of a token, at most [`TOKEN_LIFETIME`] from now.
+pub(super) fn capped(end: SystemTime, now: SystemTime) -> SystemTime {
+    end.min(now + TOKEN_LIFETIME)
 }
 
 /// What finds the token of a registry's host and an identity.
@@ -170,6 +181,15 @@ mod tests {
             if let Some(TokenLabel { host, identity, account, region, .. }) = read {
                 assert_eq!((&*host, &*identity, &*account, &*region), ("public.ecr.aws", "f00d", "", "us-east-1"));
             }
+        }
+        let now = time(1_900_000_000);
+        for (expires, expected, why) in [
+            (1_900_000_001, 1_900_000_001, "in a second"),
+            (1_899_999_999, 1_899_999_999, "ended"),
+            (1_902_592_000, 1_900_043_200, "in 30 days"),
+            (9_000_000_000_000_000_000, 1_900_043_200, "an absurd end"),
+        ] {
+            assert_eq!(capped(time(expires), now), time(expected), "F1.5: {why}");
         }
         assert_eq!(time(u64::MAX), UNIX_EPOCH, "beyond what the clock can say");
     }

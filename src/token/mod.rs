@@ -1,6 +1,7 @@
 //! ECR tokens: the rules about their time, their place in the keychain, and one call for many.
 
 pub mod cache;
+mod failure;
 mod service;
 pub mod single_flight;
 mod source;

@@ -1,22 +1,30 @@
 //! The token of an ECR registry: from the cache, else from AWS.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    path::Path,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use super::{
-    Token, cache, single_flight,
+    Token, cache, failure, single_flight,
     source::{MintError, MintErrorKind, TokenSource},
 };
 use crate::{
     identity::{Finder, Identity, IdentityError, Source, Target},
     keychain::{self, Keychain},
     log::Log,
+    names::PROGRAM,
     registry::{Kind, Partition, Registry, TOKEN_LIFETIME},
     report::Report,
     secret::Secret,
 };
+
+/// How much longer than a token's whole life a cached one may seem to live: another process may have
+/// kept it after this one looked at the clock, and a clock may be set back a little.
+const CLOCK_STEP: Duration = Duration::from_secs(15 * 60);
 
 /// What it takes to answer with a token.
 #[derive(Clone, Copy)]
@@ -66,51 +74,89 @@ impl From<Error> for Report {
 
 impl Service<'_> {
     /// The token of a registry; `None` when an anonymous pull is all that is left, on ECR Public.
-    ///
-    /// Look, line up, look again, ask AWS: many `docker pull`s at once cost one call.
     pub fn token(&self, registry: &Registry) -> Result<Option<Token>, Error> {
-        let identity = match self.identities.find(&Target::from(registry)) {
-            Ok(identity) => identity,
-            Err(cause) if registry.kind == Kind::Public => return Ok(self.anonymous(&cause.to_string())),
-            Err(cause) => return Err(Error::Identity { host: registry.host.clone(), cause }),
-        };
+        match self.login(registry) {
+            Ok(token) => Ok(Some(token)),
+            Err(err) if registry.kind == Kind::Public => {
+                self.go_on_anonymously(&err);
+                Ok(None)
+            }
+            Err(err) => Err(err),
+        }
+    }
+
+    /// The token of a registry, or why there is none, on ECR Public too.
+    ///
+    /// Look, line up, look again, ask AWS: many `docker pull`s at once cost one call, and one failure serves
+    /// all of them.
+    pub fn login(&self, registry: &Registry) -> Result<Token, Error> {
+        let started = Instant::now();
+        let identity = self
+            .identities
+            .find(&Target::from(registry))
+            .map_err(|cause| Error::Identity { host: registry.host.clone(), cause })?;
         self.log.note(format_args!("{}: identity from {}", registry.host, identity.why));
         let fingerprint = identity.fingerprint();
-        let fresh = |token: &Token| token.remaining(self.now) > self.identities.config.refresh_before;
+        let fresh = |token: &Token| {
+            let remaining = token.remaining(self.now);
+            // No token lives longer: one that claims to is a last resort, not an answer.
+            remaining > self.identities.config.refresh_before && remaining <= TOKEN_LIFETIME + CLOCK_STEP
+        };
 
-        let cached = self.cached(registry, &fingerprint);
-        if let Some(token) = cached.token
-            && fresh(&token)
-        {
-            return Ok(Some(token));
-        }
+        let Cached { token, fault } = self.cached(registry, &fingerprint);
+        let cached = match token {
+            Some(token) if fresh(&token) => return Ok(token),
+            stale => stale,
+        };
         if let Some(why) = preflight(registry, &identity) {
             return match self.supplied(registry) {
-                Some(token) => Ok(Some(token)),
-                None if registry.kind == Kind::Public => Ok(self.anonymous(why)),
-                None => self.source.mint(registry, &identity).map(Some).map_err(|cause| no_token(registry, cause)),
+                Some(token) => Ok(token),
+                None if registry.kind == Kind::Public => Err(no_token(registry, nothing_to_ask(registry, why))),
+                None => self.source.mint(registry, &identity).map_err(|cause| no_token(registry, cause)),
             };
         }
-        if let Some(fault) = &cached.fault {
+        if let Some(fault) = &fault {
             self.warn_of_cache(fault);
         }
+        // A lock that we cannot have costs speed, never the pull.
+        let folder = single_flight::folder(self.identities.environment);
+        let folder = folder.map_err(|err| self.log.note(format_args!("no lock: {err}"))).ok();
+        let failures = folder.as_ref().map(|folder| failure::Place::of(folder, &registry.host, &fingerprint));
+        let clock = || self.now + started.elapsed();
+        // A person who tries again has mended something.
+        let repeats = !self.identities.environment.interactive;
+        let failed = || failures.as_ref().filter(|_| repeats)?.read(self.now, clock());
+        if let Some(cause) = failed() {
+            return self.fall_back(registry, cached, cause);
+        }
         // Where nothing can be cached, a line of waiting processes would help nobody.
-        let usable = cached.fault.is_none();
-        let _turn = usable.then(|| self.acquire_turn(registry, &fingerprint)).flatten();
-        let cached = if usable { self.cached(registry, &fingerprint).token } else { None };
-        if let Some(token) = cached.as_ref()
-            && fresh(token)
-        {
-            return Ok(cached); // Another process fetched it while we stood in line.
+        let usable = fault.is_none();
+        let line = folder.as_ref().filter(|_| usable);
+        let _turn = line.and_then(|folder| self.acquire_turn(folder, registry, &fingerprint));
+        let again = if usable { self.cached(registry, &fingerprint).token } else { None };
+        let cached = match again {
+            Some(token) if fresh(&token) => return Ok(token), // Another process fetched it while we stood in line.
+            stale => stale,
+        };
+        if let Some(cause) = failed() {
+            return self.fall_back(registry, cached, cause); // Or failed to.
         }
         match self.source.mint(registry, &identity) {
             Ok(token) => {
                 if usable {
                     self.keep(registry, &fingerprint, &token);
                 }
-                Ok(Some(token))
+                if let Some(failures) = &failures {
+                    failures.forget();
+                }
+                Ok(token)
             }
-            Err(cause) => self.fall_back(registry, cached, cause),
+            Err(cause) => {
+                if let Some(failures) = &failures {
+                    failures.write(&cause, clock());
+                }
+                self.fall_back(registry, cached, cause)
+            }
         }
     }
 
@@ -128,39 +174,47 @@ impl Service<'_> {
         if minted {
             return; // docker stores back what `get` gave it
         }
-        let token = Token { password: Secret::from(secret.expose().to_owned()), expires_at: end_of(secret, self.now) };
+        let expires_at = cache::capped(end_of(secret, self.now), self.now);
+        let token = Token { password: Secret::from(secret.expose().to_owned()), expires_at };
         if !token.remaining(self.now).is_zero() {
             self.keep(registry, cache::USER_SUPPLIED, &token);
         }
     }
 
     /// What is left when AWS gave no token: one that still lives, whoever got it.
-    fn fall_back(&self, registry: &Registry, cached: Option<Token>, cause: MintError) -> Result<Option<Token>, Error> {
+    fn fall_back(&self, registry: &Registry, cached: Option<Token>, cause: MintError) -> Result<Token, Error> {
+        let host = &registry.host;
         if let Some(token) = cached.filter(|token| self.is_valid(token)) {
-            self.log.warn(format_args!("using the token that is still valid for {}: {cause}", registry.host));
-            return Ok(Some(token));
+            self.log.warn(format_args!("using the token that is still valid for {host}: {cause}"));
+            return Ok(token);
         }
-        if let Some(token) = self.supplied(registry) {
-            self.log.note(format_args!("{}: using the token of `docker login`: {cause}", registry.host));
-            return Ok(Some(token));
-        }
-        match (&registry.kind, cause.kind) {
-            (Kind::Private { .. }, _) => Err(no_token(registry, cause)),
-            (Kind::Public, MintErrorKind::NoCredentials | MintErrorKind::Denied) => {
-                Ok(self.anonymous(cause.report.what()))
+        let Some(token) = self.supplied(registry) else { return Err(no_token(registry, cause)) };
+        match cause.kind {
+            MintErrorKind::NoCredentials => {
+                self.log.note(format_args!("{host}: using the token of `docker login`: {cause}"));
             }
-            (Kind::Public, MintErrorKind::Unreachable | MintErrorKind::Malformed) => {
-                let last = cause.report.causes().last().map(|last| format!(": {last}")).unwrap_or_default();
-                self.log.warn(format_args!("going on anonymously at {}: {cause}{last}", registry.host));
-                Ok(None)
+            // Somebody else's token would hide what AWS said about this identity.
+            MintErrorKind::Denied | MintErrorKind::Unreachable | MintErrorKind::Malformed => {
+                self.log.warn(format_args!("using the token of `docker login` for {host}: {cause}"));
             }
         }
+        Ok(token)
     }
 
-    /// ECR Public serves anybody: the reason is for those who asked to see it.
-    fn anonymous(&self, why: &str) -> Option<Token> {
-        self.log.note(format_args!("going on anonymously: {why}"));
-        None
+    /// ECR Public serves anybody: a reason that nobody can help is for those who asked to see it.
+    fn go_on_anonymously(&self, err: &Error) {
+        match err {
+            Error::Identity { cause, .. } => self.log.note(format_args!("going on anonymously: {cause}")),
+            Error::Mint { host, cause } => match cause.kind {
+                MintErrorKind::NoCredentials | MintErrorKind::Denied => {
+                    self.log.note(format_args!("going on anonymously: {cause}"));
+                }
+                MintErrorKind::Unreachable | MintErrorKind::Malformed => {
+                    let last = cause.report.causes().last().map(|last| format!(": {last}")).unwrap_or_default();
+                    self.log.warn(format_args!("going on anonymously at {host}: {cause}{last}"));
+                }
+            },
+        }
     }
 
     /// The token that `docker login` supplied, while it is valid.
@@ -190,17 +244,14 @@ impl Service<'_> {
         }
     }
 
-    fn acquire_turn(&self, registry: &Registry, identity: &str) -> Option<single_flight::Turn> {
-        let acquired = single_flight::folder(self.identities.environment)
-            .and_then(|folder| single_flight::acquire(&folder, &registry.host, identity, single_flight::WAIT_TIMEOUT));
-        match acquired {
+    fn acquire_turn(&self, folder: &Path, registry: &Registry, identity: &str) -> Option<single_flight::Turn> {
+        match single_flight::acquire(folder, &registry.host, identity, single_flight::WAIT_TIMEOUT) {
             Ok(Some(turn)) => Some(turn),
             Ok(None) => {
                 let waited = single_flight::WAIT_TIMEOUT.as_secs();
                 self.log.note(format_args!("another process has asked AWS for {waited} s: asking too"));
                 None
             }
-            // A lock we cannot have costs speed, never the pull.
             Err(err) => {
                 self.log.note(format_args!("no lock: {err}"));
                 None
@@ -221,6 +272,15 @@ struct Cached {
 
 fn no_token(registry: &Registry, cause: MintError) -> Error {
     Error::Mint { host: registry.host.clone(), cause }
+}
+
+/// The error of a registry that serves anybody and whose token nobody here can ask for.
+fn nothing_to_ask(registry: &Registry, why: &str) -> MintError {
+    let report = Report::new(why).hint(format!(
+        "its images can be pulled without a login; `{PROGRAM} doctor {}` says what is missing",
+        registry.host
+    ));
+    MintError { kind: MintErrorKind::NoCredentials, report }
 }
 
 /// Why asking AWS cannot help, known before any call.

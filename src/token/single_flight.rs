@@ -10,8 +10,9 @@ use std::{
 
 use crate::{digest::sha256, environment::Environment, private_fs};
 
-/// How long a `get` waits for another process's call to AWS before it makes its own.
-pub const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a `get` waits for another process's call to AWS before it makes its own: a second longer than
+/// that call may take, so that its outcome is known.
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(21);
 
 /// How often a waiting process looks. Its wait ends at most this long after the holder's.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::Token;
 use crate::{identity::Identity, registry::Registry, report::Report};
 
@@ -22,7 +24,7 @@ pub struct MintError {
 }
 
 /// The kinds of failure of a mint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MintErrorKind {
     /// There are no usable AWS credentials: none at all, an expired session, a refused role.
     NoCredentials,

@@ -15,6 +15,12 @@ mod identity;
 mod partitions;
 mod sign_envelope;
 
+// Whatever comes in.
+#[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
+mod bounds;
+#[cfg(target_os = "linux")] // the same
+mod environment;
+
 // Docker's protocol.
 #[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
 mod get;

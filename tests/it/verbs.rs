@@ -194,6 +194,90 @@ fn a_token_brought_by_docker_login_serves_until_its_end_where_aws_has_none() {
 }
 
 #[test]
+fn f1_5_no_entry_lives_longer_than_a_token_and_none_stops_a_command() {
+    let machine = Machine::new();
+    let (program, poor) = (machine.program(), machine.without_keys());
+    let month = SystemTime::now() + hours(30 * 24);
+    let month = month.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    for (end, why) in [(month, "30 days"), (9_000_000_000_000_000_000, "absurd"), (u64::MAX, "no time at all")] {
+        program.run(&["erase"], ECR).exits(0, why);
+        let brought = STANDARD.encode(format!(r#"{{"expiration":{end}}}"#));
+        store(&poor, ECR, "AWS", &brought).exits(0, why);
+        assert_eq!(password(&poor, ECR), brought, "it lives now: {why}");
+        let told = program.run(&["status", "--output", "json"], "").exits(0, why).json();
+        assert_eq!(told["tokens"].as_array().map(Vec::len), Some(1), "{why}: {told}");
+        let remaining = told["tokens"][0]["remaining_seconds"].as_u64().unwrap();
+        assert!((11 * 3600..=12 * 3600).contains(&remaining), "{why}: {told}");
+        machine.bus.pass(hours(12));
+        refused(&poor, ECR, why);
+
+        // The same in an entry that is there already, as a damaged keychain or an older release may have it.
+        let first = password(&program, ECR);
+        machine.bus.claim(end);
+        program.run(&["status"], "").exits(0, why);
+        let doctor = program.run(&["doctor", ECR], "");
+        assert!(matches!(doctor.status, Some(0 | 1)), "{why}: {doctor:?}");
+        let before = machine.minted();
+        let second = password(&program, ECR);
+        assert_ne!(second, first, "a claim that cannot be is not believed: {why}");
+        assert_eq!(machine.minted(), before + 1, "{why}");
+        assert_eq!(password(&program, ECR), second, "and mended: {why}");
+    }
+}
+
+#[test]
+fn f1_16_a_supplied_token_hides_no_denial() {
+    let machine = Machine::new();
+    let brought = ecr_password(2);
+    store(&machine.program(), ECR, "AWS", &brought).exits(0, "docker login");
+    for (fault, cause) in [
+        (Fault::AccessDenied, "AWS denied ecr:GetAuthorizationToken"),
+        (Fault::Cut, "cut the connection"),
+        (Fault::Garbage, "AWS gave no usable answer"),
+    ] {
+        machine.aws.faults.always("GetAuthorizationToken", fault.clone());
+        let (secret, stderr) = answered(&impatient(&machine), ECR);
+        assert_eq!(secret, brought, "{fault:?}");
+        assert!(stderr.contains("using the token of `docker login`") && stderr.contains(cause), "{fault:?}: {stderr}");
+        machine.aws.faults.clear();
+    }
+    machine.aws.faults.always("GetAuthorizationToken", Fault::SessionExpired);
+    assert_eq!(password(&impatient(&machine), ECR), brought, "in silence for want of credentials");
+}
+
+#[test]
+fn f6_13_list_names_the_registries_of_the_configuration() {
+    let machine = Machine::new();
+    machine.configure(
+        r#"
+[[registry]]
+match = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
+profile = "release"
+
+[[registry]]
+match = "docker.example.com:8443"
+account = "111122223333"
+region = "eu-west-1"
+
+[[registry]]
+match = "444455556666.dkr.ecr.*.amazonaws.com"
+profile = "auto"
+
+[[registry]]
+match = "ghcr.io"
+profile = "x"
+"#,
+    );
+    let program = machine.program();
+    let listed = || program.run(&["list"], "").exits(0, "list").json();
+    let expected = json!({ ECR: "AWS", "docker.example.com:8443": "AWS" });
+    assert_eq!(listed(), expected, "named whole, and ECR's");
+    password(&program, "docker.example.com:8443");
+    assert_eq!(listed(), expected, "each once");
+    assert_eq!(machine.minted(), 1, "list asks nobody");
+}
+
+#[test]
 fn docker_login_on_ecr_is_accepted_and_erase_forgets_every_identity() {
     let machine = Machine::new();
     let program = machine.program();

@@ -175,6 +175,15 @@ impl FakeBus {
         self.shared.state().create(label.to_owned(), attributes, secret.to_owned(), "text/plain".to_owned())
     }
 
+    /// Makes every item that ends at a time claim this end, in seconds since 1970.
+    pub fn claim(&self, end: u64) {
+        for item in &mut self.shared.state().items {
+            if let Some(expires) = item.attributes.get_mut("expires") {
+                *expires = end.to_string();
+            }
+        }
+    }
+
     /// Changes every item, as a damaged keyring or another program may.
     pub fn change(&self, change: &dyn Fn(&mut Item)) {
         self.shared.state().items.iter_mut().for_each(change);

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fmt,
+    fmt, fs,
     io::{Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -88,10 +88,41 @@ impl Program {
     }
 
     /// Runs to the end.
+    ///
+    /// It begins some seconds after the run before it: what failed then is asked again. Runs that follow at
+    /// once are [`Program::run_at_once`].
     #[track_caller]
     pub fn run(&self, arguments: &[&str], stdin: impl AsRef<[u8]>) -> Outcome {
+        self.end_failures();
+        self.run_at_once(arguments, stdin)
+    }
+
+    /// Runs to the end, without a moment between the run before it and this one.
+    #[track_caller]
+    pub fn run_at_once(&self, arguments: &[&str], stdin: impl AsRef<[u8]>) -> Outcome {
         finish(self.spawn(arguments), stdin.as_ref())
     }
+}
+
+impl Program {
+    /// Removes the notes of failures, wherever this program keeps them.
+    fn end_failures(&self) {
+        let variable = |name: &str| self.variables.get(&OsString::from(name)).map(PathBuf::from);
+        let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+        let usual = cache.map(|cache| cache.join("docker-credential-ecr-rs/locks"));
+        let temporary = variable("TMPDIR").map(|folder| files(&folder)).unwrap_or_default();
+        let folders = temporary.into_iter().filter(|path| path.to_string_lossy().contains("docker-credential-ecr-rs-"));
+        for folder in folders.chain(usual) {
+            for note in files(&folder).iter().filter(|path| path.extension().is_some_and(|name| name == "failed")) {
+                fs::remove_file(note).ok(); // another run may have been faster
+            }
+        }
+    }
+}
+
+/// What is in a folder; nothing where there is none.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 /// Feeds a started run and waits for its end; a hang is a failed test, not a stuck one.

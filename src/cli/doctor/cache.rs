@@ -112,7 +112,7 @@ pub(super) fn lock(environment: &Environment) -> Finding {
 pub(super) fn valid_until(labels: &[TokenLabel], host: &str, identity: &str, now: SystemTime) -> Option<SystemTime> {
     let mine =
         |label: &&TokenLabel| label.host == host && [identity, cache::USER_SUPPLIED].contains(&label.identity.as_str());
-    labels.iter().filter(mine).map(|label| cache::time(label.expires)).filter(|end| *end > now).max()
+    labels.iter().filter(mine).map(|label| label.ends(now)).filter(|end| *end > now).max()
 }
 
 /// The cached token of this registry, in words.

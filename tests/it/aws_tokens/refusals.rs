@@ -160,6 +160,23 @@ fn ecr_public_names_both_actions() {
     );
 }
 
+#[test]
+fn f1_1_an_endpoint_that_is_no_url_is_named_without_the_request() {
+    let machine = Machine::new();
+    for (endpoint, cause) in [
+        ("foo", "failed to apply endpoint `foo`"),
+        ("http://", "endpoint is not a valid URI"),
+        ("http://alice:CANARY@[::1", "endpoint is not a valid URI"),
+    ] {
+        let program = program(&machine, &alice("")).with("AWS_ENDPOINT_URL", endpoint);
+        let what = "cannot ask AWS for account 111122223333 in eu-west-1: the endpoint that is set is no URL";
+        let hint = "correct or unset AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_… and endpoint_url";
+        let causes = check(&program.run(&["get"], HOST), HOST, what, hint, endpoint).join("\n");
+        assert!(causes.contains(cause) && !causes.contains("SdkBody"), "{endpoint}: {causes}");
+        check_public(&program, Public::Told, endpoint);
+    }
+}
+
 /// An endpoint that the user names is the one that is asked, whatever the registry's host is.
 #[test]
 fn f1_9_an_endpoint_of_ones_own_is_asked_for_every_kind_of_host() {
