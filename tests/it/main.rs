@@ -42,6 +42,12 @@ mod aws_tokens;
 mod roles;
 
 // Keychains.
+#[cfg(target_os = "linux")] // the program's keychain, again
+mod absent;
+#[cfg(target_os = "linux")] // the same
+mod delegate;
+#[cfg(target_os = "linux")] // the same
+mod healed;
 #[cfg(target_os = "linux")] // the Secret Service is Linux's
 mod secret_service_faults;
 mod stores;
@@ -66,9 +72,17 @@ mod sign_faults;
 #[cfg(target_os = "linux")] // the same
 mod sign_native;
 #[cfg(target_os = "linux")] // the same
+mod sign_notation;
+#[cfg(target_os = "linux")] // the same
 mod sign_program;
 #[cfg(target_os = "linux")] // the same
 mod sign_registry;
+#[cfg(target_os = "linux")] // the same
+mod sign_runs;
+#[cfg(target_os = "linux")] // the same
+mod sign_signatures;
+#[cfg(target_os = "linux")] // the same
+mod sign_words;
 
 // The loopback AWS and registries that they use.
 mod loopback;
