@@ -158,7 +158,7 @@ async fn answer(request: hyper::Request<Incoming>, state: &State, proxied: bool,
     state.calls.answered(place, Some(reply.status));
     let then = match fault {
         Some(Fault::Cut) => Then::Flush,
-        Some(Fault::Endless) => Then::Fill { left: u64::MAX },
+        Some(Fault::Endless | Fault::LongRefusal) => Then::Fill { left: u64::MAX },
         Some(Fault::Gigabyte) => Then::Fill { left: 1_000_000_000 },
         Some(Fault::Trickle) => Then::Trickle(Box::pin(tokio::time::sleep(Duration::ZERO))),
         _ => Then::End,
