@@ -30,6 +30,8 @@ pub struct Start {
     pub environment: Environment,
     /// When it was started.
     pub now: SystemTime,
+    /// Tells the time, for what may run longer than the time of its start is true.
+    pub clock: fn() -> SystemTime,
     /// Finds the file of this program, where the OS tells it.
     pub executable: fn() -> Option<PathBuf>,
     /// Finds out which standard streams are terminals.

@@ -75,6 +75,7 @@ fn start() -> Start {
             interactive: false,
         },
         now: SystemTime::now(),
+        clock: SystemTime::now,
         executable: || env::current_exe().ok(),
         terminals: || Terminals {
             stdin: io::stdin().is_terminal(),

@@ -27,7 +27,7 @@ impl Aws {
     /// bound of a mint. Asks ECR nothing.
     pub fn credentials(&self, registry: &Registry, identity: &Identity) -> Result<CredentialsInfo, MintError> {
         self.run(Subject::Token(registry), identity, async |work| {
-            let credentials = work.credentials().await?.credentials;
+            let credentials = work.credentials(&self.resolved).await?.credentials;
             Ok(CredentialsInfo { access_key_id: credentials.access_key_id().into(), expires: credentials.expiry() })
         })
     }

@@ -10,10 +10,13 @@ mod error_class;
 mod explain;
 mod http;
 mod inspect;
+mod resolved;
 mod response;
+mod revocation;
 mod settings;
 pub mod signer;
 pub mod signer_roots;
+mod signing_job;
 pub mod signing_profile;
 mod subject;
 mod work;
@@ -31,7 +34,9 @@ use crate::{
     report::Report,
     token::{MintError, Token, TokenSource},
 };
+use ecr::Answerer;
 use endpoint::Service;
+use resolved::Resolved;
 use signer::Signer;
 use subject::Subject;
 use work::Work;
@@ -39,12 +44,13 @@ use work::Work;
 /// Amazon itself.
 pub struct Aws {
     settings: Settings,
+    resolved: Resolved,
 }
 
 impl Aws {
     /// Opens nothing; the first call does.
     pub fn new(settings: Settings) -> Aws {
-        Aws { settings }
+        Aws { settings, resolved: Resolved::default() }
     }
 
     /// The HTTP client for registries: the same TLS, proxies and CA bundle as for AWS.
@@ -61,14 +67,15 @@ impl Aws {
     pub async fn signer(&self, identity: &Identity, region: &str) -> Result<Signer, Report> {
         let subject = Subject::Signer { operation: "SignPayload", doing: "be asked for", profile: None, region };
         let work = Work::new(&self.settings, subject, identity).map_err(|err| err.report)?;
-        let ready = work.bounded(work.credentials()).await.map_err(|err| err.report)?;
+        let ready = work.bounded(work.credentials(&self.resolved)).await.map_err(|err| err.report)?;
         let config = ready.config(Service::Signer, region, false, false);
         // Each call is bounded as a whole, retries included.
         let bounds = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled).into_builder();
         let bounds = bounds.operation_timeout(self.settings.bounds.operation).build();
         let http = work.client().with_max_answer(signer::MAX_ANSWER);
         let config = config.into_builder().timeout_config(bounds).http_client(http.clone()).build();
-        Ok(Signer::new(&config, identity.clone(), http, self.settings.proxy.clone()))
+        let of = (identity.clone(), ready.credentials.clone());
+        Ok(Signer::new(&config, of, http, self.settings.proxy.clone()))
     }
 
     /// Runs async work of one call in a runtime of its own, within the bound of a mint.
@@ -91,11 +98,12 @@ impl Aws {
 impl TokenSource for Aws {
     fn mint(&self, registry: &Registry, identity: &Identity) -> Result<Token, MintError> {
         self.run(Subject::Token(registry), identity, async |work| {
-            let ready = work.credentials().await?;
+            let ready = work.credentials(&self.resolved).await?;
             let service = if registry.kind == Kind::Public { Service::EcrPublic } else { Service::Ecr };
             let config = ready.config(service, &registry.region, registry.fips, registry.dual_stack);
             let answer = ecr::ask(&config, registry).await.map_err(|err| work.failed(&err))?;
-            ecr::check(answer, registry, self.settings.now).map_err(|malformed| malformed.report(registry))
+            let from = if service.is_elsewhere(&config) { Answerer::Endpoint } else { Answerer::Aws };
+            ecr::check(answer, registry, self.settings.now).map_err(|malformed| malformed.report(registry, from))
         })
     }
 }

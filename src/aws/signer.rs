@@ -3,23 +3,26 @@
 
 use std::collections::BTreeMap;
 
+use aws_credential_types::Credentials;
 use aws_sdk_signer::{
     error::SdkError,
     primitives::Blob,
     types::{SignatureValidityPeriod, SigningProfileStatus, ValidityType},
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
 use super::{
     error_class::Stage,
-    explain::CallContext,
+    explain::{CallContext, Explained},
     http::Client,
     response::Refused,
+    signing_job::{OneJob, SIGN_ATTEMPT, SIGN_OPERATION},
     signing_profile::{PLATFORM, SigningProfile, Unit, Validity},
     subject::Subject,
 };
-use crate::{identity::Identity, names::PROGRAM, oci::media, report::Report};
+use crate::{identity::Identity, names::PROGRAM, oci::media, report::Report, secret::Secret};
 
 /// Most bytes of an answer: an envelope of 32 MiB, the most that `notary` reads, as base64.
 pub(super) const MAX_ANSWER: usize = 48 << 20;
@@ -28,7 +31,14 @@ pub(super) const MAX_ANSWER: usize = 48 << 20;
 #[derive(Debug)]
 pub struct Signer {
     client: aws_sdk_signer::Client,
+    /// The same for SignPayload, which is waited for longer and tried again more carefully.
+    signing: aws_sdk_signer::Client,
+    /// What tells of revocations is a service of its own.
+    pub(super) data: aws_sdk_signerdata::Client,
     region: String,
+    credentials: Credentials,
+    /// The endpoint that environment or profile set in place of AWS's own.
+    endpoint: Option<String>,
     /// Whose credentials it has, which proxy is on the way and which host was asked last: for errors.
     identity: Identity,
     proxy: Option<String>,
@@ -69,16 +79,49 @@ pub struct ProfileDescription {
 
 impl Signer {
     /// A client that uses the configuration's region and credentials.
-    pub(super) fn new(config: &SdkConfig, identity: Identity, http: Client, proxy: Option<String>) -> Signer {
-        let region = config.region().map(ToString::to_string).unwrap_or_default();
-        Signer { client: aws_sdk_signer::Client::new(config), region, identity, proxy, http }
+    pub(super) fn new(
+        config: &SdkConfig,
+        (identity, credentials): (Identity, Credentials),
+        http: Client,
+        proxy: Option<String>,
+    ) -> Signer {
+        let bounds = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled).into_builder();
+        let bounds = bounds.read_timeout(SIGN_ATTEMPT).operation_timeout(SIGN_OPERATION).build();
+        let signing = aws_sdk_signer::config::Builder::from(config).timeout_config(bounds).retry_classifier(OneJob);
+        Signer {
+            client: aws_sdk_signer::Client::new(config),
+            signing: aws_sdk_signer::Client::from_conf(signing.build()),
+            data: aws_sdk_signerdata::Client::new(config),
+            region: config.region().map(ToString::to_string).unwrap_or_default(),
+            credentials,
+            endpoint: config.endpoint_url().map(str::to_owned),
+            identity,
+            proxy,
+            http,
+        }
+    }
+
+    /// The environment variables that make another program of AWS's the same principal at the same place.
+    pub fn variables(&self) -> Vec<(&'static str, Secret)> {
+        let mut variables: Vec<(&'static str, Secret)> = vec![
+            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id().to_owned().into()),
+            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key().to_owned().into()),
+            ("AWS_REGION", self.region.clone().into()),
+        ];
+        if let Some(token) = self.credentials.session_token() {
+            variables.push(("AWS_SESSION_TOKEN", token.to_owned().into()));
+        }
+        if let Some(url) = &self.endpoint {
+            variables.push(("AWS_ENDPOINT_URL", url.clone().into()));
+        }
+        variables
     }
 
     /// Signs a payload. What comes back must go through
     /// `sign::check` before it is used.
     pub async fn sign(&self, profile: &SigningProfile, payload: &[u8]) -> Result<SignPayloadOutput, Report> {
         let call = self
-            .client
+            .signing
             .sign_payload()
             .profile_name(&profile.name)
             .set_profile_owner(profile.home.as_ref().map(|home| home.account.clone()))
@@ -263,9 +306,7 @@ impl Signer {
     where
         E: std::error::Error + Send + Sync + 'static,
     {
-        let subject = Subject::Signer { operation, doing, profile, region: &self.region };
-        let context = CallContext { subject, identity: &self.identity, proxy: self.proxy.as_deref() };
-        let explained = context.explain(Stage::Call, self.http.asked().as_deref(), &Refused::of(err));
+        let explained = self.explained((operation, doing), profile, err);
         match (explained.code.as_deref(), profile) {
             (Some("ResourceNotFoundException"), Some(profile)) => explained.report.hint(format!(
                 "check the name and the region {}, or create it: {PROGRAM} profile create {}",
@@ -277,6 +318,21 @@ impl Signer {
             )),
             _ => explained.report,
         }
+    }
+
+    /// Why a call failed, in AWS's words.
+    pub(super) fn explained<E>(
+        &self,
+        (operation, doing): (&'static str, &'static str),
+        profile: Option<&SigningProfile>,
+        err: SdkError<E, HttpResponse>,
+    ) -> Explained
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let subject = Subject::Signer { operation, doing, profile, region: &self.region };
+        let context = CallContext { subject, identity: &self.identity, proxy: self.proxy.as_deref() };
+        context.explain(Stage::Call, self.http.asked().as_deref(), &Refused::of(err))
     }
 }
 

@@ -23,6 +23,14 @@ pub enum Roots {
 }
 
 impl Roots {
+    /// Whose they are, as in "not by …".
+    pub fn owner(&self) -> &'static str {
+        match self {
+            Roots::Aws => "AWS Signer",
+            Roots::Given(_) => "the given root",
+        }
+    }
+
     /// Checks that the chain ends in one of these roots.
     pub fn check(&self, chain: &[Certificate]) -> Result<(), Report> {
         let Some(root) = chain.last() else { return Err(Report::new("the certificate chain is empty")) };

@@ -1,4 +1,4 @@
-//! Which signing profile signs: a name, an ARN or the ARN of one version. Pure.
+//! Which signing profile signs: a name, an ARN, the ARN of one version, or that of an alias. Pure.
 
 use std::fmt;
 
@@ -9,16 +9,45 @@ use crate::{
 
 /// The signed attribute with the profile version that AWS Signer signed with.
 pub const PROFILE_VERSION: &str = "com.amazonaws.signer.signingProfileVersion";
+/// The signed attribute with the alias that AWS Signer signed under.
+pub const PROFILE_ALIAS: &str = "com.amazonaws.signer.signingProfileAlias";
 /// The signed attribute with AWS Signer's job.
 pub const SIGNING_JOB: &str = "com.amazonaws.signer.signingJob";
 
 /// The one platform of AWS Signer that signs container images.
 pub const PLATFORM: &str = "Notation-OCI-SHA384-ECDSA";
 
-/// A signing profile as the user named it.
+/// What an ARN of AWS Signer names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `/signing-profiles/NAME`.
+    Profile,
+    /// `/aliases/NAME`: another name of a profile, which may come to mean another one.
+    Alias,
+    /// `/aliased-signing-profiles/UUID`: the profile behind an alias.
+    Aliased,
+}
+
+impl Kind {
+    /// The beginning of the resource of such an ARN. The documentation writes `/signing-profile/`, too.
+    const PATHS: [(&str, Kind); 4] = [
+        ("/signing-profiles/", Kind::Profile),
+        ("/signing-profile/", Kind::Profile),
+        ("/aliases/", Kind::Alias),
+        ("/aliased-signing-profiles/", Kind::Aliased),
+    ];
+
+    fn path(self) -> &'static str {
+        Kind::PATHS.iter().find(|(_, kind)| *kind == self).map_or("", |(path, _)| path)
+    }
+}
+
+/// A signing profile as the user or a signature names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningProfile {
-    /// 2 to 64 letters, digits and `_` (AWS Signer API model, `ProfileName`).
+    /// Whether the name is a profile's own.
+    pub kind: Kind,
+    /// 2 to 64 letters, digits and `_` (AWS Signer API model, `ProfileName`); of [`Kind::Aliased`] a UUID.
     pub name: String,
     /// The version, where one is named: 10 letters and digits.
     pub version: Option<String>,
@@ -39,7 +68,7 @@ pub struct Home {
 
 impl SigningProfile {
     /// Reads `NAME`, `arn:PARTITION:signer:REGION:ACCOUNT:/signing-profiles/NAME` or the same with
-    /// `/VERSION`; both `/signing-profiles/` (the API's) and `/signing-profile/` (its documentation's) are read.
+    /// `/VERSION`, and the ARNs of an alias and of the profile behind one.
     pub fn parse(text: &str) -> Result<SigningProfile, Report> {
         let bad = |why: String| {
             Report::new(format!("`{text}` is not a signing profile: {why}"))
@@ -47,7 +76,7 @@ impl SigningProfile {
         };
         let Some(rest) = text.strip_prefix("arn:") else {
             check_name(text).map_err(|why| bad(why.into()))?;
-            return Ok(SigningProfile { name: text.into(), version: None, home: None });
+            return Ok(SigningProfile { kind: Kind::Profile, name: text.into(), version: None, home: None });
         };
         let parts: Vec<&str> = rest.splitn(5, ':').collect();
         let [partition, service, region, account, resource] = parts[..] else {
@@ -65,16 +94,24 @@ impl SigningProfile {
         if !is_account(account) {
             return Err(bad(format!("`{account}` is not a 12-digit account")));
         }
-        let path = ["/signing-profiles/", "/signing-profile/"].iter().find_map(|start| resource.strip_prefix(start));
-        let Some(path) = path else {
+        let path = Kind::PATHS.iter().find_map(|(start, kind)| Some((resource.strip_prefix(start)?, *kind)));
+        let Some((path, kind)) = path else {
             return Err(bad(format!("`{resource}` does not start with `/signing-profiles/`")));
         };
         let (name, version) = path.split_once('/').map_or((path, None), |(name, version)| (name, Some(version)));
-        check_name(name).map_err(|why| bad(why.into()))?;
+        match kind {
+            Kind::Profile | Kind::Alias => check_name(name),
+            Kind::Aliased => check_uuid(name),
+        }
+        .map_err(|why| bad(why.into()))?;
+        if kind == Kind::Alias && version.is_some() {
+            return Err(bad("an alias has no version".into()));
+        }
         if version.is_some_and(|v| v.len() != 10 || !v.bytes().all(|b| b.is_ascii_alphanumeric())) {
             return Err(bad("a version has 10 letters and digits".into()));
         }
         Ok(SigningProfile {
+            kind,
             name: name.into(),
             version: version.map(str::to_owned),
             home: Some(Home { partition: partition.into(), region: region.into(), account: account.into() }),
@@ -84,7 +121,7 @@ impl SigningProfile {
     /// Whether the profile version that a signature names is the one asked for. A name alone
     /// matches the name; an ARN matches whole; a version matches exactly that version.
     pub fn is_met_by(&self, signed_with: &SigningProfile) -> bool {
-        self.name == signed_with.name
+        (self.kind, &self.name) == (signed_with.kind, &signed_with.name)
             && (self.home.is_none() || self.home == signed_with.home)
             && (self.version.is_none() || self.version == signed_with.version)
     }
@@ -98,7 +135,7 @@ impl SigningProfile {
 impl fmt::Display for SigningProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(Home { partition, region, account }) = &self.home {
-            write!(f, "arn:{partition}:signer:{region}:{account}:/signing-profiles/")?;
+            write!(f, "arn:{partition}:signer:{region}:{account}:{}", self.kind.path())?;
         }
         f.write_str(&self.name)?;
         match &self.version {
@@ -115,6 +152,14 @@ fn check_name(name: &str) -> Result<(), &'static str> {
         Err("a name has only letters, digits and `_`")
     } else {
         Ok(())
+    }
+}
+
+fn check_uuid(name: &str) -> Result<(), &'static str> {
+    let groups = name.split('-').map(|group| group.len()).eq([8, 4, 4, 4, 12]);
+    match groups && name.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-') {
+        true => Ok(()),
+        false => Err("an aliased profile is named by a UUID"),
     }
 }
 
@@ -169,7 +214,7 @@ mod tests {
     #[test]
     fn all_spellings() {
         let home = Some(Home { partition: "aws".into(), region: "eu-west-1".into(), account: "111122223333".into() });
-        let whole = SigningProfile { name: "team_app".into(), version: None, home: home.clone() };
+        let whole = SigningProfile { kind: Kind::Profile, name: "team_app".into(), version: None, home: home.clone() };
         let version = SigningProfile { version: Some("0123456789".into()), ..whole.clone() };
         for (text, expected, why) in [
             ("team_app".to_owned(), SigningProfile { home: None, ..whole.clone() }, "a name"),
@@ -194,6 +239,36 @@ mod tests {
             assert!(!version.is_met_by(&other), "{why}");
         }
     }
+
+    #[test]
+    fn f2_19_aliases_have_arns_of_their_own() {
+        let alias = ARN.replace("signing-profiles", "aliases");
+        let aliased = ARN.replace("signing-profiles/team_app", "aliased-signing-profiles/") + UUID;
+        let read = |text: &str| SigningProfile::parse(text).unwrap_or_else(|err| panic!("{text}: {err}"));
+        for (wanted, signed_with, met, why) in [
+            (&alias, &alias, true, "an alias"),
+            (&aliased, &aliased, true, "the profile behind one"),
+            (&aliased, &format!("{aliased}/0123456789"), true, "and a version of it"),
+            (&alias, &ARN.to_owned(), false, "a profile of the alias's name is another thing"),
+            (&ARN.to_owned(), &alias, false, "and the other way round"),
+            (&"team_app".to_owned(), &alias, false, "a name alone is a profile's"),
+            (&alias, &alias.replace("1111", "4444"), false, "another account's alias"),
+        ] {
+            assert_eq!(read(wanted).is_met_by(&read(signed_with)), met, "{why}");
+            assert_eq!(read(wanted).to_string(), *wanted, "{why}");
+        }
+        for (text, expected) in [
+            (format!("{alias}/0123456789"), "an alias has no version"),
+            (alias.replace("team_app", "team-app"), "only letters, digits"),
+            (aliased.replace("6d1d", "6g1d"), "named by a UUID"),
+            (aliased.replace('-', ""), "does not start with"),
+        ] {
+            let err = SigningProfile::parse(&text).unwrap_err();
+            assert!(err.what().contains(expected), "{text}: {err}");
+        }
+    }
+
+    const UUID: &str = "6d1d0d3f-0000-4000-8000-000000000000";
 
     #[test]
     fn errors_name_the_part() {

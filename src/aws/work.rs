@@ -7,8 +7,8 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_types::SdkConfig;
 
 use super::{
-    credentials::Setup, endpoint::Service, error_class::Stage, explain::CallContext, http::Client, settings::Settings,
-    subject::Subject,
+    credentials::Setup, endpoint::Service, error_class::Stage, explain::CallContext, http::Client, resolved::Resolved,
+    settings::Settings, subject::Subject,
 };
 use crate::{crash, identity::Identity, private_fs, token::MintError};
 
@@ -46,8 +46,8 @@ impl<'a> Work<'a> {
         &self.client
     }
 
-    /// The identity's credentials, its role assumed.
-    pub(super) async fn credentials(&self) -> Result<Ready<'a>, MintError> {
+    /// The identity's credentials, its role assumed; those that were got before, where there are some.
+    pub(super) async fn credentials(&self, resolved: &Resolved) -> Result<Ready<'a>, MintError> {
         let identity = self.context.identity;
         // The SDK reads these files in one go, and no timeout ends that at a pipe.
         for path in self.settings.shared_files.iter().map(PathBuf::as_path).chain(identity.source.token_file()) {
@@ -55,11 +55,16 @@ impl<'a> Work<'a> {
             private_fs::check_no_wait(path).map_err(|err| self.failed(&refused(err)))?;
         }
         let setup = Setup::read(identity, &self.client, self.settings.bounds, self.settings.max_attempts).await;
+        if let Some(credentials) = resolved.get(identity) {
+            self.stage.set(Stage::Call);
+            return Ok(Ready { setup, credentials });
+        }
         let mut credentials = setup.base().await.map_err(|err| self.failed(&err))?;
         if let Some(role) = &identity.role {
             self.stage.set(Stage::Role);
             credentials = setup.assume(role, credentials).await.map_err(|err| self.failed(&err))?;
         }
+        resolved.keep(identity, &credentials);
         self.stage.set(Stage::Call);
         Ok(Ready { setup, credentials })
     }

@@ -1,28 +1,28 @@
 //! `sign`: images in, signatures beside them, one report.
 
-use std::{collections::BTreeMap, io::Write, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use serde_json::Value;
 
 use super::{
     clients::{Clients, SigningArgs},
     output::{OutputFormat, exit_code, key_value, write_json},
+    root_args::RootArgs,
     sign_report as report,
 };
 use crate::{
-    aws::{signer::Signer, signer_roots::Roots, signing_profile::SigningProfile},
-    digest::Digest,
+    aws::{signer::Signer, signing_profile::SigningProfile},
     door::{Start, Streams},
     environment::Environment,
     log::Log,
-    notary::certificate::Certificate,
     oci::{ManifestFormat, Purpose, Reference},
     private_fs,
     report::{Level, Report},
     sign::{
         batch::{self, Options, Outcome, Repositories},
+        by_notation::ByNotation,
         digest_file,
-        notation_cli::{Notation, NotationPaths, NotationRequest},
+        notation_cli::{Notation, NotationPaths},
         plan::SigningContext,
     },
 };
@@ -45,7 +45,7 @@ pub(super) struct Sign {
     /// Sign an index and everything that it lists
     #[arg(long)]
     recursive: bool,
-    /// Leave images alone that this profile has signed already
+    /// Leave images alone that this profile has signed already, with the same metadata, unless that was revoked
     #[arg(long)]
     if_unsigned: bool,
     /// Create the signing profile if there is none of that name
@@ -60,9 +60,8 @@ pub(super) struct Sign {
     /// Who makes the signature: this program, or the installed Notation with AWS's plugin
     #[arg(long, value_enum, default_value_t, value_name = "ENGINE")]
     engine: Engine,
-    /// Trust this root certificate in place of AWS Signer's own
-    #[arg(long, value_name = "FILE")]
-    signer_root: Option<PathBuf>,
+    #[command(flatten)]
+    root: RootArgs,
     /// The form of the signature's manifest
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     manifest_format: ManifestForm,
@@ -115,13 +114,13 @@ impl Sign {
     pub(super) fn run(&self, start: Start, Streams { stdout, stderr, .. }: Streams<'_>) -> Result<ExitCode, Report> {
         self.refuse_what_notation_decides()?;
         let (images, profile) = (self.images()?, SigningProfile::parse(&self.signing_profile)?);
-        let roots = self.roots()?;
+        let roots = self.root.roots()?;
         let by_notation = self.engine == Engine::Notation;
         let notation = match by_notation && !self.dry_run {
             true => Some(Notation::find(&notation_paths(&start.environment, (start.executable)()))?),
             false => None,
         };
-        let terminal = (start.terminals)().stderr;
+        let (terminal, clock) = ((start.terminals)().stderr, start.clock);
         let app = self.access.aws.open(start)?;
         let log = app.log(stderr);
         let clients = Clients::open(&app, &log, &self.access, &images, Some(&profile))?;
@@ -135,7 +134,7 @@ impl Sign {
             roots: &roots,
             metadata: &metadata,
             format: self.manifest_format.into(),
-            now: clients.time(),
+            clock,
         };
         let options = Options {
             recursive: self.recursive,
@@ -152,15 +151,10 @@ impl Sign {
                 log.with_stderr(|stderr| write!(stderr, "\r{done} of {total} images{end}")).ok();
             }
         };
-        let outcomes = clients.run(batch::sign(&images, &mut repositories, &context, options, progress));
+        let mut outcomes = clients.run(batch::sign(&images, &mut repositories, &context, options, progress));
         if let Some(notation) = notation {
-            let engine = NotationEngine {
-                notation: &notation,
-                profile: &profile,
-                aws_profile: self.access.aws.profile.as_deref(),
-                metadata: &metadata,
-            };
-            return Ok(exit_code(engine.sign(outcomes, stdout, &log)));
+            let engine = ByNotation { notation: &notation, context: &context };
+            clients.run(engine.sign_planned(&mut outcomes, &mut repositories));
         }
         let good = !outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed { .. }));
         let written = match self.output {
@@ -184,31 +178,20 @@ impl Sign {
         digest_file::apply(&name, &contents, &images)
     }
 
-    /// The roots that signatures must lead to.
-    fn roots(&self) -> Result<Roots, Report> {
-        let Some(path) = &self.signer_root else { return Ok(Roots::Aws) };
-        let bad = || Report::new(format!("{} is no root certificate", path.display()));
-        let bytes = private_fs::read(path, private_fs::MAX_FILE_SIZE).map_err(|err| bad().cause(err))?;
-        Certificate::read_file(&bytes).map(Roots::Given).map_err(|err| bad().cause(err))
-    }
-
-    /// Notation has a report and a manifest of its own: an option that it would pass over is refused.
+    /// Notation makes a manifest of its own: an option that it would pass over is refused.
     fn refuse_what_notation_decides(&self) -> Result<(), Report> {
-        let ignored = match self {
-            _ if self.engine != Engine::Notation || self.dry_run => None,
-            Sign { output: OutputFormat::Json, .. } => Some("--output json"),
-            Sign { manifest_format: ManifestForm::Oci11 | ManifestForm::ConfigMediatype, .. } => {
-                Some("--manifest-format")
+        let by_itself = self.engine == Engine::Notation && !self.dry_run;
+        match self.manifest_format {
+            ManifestForm::Oci11 | ManifestForm::ConfigMediatype if by_itself => {
+                Err(Report::new("--manifest-format has no meaning with --engine notation")
+                    .hint("leave one of the two out"))
             }
-            _ => None,
-        };
-        let refused = |option| {
-            Report::new(format!("{option} has no meaning with --engine notation")).hint("leave one of the two out")
-        };
-        ignored.map_or(Ok(()), |option| Err(refused(option)))
+            _ => Ok(()),
+        }
     }
 
-    /// The profile that signs: created where that was asked for, by ARN where Notation needs it.
+    /// The profile that signs: created where that was asked for; by ARN where Notation needs it, and where a
+    /// signature is looked for, since a name alone may be another account's profile.
     fn prepared(
         &self,
         clients: &Clients<'_>,
@@ -216,11 +199,20 @@ impl Sign {
         profile: SigningProfile,
         log: &Log<'_>,
     ) -> Result<SigningProfile, Report> {
-        let needs_arn = self.engine == Engine::Notation && profile.home.is_none();
+        let by_notation = self.engine == Engine::Notation;
+        let needs_arn = (by_notation || self.if_unsigned) && profile.home.is_none();
         if !self.create_profile && !needs_arn {
             return Ok(profile);
         }
-        match clients.run(signer.describe(&profile))? {
+        let described = match clients.run(signer.describe(&profile)) {
+            Err(report) if !self.create_profile && !by_notation => {
+                let what = format!("it is not known whose profile {profile} is: every image is signed");
+                log.report(Level::Warning, &report.under(what));
+                return Ok(profile);
+            }
+            described => described?,
+        };
+        match described {
             Some(described) => {
                 signer.check_usable(&described)?;
                 if needs_arn { SigningProfile::parse(&described.arn) } else { Ok(profile) }
@@ -248,52 +240,5 @@ fn notation_paths(environment: &Environment, executable: Option<PathBuf>) -> Not
             .or_else(|| environment.config_folder.as_ref().map(|folder| folder.join("notation"))),
         helper: executable.unwrap_or_default(),
         temporary: environment.temporary_folder.clone(),
-    }
-}
-
-/// The engine `notation`, one image after another, as Notation itself works.
-struct NotationEngine<'a> {
-    notation: &'a Notation,
-    profile: &'a SigningProfile,
-    aws_profile: Option<&'a str>,
-    metadata: &'a BTreeMap<String, String>,
-}
-
-impl NotationEngine<'_> {
-    /// Signs what was planned; whether all of it went well.
-    fn sign(&self, outcomes: Vec<Outcome>, stdout: &mut dyn Write, log: &Log<'_>) -> bool {
-        let mut good = true;
-        for outcome in outcomes {
-            let signed = match outcome {
-                Outcome::Planned(plan) => self.one(&plan.image, &plan.subject.digest, stdout, log),
-                Outcome::Failed { report, .. } => Err(report),
-                Outcome::AlreadySigned { image, .. } => {
-                    writeln!(stdout, "already signed {image}").ok(); // nobody may be left to read it
-                    Ok(())
-                }
-                // This engine only plans.
-                Outcome::Signed(_) => Ok(()),
-            };
-            if let Err(report) = signed {
-                good = false;
-                log.report(Level::Error, &report);
-            }
-        }
-        good
-    }
-
-    fn one(&self, name: &str, digest: &Digest, stdout: &mut dyn Write, log: &Log<'_>) -> Result<(), Report> {
-        let image = Reference::parse(name)?;
-        let request = NotationRequest {
-            image: &image,
-            digest,
-            profile: self.profile,
-            aws_profile: self.aws_profile,
-            metadata: self.metadata,
-        };
-        match log.with_stderr(|stderr| self.notation.sign(&request, stdout, stderr))? {
-            0 => Ok(()),
-            code => Err(Report::new(format!("notation ended with {code} for {name}"))),
-        }
     }
 }

@@ -47,6 +47,7 @@ pub(super) fn text(
                 if let Some(tag) = &plan.tag {
                     warn_of_tag(tag, &plan.image, log);
                 }
+                plan.warnings.iter().for_each(|warning| log.warn(warning));
                 writeln!(stdout, "would sign {}", plan.image)?;
                 writeln!(
                     stdout,
@@ -118,5 +119,6 @@ fn planned(plan: &Plan, format: ManifestFormat) -> Value {
         "payload": payload,
         "payloadBytes": plan.payload.len(),
         "manifest": plan.manifest_preview(format),
+        "warnings": plan.warnings,
     })
 }

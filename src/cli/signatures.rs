@@ -12,15 +12,17 @@ use super::{
     clients::{Clients, SigningArgs},
     confirm::confirm,
     output::{OutputFormat, exit_code, write_json},
+    root_args::RootArgs,
 };
 use crate::{
-    aws::signing_profile::PROFILE_VERSION,
+    aws::{signer_roots::Roots, signing_profile::PROFILE_VERSION},
     digest::Digest,
     door::{Start, Streams},
+    log::Log,
     names::PROGRAM,
     notary::certificate::rfc3339,
-    oci::{Purpose, Reference},
-    report::{Report, fold},
+    oci::{Purpose, Reference, Removal, Repository},
+    report::{Level, Report, fold},
     sign::{
         batch::Repositories,
         signatures::{self, Signature},
@@ -30,9 +32,9 @@ use crate::{
 /// List, inspect or delete the signatures of an image.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Signatures {
-    /// One line for each signature
+    /// One line for each signature, and whether AWS Signer made it
     List(ListArgs),
-    /// Everything that the signatures say; their integrity is checked, nobody's trust is
+    /// Everything that the signatures say, and whether AWS Signer says it
     Inspect(ListArgs),
     /// Delete one signature, or all of them
     Delete(Delete),
@@ -47,6 +49,8 @@ pub(super) struct ListArgs {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     output: OutputFormat,
+    #[command(flatten)]
+    root: RootArgs,
     /// Credentials and region
     #[command(flatten)]
     access: SigningArgs,
@@ -80,6 +84,10 @@ impl Signatures {
             Signatures::Delete(delete) => (&delete.access, &delete.image, Purpose::Delete),
         };
         let image = Reference::parse(image)?;
+        let roots = match self {
+            Signatures::List(list) | Signatures::Inspect(list) => list.root.roots()?,
+            Signatures::Delete(_) => Roots::Aws, // what is deleted is nobody's trust
+        };
         let terminal = (start.terminals)().stderr;
         let app = access.aws.open(start)?;
         let log = app.log(stderr);
@@ -88,7 +96,7 @@ impl Signatures {
         let repository = Repositories::new(&clients.http, purpose, &auths).of(&image)?;
         let (subject, found) = clients.run(async {
             let digest = repository.resolve(&image).await?.descriptor.digest;
-            let found = signatures::read(&repository, &digest).await?;
+            let found = signatures::read(&repository, &digest, &roots).await?;
             Ok::<_, Report>((digest, found))
         })?;
         let name = image.at(&subject);
@@ -99,12 +107,8 @@ impl Signatures {
                 let chosen = chosen(delete, &name, &found)?;
                 let question = format!("delete {} signature(s) of {name}?", chosen.len());
                 confirm(&question, delete.yes, terminal, stdin, &log)?;
-                for digest in chosen {
-                    let warnings = clients.run(repository.remove_signature(&subject, &digest))?;
-                    warnings.iter().for_each(|warning| log.warn(warning));
-                    writeln!(stdout, "deleted {digest}").ok(); // the signature is deleted, whoever reads this
-                }
-                return Ok(ExitCode::SUCCESS);
+                let removal = DeletedFrom { clients: &clients, repository: &repository, subject: &subject };
+                return Ok(exit_code(removal.delete_all(chosen, stdout, &log)));
             }
         };
         let written = match list.output {
@@ -112,10 +116,45 @@ impl Signatures {
                 let signatures: Vec<Value> = found.iter().map(Signature::to_json).collect();
                 write_json(&json!({ "image": name, "signatures": signatures }), stdout)
             }
-            OutputFormat::Text => write_text(&name, &found, tree, clients.time(), stdout),
+            OutputFormat::Text => write_text(&name, &found, (tree, &roots, clients.time()), stdout),
         };
         written.ok(); // a closed pipe is no failure: nobody is left to read
         Ok(exit_code(found.iter().all(|signature| signature.envelope.is_ok())))
+    }
+}
+
+/// Where signatures are deleted.
+struct DeletedFrom<'a> {
+    clients: &'a Clients<'a>,
+    repository: &'a Repository,
+    subject: &'a Digest,
+}
+
+impl DeletedFrom<'_> {
+    /// Deletes one after the other; whether all went well.
+    fn delete_all(&self, signatures: Vec<Digest>, stdout: &mut dyn Write, log: &Log<'_>) -> bool {
+        let mut good = true;
+        for digest in signatures {
+            let (removal, warnings) = match self.clients.run(self.repository.remove_signature(self.subject, &digest)) {
+                Ok(removed) => removed,
+                Err(report) => {
+                    good = false;
+                    log.report(Level::Error, &report);
+                    continue;
+                }
+            };
+            warnings.iter().for_each(|warning| log.warn(warning));
+            match removal {
+                // What is done is done, whoever reads this.
+                Removal::Deleted => writeln!(stdout, "deleted {digest}").ok(),
+                Removal::Unlisted(why) => {
+                    let what = format!("{digest} is no signature of this image: it stays, and is listed no more");
+                    log.report(Level::Warning, &why.under(what));
+                    writeln!(stdout, "unlisted {digest}").ok()
+                }
+            };
+        }
+        good
     }
 }
 
@@ -134,8 +173,7 @@ fn chosen(delete: &Delete, name: &str, found: &[Signature]) -> Result<Vec<Digest
 fn write_text(
     name: &str,
     found: &[Signature],
-    tree: bool,
-    now: DateTime<Utc>,
+    (tree, roots, now): (bool, &Roots, DateTime<Utc>),
     stdout: &mut dyn Write,
 ) -> io::Result<()> {
     writeln!(stdout, "{name}")?;
@@ -144,7 +182,7 @@ fn write_text(
     }
     for signature in found {
         if tree {
-            for (depth, line) in signature.to_lines(now) {
+            for (depth, line) in signature.to_lines(roots, now) {
                 writeln!(stdout, "{:indent$}{}", "", fold(&line), indent = 2 * (depth + 1))?;
             }
             continue;
@@ -152,10 +190,17 @@ fn write_text(
         let digest = &signature.descriptor.digest;
         match &signature.envelope {
             Ok(envelope) => {
-                let by = envelope.text(PROFILE_VERSION);
-                let by = by.or(envelope.chain.first().map(|leaf| leaf.subject.as_str())).unwrap_or("unknown");
+                let by = match &signature.by {
+                    Ok(by) => by.to_string(),
+                    Err(_) => {
+                        let claimed = envelope.text(PROFILE_VERSION).map(|profile| format!("claims {profile}"));
+                        let maker = || envelope.chain.first().map(|leaf| leaf.subject.clone());
+                        let claimed = claimed.or_else(maker).unwrap_or_default();
+                        format!("not by {}: {claimed}", roots.owner())
+                    }
+                };
                 let expired = if envelope.expires_at.is_some_and(|end| end <= now) { "  expired" } else { "" };
-                writeln!(stdout, "  {digest}  {}  {}{expired}", rfc3339(envelope.signed_at), fold(by))?;
+                writeln!(stdout, "  {digest}  {}  {}{expired}", rfc3339(envelope.signed_at), fold(&by))?;
             }
             Err(err) => writeln!(stdout, "  {digest}  cannot be read: {}", fold(&err.full()))?,
         }

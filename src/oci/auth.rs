@@ -33,7 +33,7 @@ pub enum RegistryAuth {
 }
 
 /// A user name that marks an identity token (docker/cli, `native_store.go`).
-const IDENTITY_TOKEN: &str = "<token>";
+pub const IDENTITY_TOKEN: &str = "<token>";
 
 /// One repository's conversation with its registry: the address, the login, and the authorization that worked.
 pub(super) struct Access {

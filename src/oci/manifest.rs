@@ -61,6 +61,8 @@ pub struct SignatureManifest {
     pub annotations: BTreeMap<String, String>,
     /// What the manifest is: [`media::SIGNATURE`] for one of ours.
     pub artifact_type: String,
+    /// How it says so.
+    pub format: ManifestFormat,
 }
 
 impl SignatureManifest {
@@ -88,16 +90,30 @@ impl SignatureManifest {
                 return Err(Report::new(format!("the signature's manifest has {} envelopes, not one", others.len())));
             }
         };
+        let artifact_type = wire.artifact_type.filter(|text| !text.is_empty());
+        let by_config = wire.config.map(|config| config.media_type).unwrap_or_default();
         Ok(SignatureManifest {
             envelope,
             subject: wire.subject,
             annotations: wire.annotations.unwrap_or_default(),
-            artifact_type: wire
-                .artifact_type
-                .filter(|text| !text.is_empty())
-                .or(wire.config.map(|config| config.media_type))
-                .unwrap_or_default(),
+            format: if artifact_type.is_some() { ManifestFormat::Oci11 } else { ManifestFormat::ConfigMediaType },
+            artifact_type: artifact_type.unwrap_or(by_config),
         })
+    }
+}
+
+impl SignatureManifest {
+    /// Checks that the manifest says of itself that it is a signature of this image. What a list says of it
+    /// proves nothing: who may push the tag can write there what he likes.
+    pub fn check_signs(&self, image: &Digest) -> Result<(), Report> {
+        if self.artifact_type != media::SIGNATURE {
+            return Err(Report::new(format!("it is `{}`, not a signature", self.artifact_type)));
+        }
+        match &self.subject {
+            Some(subject) if subject.digest == *image => Ok(()),
+            Some(subject) => Err(Report::new(format!("it is a signature of {}, not of this image", subject.digest))),
+            None => Err(Report::new("it does not say which image it is a signature of")),
+        }
     }
 }
 
@@ -197,7 +213,7 @@ mod tests {
             assert!(value["subject"].get("annotations").is_none(), "{form:?}");
             let read = SignatureManifest::read(media::MANIFEST, &bytes).unwrap();
             assert_eq!(read.envelope, envelope, "{form:?}");
-            assert_eq!(read.artifact_type, media::SIGNATURE, "{form:?}");
+            assert_eq!((read.artifact_type.as_str(), read.format), (media::SIGNATURE, form));
             assert!(read.subject.unwrap().same_content(&subject), "{form:?}");
             assert_eq!(read.annotations, annotations, "{form:?}");
         }

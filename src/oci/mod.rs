@@ -12,11 +12,11 @@ pub mod reference;
 mod referrers;
 mod repository;
 
-pub use auth::RegistryAuth;
+pub use auth::{IDENTITY_TOKEN, RegistryAuth};
 pub use descriptor::Descriptor;
 pub use http::{Http, RetryPolicy};
 pub use manifest::{ManifestFormat, SignatureManifest, children, write as write_manifest};
 pub use push::Attached;
 pub use reference::Reference;
-pub use referrers::ListedBy;
+pub use referrers::{ListedBy, MAX_LISTINGS, Removal};
 pub use repository::{Manifest, Purpose, Repository};

@@ -9,7 +9,7 @@ use url::Url;
 use super::{
     Descriptor,
     http::{Answer, Call},
-    manifest::{IndexEdit, edit_index, read_index},
+    manifest::{IndexEdit, SignatureManifest, edit_index, read_index},
     media,
     repository::{MAX_MANIFEST, Manifest, Repository, server_errors},
 };
@@ -28,6 +28,9 @@ const MAX_LIST_BYTES: usize = 32 * 1024 * 1024;
 /// How often the tag is written again when another writer was faster.
 const MAX_RACES: usize = 3;
 
+/// How often a registry is asked whether it lists a new signature: a listing may lag behind a push.
+pub const MAX_LISTINGS: u32 = 4;
+
 /// How a registry lists an image's signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListedBy {
@@ -35,6 +38,15 @@ pub enum ListedBy {
     Api,
     /// The tag `sha256-…`.
     Tag,
+}
+
+/// What became of something that a list calls a signature.
+#[derive(Debug)]
+pub enum Removal {
+    /// It is gone.
+    Deleted,
+    /// It stays, and is listed no more: it is no signature of the image, for this reason.
+    Unlisted(Report),
 }
 
 impl Repository {
@@ -142,14 +154,43 @@ impl Repository {
     }
 
     /// Deletes a signature and takes it out of the tag's list, where it stands in one.
-    pub async fn remove_signature(&self, subject: &Digest, signature: &Digest) -> Result<Vec<String>, Report> {
+    ///
+    /// What is listed as a signature and is none by its own content, is not deleted: anybody who may push
+    /// the tag can name the image that others run. It is taken out of the tag's list.
+    ///
+    /// # Errors
+    /// Where the registry fails, and where the referrers API alone lists what is no signature.
+    pub async fn remove_signature(
+        &self,
+        subject: &Digest,
+        signature: &Digest,
+    ) -> Result<(Removal, Vec<String>), Report> {
+        let other = match self.find_manifest(signature.as_str()).await? {
+            Ok(found) => SignatureManifest::read(&found.descriptor.media_type, &found.bytes)
+                .and_then(|manifest| manifest.check_signs(subject))
+                .err(),
+            // It is gone already.
+            Err(answer) if answer.status == 404 => None,
+            Err(answer) => {
+                return Err(self.refused(&format!("cannot read {}", self.full_name(signature.as_str())), &answer));
+            }
+        };
         let edit = IndexEdit::Remove(signature);
+        let is_listed = !edit.is_done(&self.tagged(&subject.referrers_tag()).await?.listed);
+        if let Some(other) = other.as_ref().filter(|_| !is_listed) {
+            let what =
+                format!("{signature} is no signature of {}: it was not deleted", self.full_name(subject.as_str()));
+            return Err(other.clone().under(what));
+        }
         let mut warnings = Vec::new();
-        if !edit.is_done(&self.tagged(&subject.referrers_tag()).await?.listed) {
+        if is_listed {
             warnings = self.change_tag(subject, &edit).await?;
         }
+        if let Some(other) = other {
+            return Ok((Removal::Unlisted(other), warnings));
+        }
         self.delete(signature).await?;
-        Ok(warnings)
+        Ok((Removal::Deleted, warnings))
     }
 
     /// Changes the tag's list and looks whether the change is still there: registries have no
@@ -157,7 +198,7 @@ impl Repository {
     async fn change_tag(&self, subject: &Digest, edit: &IndexEdit<'_>) -> Result<Vec<String>, Report> {
         let tag = subject.referrers_tag();
         for _ in 0..MAX_RACES {
-            let old = self.tagged(&tag).await?.index;
+            let Tagged { index: old, listed } = self.tagged(&tag).await?;
             let (bytes, media_type) = match &old {
                 Some(index) => (edit_index(Some(&index.bytes), edit)?, index.descriptor.media_type.as_str()),
                 None => (edit_index(None, edit)?, media::INDEX),
@@ -169,7 +210,11 @@ impl Repository {
             }
             if edit.is_done(&self.tagged(&tag).await?.listed) {
                 let old = old.map(|index| index.descriptor.digest).filter(|old| *old != new);
-                let Some(old) = old else { return Ok(Vec::new()) };
+                // Every empty list is the same manifest, which other tags may have.
+                let Some(old) = old.filter(|_| !listed.is_empty()) else { return Ok(Vec::new()) };
+                if !lists_only_signatures(&listed) {
+                    return Ok(vec![format!("what {tag} pointed to stays: {old} lists more than signatures")]);
+                }
                 // The old list is only litter.
                 let deleted = self.delete(&old).await;
                 return Ok(deleted
@@ -182,6 +227,12 @@ impl Repository {
         Err(Report::new(format!("other writers keep changing {}", self.full_name(&tag)))
             .hint("run the same command again"))
     }
+}
+
+/// Whether an index lists signatures and nothing else, so that it may be deleted when the tag has left it:
+/// somebody may have put the tag on an index that others run.
+fn lists_only_signatures(listed: &[Descriptor]) -> bool {
+    listed.iter().all(|entry| entry.artifact_type.as_deref() == Some(media::SIGNATURE) && entry.platform.is_none())
 }
 
 /// What stands under the tag that lists an image's referrers.

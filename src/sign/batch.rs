@@ -1,25 +1,26 @@
 //! Many images in one run: resolved, expanded and signed at the same time, each with its own outcome.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use futures_util::{StreamExt, future::BoxFuture, stream};
+use futures_util::{StreamExt, stream};
 
 use super::{
+    already_signed::{self, Found},
+    expand::{Item, expand},
     plan::{Plan, Signed, SigningContext},
-    signatures,
 };
 use crate::{
     digest::Digest,
-    oci::{Http, Manifest, Purpose, Reference, RegistryAuth, Repository, children},
+    oci::{Http, Purpose, Reference, RegistryAuth, Repository},
     report::Report,
 };
 
 /// Images in work at the same time: enough to hide the network's waits, few enough for AWS Signer,
 /// whose throttling the SDK answers with later tries.
 const CONCURRENCY: usize = 16;
-
-/// Deepest nesting of indexes that is followed.
-const MAX_DEPTH: usize = 4;
 
 /// The repositories of a run, each opened once.
 pub struct Repositories<'a> {
@@ -40,10 +41,14 @@ impl<'a> Repositories<'a> {
         if let Some(known) = self.open.get(&image.name()) {
             return Ok(Arc::clone(known));
         }
-        let login = self.auths.get(image.host()).cloned().unwrap_or_else(|| Arc::new(RegistryAuth::Anonymous));
-        let repository = Arc::new(Repository::open(self.http, image, self.purpose, login)?);
+        let repository = Arc::new(Repository::open(self.http, image, self.purpose, self.login(image.host()))?);
         self.open.insert(image.name(), Arc::clone(&repository));
         Ok(repository)
+    }
+
+    /// The login of a host.
+    pub(super) fn login(&self, host: &str) -> Arc<RegistryAuth> {
+        self.auths.get(host).cloned().unwrap_or_else(|| Arc::new(RegistryAuth::Anonymous))
     }
 }
 
@@ -81,13 +86,6 @@ pub enum Outcome {
     },
 }
 
-/// An image to sign.
-struct Item {
-    image: Reference,
-    repository: Arc<Repository>,
-    manifest: Manifest,
-}
-
 /// Signs images; outcomes come in the order of the images, an index before what it lists. An image
 /// that is named twice is signed once. `progress` hears of every image that is done: how many, of how many.
 pub async fn sign(
@@ -97,37 +95,25 @@ pub async fn sign(
     options: Options,
     mut progress: impl FnMut(usize, usize),
 ) -> Vec<Outcome> {
-    let mut outcomes: Vec<Result<Item, Outcome>> = Vec::new();
+    let mut items: Vec<Item> = Vec::new();
     let opened: Vec<_> = images.iter().map(|image| (image, repositories.of(image))).collect();
     let resolving = stream::iter(opened).map(|(image, repository)| async move {
         match repository {
-            Ok(repository) => expand(image.clone(), repository, options.recursive, 0).await,
-            Err(report) => vec![Err(Outcome::Failed { image: image.to_string(), report })],
+            Ok(repository) => expand(image, &repository, options.recursive).await,
+            Err(report) => vec![Item::Failed { image: image.to_string(), report }],
         }
     });
     let mut resolving = resolving.buffered(CONCURRENCY);
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     while let Some(expanded) = resolving.next().await {
-        for item in expanded {
-            let fresh = match &item {
-                Ok(item) => seen.insert((item.image.name(), item.manifest.descriptor.digest.clone())),
-                Err(_) => true,
-            };
-            if fresh {
-                outcomes.push(item);
-            }
-        }
+        items.extend(expanded.into_iter().filter(|item| match item {
+            Item::Resolved { image, subject, .. } => seen.insert((image.name(), subject.digest.clone())),
+            Item::Failed { .. } => true,
+        }));
     }
-    let total = outcomes.len();
+    let total = items.len();
     let mut done = 0;
-    let mut signing = stream::iter(outcomes)
-        .map(|item| async {
-            match item {
-                Ok(item) => one(&item, context, options).await,
-                Err(failed) => failed,
-            }
-        })
-        .buffered(CONCURRENCY);
+    let mut signing = stream::iter(items).map(|item| one(item, context, options)).buffered(CONCURRENCY);
     let mut finished = Vec::with_capacity(total);
     while let Some(outcome) = signing.next().await {
         done += 1;
@@ -137,60 +123,30 @@ pub async fn sign(
     finished
 }
 
-async fn one(item: &Item, context: &SigningContext<'_>, options: Options) -> Outcome {
-    let failed = |report| Outcome::Failed { image: item.image.at(&item.manifest.descriptor.digest), report };
-    let plan = match Plan::of(&item.image, &item.manifest, context.metadata) {
+async fn one(item: Item, context: &SigningContext<'_>, options: Options) -> Outcome {
+    let (image, repository, subject) = match item {
+        Item::Resolved { image, repository, subject } => (image, repository, subject),
+        Item::Failed { image, report } => return Outcome::Failed { image, report },
+    };
+    let failed = |report| Outcome::Failed { image: image.at(&subject.digest), report };
+    let mut plan = match Plan::of(&image, &subject, context.metadata) {
         Ok(plan) => plan,
         Err(report) => return failed(report),
     };
     if options.if_unsigned {
-        match signatures::read(&item.repository, &plan.subject.digest).await {
-            Ok(found) => {
-                if let Some(signed) = signatures::already_signed(&found, context) {
-                    return Outcome::AlreadySigned { image: plan.image, signature: signed.descriptor.digest.clone() };
-                }
+        match already_signed::find(&plan, &repository, context).await {
+            Ok(Found { signature: Some(signature), .. }) => {
+                return Outcome::AlreadySigned { image: plan.image, signature };
             }
+            Ok(found) => plan.warnings = found.warnings,
             Err(report) => return failed(report),
         }
     }
     if options.dry_run {
         return Outcome::Planned(Box::new(plan));
     }
-    match plan.sign(&item.repository, context).await {
+    match plan.sign(&repository, context).await {
         Ok(signed) => Outcome::Signed(Box::new(signed)),
         Err(report) => failed(report),
     }
-}
-
-/// An image and, where asked for, everything below it.
-fn expand(
-    image: Reference,
-    repository: Arc<Repository>,
-    recursive: bool,
-    depth: usize,
-) -> BoxFuture<'static, Vec<Result<Item, Outcome>>> {
-    Box::pin(async move {
-        let failed = |report: Report| vec![Err(Outcome::Failed { image: image.to_string(), report })];
-        let manifest = match repository.resolve(&image).await {
-            Ok(manifest) => manifest,
-            Err(report) => return failed(report),
-        };
-        let below = match (recursive, children(&manifest.descriptor.media_type, &manifest.bytes)) {
-            (false, _) => Vec::new(),
-            (true, Ok(below)) if below.is_empty() || depth < MAX_DEPTH => below,
-            (true, Ok(_)) => return failed(Report::new(format!("the index is nested deeper than {MAX_DEPTH} levels"))),
-            (true, Err(report)) => return failed(report),
-        };
-        let mut items = vec![Ok(Item { image: image.clone(), repository: Arc::clone(&repository), manifest })];
-        let mut lower = stream::iter(below)
-            .map(|child| {
-                let child = Reference { tag: None, digest: Some(child.digest), ..image.clone() };
-                expand(child, Arc::clone(&repository), true, depth + 1)
-            })
-            .buffered(CONCURRENCY);
-        while let Some(more) = lower.next().await {
-            items.extend(more);
-        }
-        items
-    })
 }

@@ -2,15 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::signed_by::SignedBy;
 use crate::{
-    aws::{
-        signer_roots::Roots,
-        signing_profile::{PROFILE_VERSION, SIGNING_JOB, SigningProfile},
-    },
-    names::NOTATION_PLUGIN,
+    aws::{signer_roots::Roots, signing_profile::SigningProfile},
     notary::{
         certificate::rfc3339,
-        envelope::{self, Envelope, Scheme, VERIFICATION_PLUGIN},
+        envelope::{self, Envelope},
     },
     oci::{Descriptor, media},
     report::Report,
@@ -39,14 +36,9 @@ pub struct Expected<'a> {
 ///
 /// # Errors
 /// The first check that fails. Nothing may be pushed then.
-pub fn check_returned(bytes: &[u8], expected: &Expected<'_>) -> Result<Envelope, Report> {
+pub fn check_returned(bytes: &[u8], expected: &Expected<'_>) -> Result<(Envelope, SignedBy), Report> {
     let envelope = envelope::open(media::JWS, bytes)?;
-    if envelope.scheme != Scheme::SigningAuthority {
-        return Err(Report::new(format!(
-            "the signing scheme is `{}`, not the signing authority's",
-            envelope.scheme.name()
-        )));
-    }
+    let signed_by = SignedBy::claimed(&envelope)?;
     let target = envelope.target()?;
     if !target.same_content(expected.target) {
         return Err(Report::new(format!("what was signed changed from {} to {target}", expected.target)));
@@ -56,7 +48,7 @@ pub fn check_returned(bytes: &[u8], expected: &Expected<'_>) -> Result<Envelope,
             return Err(Report::new(format!("the annotation `{key}` was dropped or changed while signing")));
         }
     }
-    check_attributes(&envelope, expected.profile)?;
+    check_profile(&signed_by, expected.profile)?;
     if (envelope.signed_at - expected.now).abs() > MAX_CLOCK_SKEW {
         return Err(Report::new(format!(
             "the signing time {} is not now ({})",
@@ -69,34 +61,17 @@ pub fn check_returned(bytes: &[u8], expected: &Expected<'_>) -> Result<Envelope,
         return Err(Report::new("the signature has already expired"));
     }
     expected.roots.check(&envelope.chain)?;
-    Ok(envelope)
+    Ok((envelope, signed_by))
 }
 
-fn check_attributes(envelope: &Envelope, profile: &SigningProfile) -> Result<(), Report> {
-    const KNOWN: [&str; 3] = [VERIFICATION_PLUGIN, PROFILE_VERSION, SIGNING_JOB];
-    let unknown =
-        envelope.extended.iter().find(|(name, attribute)| attribute.critical && !KNOWN.contains(&name.as_str()));
-    if let Some((name, _)) = unknown {
-        return Err(Report::new(format!("the signature has the critical attribute `{name}`, which is unknown")));
+fn check_profile(signed_by: &SignedBy, wanted: &SigningProfile) -> Result<(), Report> {
+    if signed_by.is(wanted) {
+        return Ok(());
     }
-    for name in [PROFILE_VERSION, SIGNING_JOB] {
-        let critical = envelope.extended.get(name).is_some_and(|attribute| attribute.critical);
-        if !critical || envelope.text(name).is_none() {
-            return Err(Report::new(format!("the signature lacks the critical attribute `{name}`")));
-        }
-    }
-    if let Some(plugin) = envelope.text(VERIFICATION_PLUGIN).filter(|plugin| *plugin != NOTATION_PLUGIN) {
-        return Err(Report::new(format!("the signature asks for the plugin `{plugin}`, not `{NOTATION_PLUGIN}`")));
-    }
-    let text = envelope.text(PROFILE_VERSION).unwrap_or_default();
-    let signed_with = SigningProfile::parse(text).map_err(|err| err.under("the signature's profile cannot be read"))?;
-    if signed_with.version.is_none() || !profile.is_met_by(&signed_with) {
-        let err = Report::new(format!("the signature is by the profile {signed_with}, not by {profile}"));
-        return Err(if profile.any_version().is_met_by(&signed_with.any_version()) {
-            err.hint("AWS Signer signs with a profile's newest version: name the profile without its version")
-        } else {
-            err
-        });
-    }
-    Ok(())
+    let err = Report::new(format!("the signature is by the profile {signed_by}, not by {wanted}"));
+    Err(if signed_by.is(&wanted.any_version()) {
+        err.hint("AWS Signer signs with a profile's newest version: name the profile without its version")
+    } else {
+        err
+    })
 }

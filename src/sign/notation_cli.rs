@@ -1,5 +1,5 @@
-//! The engine `notation`: the installed Notation CLI with AWS's plugin, as AWS's page "Sign an
-//! image" calls it, but with credentials from this helper.
+//! The installed Notation CLI with AWS's plugin, called as AWS's page "Sign an image" calls it, but as
+//! the AWS principal and with the registry's login that this program found.
 
 use std::{
     collections::BTreeMap,
@@ -18,10 +18,11 @@ use crate::{
     aws::signing_profile::{Home, SigningProfile},
     digest::{Digest, hex},
     names::{HELPER, NOTATION_PLUGIN},
-    oci::{Reference, reference::is_loopback},
+    oci::{IDENTITY_TOKEN, Reference, RegistryAuth, reference::is_loopback},
     private_fs,
     process::{self, Limits, Stderr},
     report::Report,
+    secret::Secret,
 };
 
 /// The oldest Notation CLI whose options these are.
@@ -36,10 +37,38 @@ const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes that it may say on either stream. A signature takes a few lines.
 const MAX_OUTPUT: usize = 1 << 20;
 
+/// The oldest one that is told to use the referrers API (notation 1.2, `--force-referrers-tag`).
+const REFERRERS_VERSION: (u64, u64) = (1, 2);
+
+/// The variables that choose an AWS identity (AWS SDKs and tools reference guide), with those of Notation
+/// that choose a login. What is resolved here takes their place.
+const OTHER_IDENTITIES: [&str; 19] = [
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_ACCOUNT_ID",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    "AWS_SECURITY_TOKEN",
+    "AWS_SESSION_TOKEN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "NOTATION_PASSWORD",
+    "NOTATION_USERNAME",
+];
+
 /// What the machine has of Notation.
 #[derive(Debug, Clone)]
 pub struct Notation {
     program: PathBuf,
+    version: (u64, u64),
     libexec: PathBuf,
     helper: PathBuf,
     path: OsString,
@@ -59,6 +88,15 @@ pub struct NotationPaths {
     pub temporary: PathBuf,
 }
 
+/// What a run of Notation left behind.
+#[derive(Debug)]
+pub struct NotationOutput {
+    /// Its exit code.
+    pub code: i32,
+    /// What it said on its standard error, line by line, as it said it.
+    pub said: Vec<String>,
+}
+
 /// One signature for Notation to make.
 #[derive(Debug)]
 pub struct NotationRequest<'a> {
@@ -68,10 +106,12 @@ pub struct NotationRequest<'a> {
     pub digest: &'a Digest,
     /// The profile, by ARN.
     pub profile: &'a SigningProfile,
-    /// The AWS profile, where one was chosen on the command line.
-    pub aws_profile: Option<&'a str>,
     /// The user's metadata.
     pub metadata: &'a BTreeMap<String, String>,
+    /// The AWS principal: [`Signer::variables`](crate::aws::signer::Signer::variables).
+    pub variables: &'a [(&'static str, Secret)],
+    /// The registry's login.
+    pub login: &'a RegistryAuth,
 }
 
 impl Notation {
@@ -104,32 +144,12 @@ impl Notation {
                 .hint(format!("run: chmod +x {}", plugin.display())));
         }
         let helper = paths.helper.parent().map(Path::to_path_buf).unwrap_or_default();
-        let notation =
-            Notation { program, libexec, helper, path: paths.path.clone(), temporary: paths.temporary.clone() };
-        notation.check_version()?;
-        Ok(notation)
-    }
-
-    fn check_version(&self) -> Result<(), Report> {
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut command = Command::new(&self.program);
-        command.arg("version");
-        run(&mut command, VERSION_TIMEOUT, &mut out, &mut err)?;
-        let text = String::from_utf8_lossy(&out);
-        let version = text.lines().find_map(|line| line.trim().strip_prefix("Version:")).map(str::trim);
-        let numbers =
-            version.map(|version| version.trim_start_matches('v').split('.').map_while(|part| part.parse().ok()));
-        let numbers: Vec<u64> = numbers.into_iter().flatten().take(2).collect();
-        match numbers[..] {
-            [major, minor] if (major, minor) >= MIN_VERSION => Ok(()),
-            _ => Err(Report::new(format!("{} is too old or not Notation", self.program.display()))
-                .cause(format!("its version is {}", version.unwrap_or("not to be found")))
-                .hint("install Notation 1.0 or newer, or sign without it: --engine native")),
-        }
+        let version = version(&program)?;
+        Ok(Notation { program, version, libexec, helper, path: paths.path.clone(), temporary: paths.temporary.clone() })
     }
 
     /// The command line of one signature, without the program.
-    pub fn arguments(request: &NotationRequest<'_>) -> Result<Vec<String>, Report> {
+    fn arguments(&self, request: &NotationRequest<'_>) -> Result<Vec<String>, Report> {
         let Some(Home { region, .. }) = &request.profile.home else {
             return Err(Report::new(format!("Notation needs the ARN of the signing profile {}", request.profile)));
         };
@@ -144,11 +164,12 @@ impl Notation {
         arguments.push(request.profile.to_string());
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
         option("--plugin-config", format!("aws-region={region}"));
-        if let Some(profile) = request.aws_profile {
-            option("--plugin-config", format!("aws-profile={profile}"));
-        }
         for (key, value) in request.metadata {
             option("--user-metadata", format!("{key}={value}"));
+        }
+        // 1.x writes the tag everywhere unless it is told otherwise.
+        if self.version >= REFERRERS_VERSION {
+            arguments.push("--force-referrers-tag=false".into());
         }
         // Notation takes `localhost` alone for a registry without TLS.
         if is_loopback(request.image.host()) && !request.image.host().starts_with("localhost") {
@@ -158,14 +179,16 @@ impl Notation {
         Ok(arguments)
     }
 
-    /// Signs; what Notation says goes on to the two streams. `Ok` holds its exit code.
-    pub fn sign(
-        &self,
-        request: &NotationRequest<'_>,
-        stdout: &mut dyn Write,
-        stderr: &mut dyn Write,
-    ) -> Result<i32, Report> {
-        let arguments = Notation::arguments(request)?;
+    /// Signs. The plugin and what it starts get the AWS principal of the request and no other; Notation gets the
+    /// registry's login, which it keeps from its plugins.
+    ///
+    /// Both go through the environment: the helper that Notation would ask for the login, would be asked under
+    /// the credentials of the plugin, and there a role that a rule names would be assumed a second time.
+    ///
+    /// # Errors
+    /// Where Notation cannot be started or does not end. What it signed is for the caller to check.
+    pub fn sign(&self, request: &NotationRequest<'_>) -> Result<NotationOutput, Report> {
+        let arguments = self.arguments(request)?;
         let config = PrivateConfig::write(&self.temporary)
             .map_err(|err| Report::new("cannot write Notation's configuration").cause(err))?;
         // What we do not search, notation shall not either: the folder of the moment.
@@ -174,15 +197,48 @@ impl Notation {
         let path = std::env::join_paths(folders)
             .map_err(|err| Report::new("this program's folder cannot be put on PATH").cause(err))?;
         let mut command = Command::new(&self.program);
+        for name in OTHER_IDENTITIES {
+            command.env_remove(name);
+        }
         command
             .args(&arguments)
             .env("PATH", path)
             .env("NOTATION_CONFIG", &config.folder)
             .env("NOTATION_LIBEXEC", &self.libexec)
-            // Another login would win over this helper's.
-            .env_remove("NOTATION_USERNAME")
-            .env_remove("NOTATION_PASSWORD");
-        run(&mut command, SIGN_TIMEOUT, stdout, stderr)
+            .envs(request.variables.iter().map(|(name, value)| (name, value.expose())));
+        match request.login {
+            RegistryAuth::Anonymous => {}
+            RegistryAuth::Failed(report) => return Err(report.clone()),
+            RegistryAuth::Known { username, secret } => {
+                // A password without a user is an identity token for Notation.
+                if username != IDENTITY_TOKEN {
+                    command.env("NOTATION_USERNAME", username);
+                }
+                command.env("NOTATION_PASSWORD", secret.expose());
+            }
+        }
+        let output = run(&mut command, SIGN_TIMEOUT)?;
+        let code = output.status.code();
+        let code = code.ok_or_else(|| Report::new(format!("{} was ended by a signal", self.program.display())))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+        Ok(NotationOutput { code, said })
+    }
+}
+
+/// The version of a Notation CLI, which must not be too old.
+fn version(program: &Path) -> Result<(u64, u64), Report> {
+    let mut command = Command::new(program);
+    let output = run(command.arg("version"), VERSION_TIMEOUT)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text.lines().find_map(|line| line.trim().strip_prefix("Version:")).map(str::trim);
+    let numbers = version.map(|version| version.trim_start_matches('v').split('.').map_while(|part| part.parse().ok()));
+    let numbers: Vec<u64> = numbers.into_iter().flatten().take(2).collect();
+    match numbers[..] {
+        [major, minor] if (major, minor) >= MIN_VERSION => Ok((major, minor)),
+        _ => Err(Report::new(format!("{} is too old or not Notation", program.display()))
+            .cause(format!("its version is {}", version.unwrap_or("not to be found")))
+            .hint("install Notation 1.0 or newer, or sign without it: --engine native")),
     }
 }
 
@@ -213,22 +269,13 @@ impl Drop for PrivateConfig {
     }
 }
 
-/// Runs a program to its end, at most `patience`, and passes on what it says.
-fn run(
-    command: &mut Command,
-    patience: Duration,
-    stdout: &mut dyn Write,
-    stderr: &mut dyn Write,
-) -> Result<i32, Report> {
+/// Runs a program to its end, at most `patience`.
+fn run(command: &mut Command, patience: Duration) -> Result<process::Output, Report> {
     let program = command.get_program().to_string_lossy().into_owned();
     let limits = Limits { time: patience, output: MAX_OUTPUT };
-    let output = process::run(command, Zeroizing::default(), limits, Stderr::Capture).map_err(|err| match err {
+    process::run(command, Zeroizing::default(), limits, Stderr::Capture).map_err(|err| match err {
         process::Error::Timeout(time) => Report::new(format!("{program} did not end within {} s", time.as_secs()))
             .hint("check the network; or sign without it: --engine native"),
         err => Report::of(&err).under(format!("cannot run {program}")),
-    })?;
-    // A closed pipe is no failure of the signature.
-    stdout.write_all(&output.stdout).ok();
-    stderr.write_all(&output.stderr).ok();
-    output.status.code().ok_or_else(|| Report::new(format!("{program} was ended by a signal")))
+    })
 }

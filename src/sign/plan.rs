@@ -1,18 +1,17 @@
 //! One image: from a resolved image to a signature that was read back.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::join3;
 use serde_json::json;
 
-use super::check::{Expected, check_returned};
+use super::{
+    check::{Expected, check_returned},
+    signed_by::SignedBy,
+};
 use crate::{
-    aws::{
-        signer::Signer,
-        signer_roots::Roots,
-        signing_profile::{PROFILE_VERSION, SIGNING_JOB, SigningProfile},
-    },
+    aws::{signer::Signer, signer_roots::Roots, signing_profile::SigningProfile},
     digest::Digest,
     notary::{
         certificate::{Certificate, rfc3339},
@@ -20,14 +19,11 @@ use crate::{
         payload,
     },
     oci::{
-        Attached, Descriptor, ListedBy, Manifest, ManifestFormat, Reference, Repository, SignatureManifest, media,
+        Attached, Descriptor, ListedBy, MAX_LISTINGS, ManifestFormat, Reference, Repository, SignatureManifest, media,
         write_manifest,
     },
     report::Report,
 };
-
-/// How often the registry is asked whether it lists the new signature: a listing may lag behind a push.
-const MAX_LISTINGS: u32 = 4;
 
 /// What a run signs with; the same for all its images.
 #[derive(Debug)]
@@ -42,8 +38,15 @@ pub struct SigningContext<'a> {
     pub metadata: &'a BTreeMap<String, String>,
     /// The form of the signature's manifest.
     pub format: ManifestFormat,
-    /// The time.
-    pub now: DateTime<Utc>,
+    /// Tells the time. It is asked for each image: a run may last longer than a signature's time may be off.
+    pub clock: fn() -> SystemTime,
+}
+
+impl SigningContext<'_> {
+    /// The time, now.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        (self.clock)().into()
+    }
 }
 
 /// What will be signed: everything is known but the signature.
@@ -59,6 +62,8 @@ pub struct Plan {
     pub target: Descriptor,
     /// The bytes that AWS Signer signs.
     pub payload: Vec<u8>,
+    /// What is worth knowing before it is signed.
+    pub warnings: Vec<String>,
 }
 
 /// A signature that is in the registry, listed there and good.
@@ -88,12 +93,12 @@ pub struct Signed {
 
 impl Plan {
     /// Plans the signature of a manifest; fails before any call when the payload is too long.
-    pub fn of(image: &Reference, manifest: &Manifest, metadata: &BTreeMap<String, String>) -> Result<Plan, Report> {
-        let subject = manifest.descriptor.clone();
+    pub fn of(image: &Reference, subject: &Descriptor, metadata: &BTreeMap<String, String>) -> Result<Plan, Report> {
+        let subject = subject.clone();
         let target = payload::annotate(&subject, metadata)?;
         let payload = payload::of(&target)?;
         let tag = image.tag.clone().filter(|_| image.digest.is_none());
-        Ok(Plan { image: image.at(&subject.digest), tag, subject, target, payload })
+        Ok(Plan { image: image.at(&subject.digest), tag, subject, target, payload, warnings: Vec::new() })
     }
 
     /// The manifest as it would be pushed, but for what only the signature tells.
@@ -110,8 +115,8 @@ impl Plan {
     pub async fn sign(&self, repository: &Repository, context: &SigningContext<'_>) -> Result<Signed, Report> {
         let returned = context.signer.sign(context.profile, &self.payload).await?;
         let expected =
-            Expected { target: &self.target, profile: context.profile, roots: context.roots, now: context.now };
-        let envelope = check_returned(&returned.envelope, &expected).map_err(|err| {
+            Expected { target: &self.target, profile: context.profile, roots: context.roots, now: context.now() };
+        let (envelope, signed_by) = check_returned(&returned.envelope, &expected).map_err(|err| {
             let job = returned.job.as_deref().unwrap_or("unknown");
             let wide = format!("AWS Signer's signature for {} was not accepted; nothing was pushed", self.image);
             err.under(wide).cause(format!("job {job}, profile {}", context.profile))
@@ -123,19 +128,30 @@ impl Plan {
         self.read_back(repository, &attached, &returned.envelope).await.map_err(|err| {
             err.under(format!("the signature {digest} of {} was pushed but cannot be read back", self.image))
         })?;
-        let text = |name| envelope.text(name).unwrap_or_default().to_owned();
-        Ok(Signed {
+        let listed = (attached.format, attached.listed_by);
+        Ok(self.signed((envelope, signed_by), attached.manifest.digest, listed, attached.warnings))
+    }
+
+    /// What is told of a signature that went through every check.
+    pub(super) fn signed(
+        &self,
+        (envelope, signed_by): (Envelope, SignedBy),
+        signature: Digest,
+        (format, listed_by): (ManifestFormat, ListedBy),
+        warnings: Vec<String>,
+    ) -> Signed {
+        Signed {
             image: self.image.clone(),
             tag: self.tag.clone(),
-            signature: attached.manifest.digest,
-            profile_version: text(PROFILE_VERSION),
-            job: text(SIGNING_JOB),
+            signature,
+            profile_version: signed_by.profile.to_string(),
+            job: signed_by.job,
             signed_at: envelope.signed_at,
             expires_at: envelope.expires_at,
-            format: attached.format,
-            listed_by: attached.listed_by,
-            warnings: attached.warnings,
-        })
+            format,
+            listed_by,
+            warnings: [self.warnings.as_slice(), &warnings].concat(),
+        }
     }
 
     /// What a verifier will do: list, read the manifest, read the envelope. The envelope was

@@ -1,12 +1,15 @@
-//! The signatures that an image has: found, read, json.
+//! The signatures that an image has: found, read, judged, told.
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::plan::SigningContext;
+use super::signed_by::SignedBy;
 use crate::{
-    aws::signing_profile::{PROFILE_VERSION, SIGNING_JOB, SigningProfile},
+    aws::{
+        signer_roots::Roots,
+        signing_profile::{PROFILE_ALIAS, PROFILE_VERSION, SIGNING_JOB},
+    },
     digest::Digest,
     notary::{
         certificate::rfc3339,
@@ -26,14 +29,17 @@ pub struct Signature {
     pub descriptor: Descriptor,
     /// The envelope, whose integrity holds; or why it could not be read.
     pub envelope: Result<Envelope, Report>,
+    /// The profile of AWS Signer that made it; or why none did, so that what the envelope says is a claim.
+    pub by: Result<SignedBy, Report>,
 }
 
-/// Reads every signature of an image, in the registry's order.
-pub async fn read(repository: &Repository, subject: &Digest) -> Result<Vec<Signature>, Report> {
+/// Reads every signature of an image, in the registry's order, and judges each by these roots.
+pub async fn read(repository: &Repository, subject: &Digest, roots: &Roots) -> Result<Vec<Signature>, Report> {
     let listed = repository.signatures(subject).await?;
     let reading = stream::iter(listed).map(|descriptor| async {
         let envelope = open(repository, subject, &descriptor).await;
-        Signature { descriptor, envelope }
+        let by = envelope.as_ref().map_err(Clone::clone).and_then(|envelope| SignedBy::of(envelope, roots));
+        Signature { descriptor, envelope, by }
     });
     Ok(reading.buffered(CONCURRENCY).collect().await)
 }
@@ -41,6 +47,7 @@ pub async fn read(repository: &Repository, subject: &Digest) -> Result<Vec<Signa
 async fn open(repository: &Repository, subject: &Digest, descriptor: &Descriptor) -> Result<Envelope, Report> {
     let manifest = repository.manifest(descriptor.digest.as_str()).await?;
     let manifest = SignatureManifest::read(&manifest.descriptor.media_type, &manifest.bytes)?;
+    manifest.check_signs(subject)?;
     let bytes = repository.blob(&manifest.envelope, MAX_ENVELOPE).await?;
     let envelope = envelope::open(&manifest.envelope.media_type, &bytes)?;
     let target = envelope.target()?;
@@ -50,19 +57,6 @@ async fn open(repository: &Repository, subject: &Digest, descriptor: &Descriptor
     Ok(envelope)
 }
 
-/// Whether the image already has a signature that a run with these context would make again.
-pub fn already_signed<'a>(signatures: &'a [Signature], context: &SigningContext<'_>) -> Option<&'a Signature> {
-    signatures.iter().find(|signature| {
-        let Ok(envelope) = &signature.envelope else { return false };
-        let by = envelope.text(PROFILE_VERSION).and_then(|arn| SigningProfile::parse(arn).ok());
-        let signed = envelope.target().map(|target| target.annotations).unwrap_or_default();
-        by.is_some_and(|by| context.profile.is_met_by(&by))
-            && context.metadata.iter().all(|(key, value)| signed.get(key) == Some(value))
-            && envelope.expires_at.is_none_or(|end| end > context.now)
-            && context.roots.check(&envelope.chain).is_ok()
-    })
-}
-
 impl Signature {
     /// Everything about it, for machines.
     pub fn to_json(&self) -> Value {
@@ -70,7 +64,12 @@ impl Signature {
             "digest": self.descriptor.digest,
             "mediaType": self.descriptor.media_type,
             "size": self.descriptor.size,
+            "trusted": self.by.is_ok(),
         });
+        match &self.by {
+            Ok(by) => object["signedBy"] = by.profile.to_string().into(),
+            Err(reason) => object["reason"] = reason.full().into(),
+        }
         let envelope = match &self.envelope {
             Ok(envelope) => envelope,
             Err(err) => {
@@ -119,7 +118,7 @@ impl Signature {
     }
 
     /// The same as the lines of a tree, for people: depth and text.
-    pub fn to_lines(&self, now: DateTime<Utc>) -> Vec<(usize, String)> {
+    pub fn to_lines(&self, roots: &Roots, now: DateTime<Utc>) -> Vec<(usize, String)> {
         let mut lines = vec![(0, self.descriptor.digest.to_string())];
         let envelope = match &self.envelope {
             Ok(envelope) => envelope,
@@ -130,9 +129,24 @@ impl Signature {
         };
         let ended = |end: DateTime<Utc>| if end <= now { " (expired)" } else { "" };
         let mut say = |depth, text: String| lines.push((depth, text));
-        for (name, label) in [(PROFILE_VERSION, "signing profile version"), (SIGNING_JOB, "signing job")] {
+        let claimed = match &self.by {
+            Ok(by) => {
+                say(1, format!("by {}: {by}", roots.owner()));
+                ""
+            }
+            Err(reason) => {
+                say(1, format!("not by {}: {}", roots.owner(), reason.full()));
+                say(1, "all that follows is what its maker claims".into());
+                " (claimed)"
+            }
+        };
+        for (name, label) in [
+            (PROFILE_VERSION, "signing profile version"),
+            (PROFILE_ALIAS, "signing profile alias"),
+            (SIGNING_JOB, "signing job"),
+        ] {
             if let Some(value) = envelope.text(name) {
-                say(1, format!("{label}: {value}"));
+                say(1, format!("{label}{claimed}: {value}"));
             }
         }
         say(1, format!("signing time: {}", rfc3339(envelope.signed_at)));
@@ -151,7 +165,7 @@ impl Signature {
             }
             say(1, format!("signed artifact: {target}"));
         }
-        let known = [PROFILE_VERSION, SIGNING_JOB];
+        let known = [PROFILE_VERSION, PROFILE_ALIAS, SIGNING_JOB];
         let others: Vec<_> = envelope.extended.iter().filter(|(name, _)| !known.contains(&name.as_str())).collect();
         if !others.is_empty() {
             say(1, "other signed attributes".into());

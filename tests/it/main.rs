@@ -15,9 +15,17 @@ mod identity;
 mod partitions;
 mod sign_envelope;
 
+// Whatever comes in.
+#[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
+mod bounds;
+#[cfg(target_os = "linux")] // the same
+mod environment;
+
 // Docker's protocol.
 #[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
 mod get;
+#[cfg(target_os = "linux")] // the same
+mod get_failures;
 #[cfg(target_os = "linux")] // the same
 mod program;
 #[cfg(target_os = "linux")] // the same
@@ -36,6 +44,12 @@ mod aws_tokens;
 mod roles;
 
 // Keychains.
+#[cfg(target_os = "linux")] // the program's keychain, again
+mod absent;
+#[cfg(target_os = "linux")] // the same
+mod delegate;
+#[cfg(target_os = "linux")] // the same
+mod healed;
 #[cfg(target_os = "linux")] // the Secret Service is Linux's
 mod secret_service_faults;
 mod stores;
@@ -60,9 +74,17 @@ mod sign_faults;
 #[cfg(target_os = "linux")] // the same
 mod sign_native;
 #[cfg(target_os = "linux")] // the same
+mod sign_notation;
+#[cfg(target_os = "linux")] // the same
 mod sign_program;
 #[cfg(target_os = "linux")] // the same
 mod sign_registry;
+#[cfg(target_os = "linux")] // the same
+mod sign_runs;
+#[cfg(target_os = "linux")] // the same
+mod sign_signatures;
+#[cfg(target_os = "linux")] // the same
+mod sign_words;
 
 // The loopback AWS and registries that they use.
 mod loopback;

@@ -1,4 +1,4 @@
-//! The commands around a signature: many images, profiles, lists, deletion, and the engine notation.
+//! The commands around a signature: many images, profiles, lists, deletion.
 
 use crate::support::{
     aws::faults::Fault,
@@ -145,7 +145,8 @@ fn signatures_are_listed_inspected_and_deleted() {
         assert!(fixture.run(&["signatures", "list", &image]).exits(0, "list").stdout.contains("no signatures"));
         let first = fixture.sign(&[&image, "--output", "json"]).json()[0]["signature"].as_str().unwrap().to_owned();
         let second = fixture.sign(&[&image, "--output", "json"]).json()[0]["signature"].as_str().unwrap().to_owned();
-        let tree = fixture.run(&["signatures", "inspect", &image]).exits(0, "inspect").stdout;
+        let inspect = ["signatures", "inspect", &image, "--signer-root", &fixture.root()];
+        let tree = fixture.run(&inspect).exits(0, "inspect").stdout;
         for part in
             ["signing profile version: arn:", "signing job: arn:", "expiry: ", "certificates", "sha256: ", "AWS Signer"]
         {
@@ -185,70 +186,4 @@ fn a_signature_that_cannot_be_read_is_told() {
     let ran = fixture.run(&["signatures", "list", &image]).exits(1, "a broken one");
     assert!(ran.stdout.contains("cannot be read: the JWS envelope"), "{ran:?}");
     assert!(ran.stdout.contains(&fixture.profile), "the good one is told all the same: {ran:?}");
-}
-
-mod notation {
-    use super::*;
-    use std::{fs, os::unix::fs::PermissionsExt, path::Path};
-
-    const PLUGIN: &str = "com.amazonaws.signer.notation.plugin";
-
-    fn script(path: &Path, text: &str, mode: u32) {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    #[test]
-    fn the_installed_notation_signs_the_same_digest() {
-        let fixture = SigningFixture::new();
-        let digest = fixture.push("app", "v1");
-        let image = format!("{}/app:v1", fixture.host());
-        let root = fixture.home.path();
-        let (cli, plugin) =
-            (root.join("bin/notation"), root.join(format!("libexec/plugins/{PLUGIN}/notation-{PLUGIN}")));
-        let fails = |expected: &str, hint: &str| {
-            let ran = fixture.sign(&[&image, "--engine", "notation"]).exits(1, expected);
-            assert!(ran.stderr.contains(expected) && ran.stderr.contains(hint), "{expected}: {ran:?}");
-        };
-        fails("Notation CLI is not on PATH", "--engine native");
-        let version = |version: &str| format!("[ \"$1\" = version ] && echo 'Version:     {version}' && exit 0");
-        script(&cli, &version("0.12.0"), 0o755);
-        fails("plugin of Notation is not installed", "--engine native");
-        script(&plugin, "exit 0", 0o644);
-        fails("is not executable", "chmod +x");
-        script(&plugin, "exit 0", 0o755);
-        fails("is too old or not Notation", "its version is 0.12.0");
-        let signs = "echo \"args: $*\"; read -r line < $NOTATION_CONFIG/config.json; echo \"config: $line\"; echo \"libexec: \
-                     $NOTATION_LIBEXEC\"; echo 'Warning: x' >&2; exit ${CODE:-0}";
-        script(&cli, &format!("{}\n{signs}", version("1.3.2")), 0o755);
-        let ran = fixture.sign(&[&image, "--engine", "notation", "-m", "a=b"]).exits(0, "notation signs");
-        let expected = format!(
-            "args: sign --plugin {PLUGIN} --id {} --plugin-config aws-region=eu-west-1 --user-metadata a=b \
-             --insecure-registry {}/app@{digest}\n",
-            fixture.profile,
-            fixture.host()
-        );
-        assert!(ran.stdout.starts_with(&expected), "{}", ran.stdout);
-        assert!(ran.stdout.contains(r#"config: {"credsStore":"ecr-rs"}"#), "{}", ran.stdout);
-        assert!(ran.stdout.contains(&format!("libexec: {}", root.join("libexec").display())), "{}", ran.stdout);
-        assert_eq!(ran.stderr, "Warning: x\n");
-        assert_eq!(fixture.aws.count("SignPayload"), 0, "Notation signs, not we");
-        let left = fs::read_dir(root)
-            .unwrap()
-            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("ecr-rs-notation"));
-        assert_eq!(left.count(), 0, "the private folder is gone");
-        for ignored in [["--output", "json"], ["--manifest-format", "oci-1.1"]] {
-            let ran = fixture.sign(&[&image, "--engine", "notation", ignored[0], ignored[1]]).exits(1, ignored[0]);
-            assert!(ran.stderr.contains("no meaning with --engine notation"), "{ignored:?}: {ran:?}");
-        }
-        script(&cli, &format!("{}\nexit 7", version("1.3.2")), 0o755);
-        fails("notation ended with 7", "");
-        let versioned = fixture.signer.version_arn(ACCOUNT, REGION, "app").unwrap();
-        let sign = |profile: &str| fixture.run(&["sign", &image, "--signing-profile", profile, "--engine", "notation"]);
-        let ran = sign(&versioned).exits(1, "a version");
-        assert!(ran.stderr.contains("does not take a profile's version"), "{ran:?}");
-        let ran = sign("app").exits(1, "a name");
-        assert!(ran.stderr.contains("notation ended with 7"), "a name becomes its ARN: {ran:?}");
-    }
 }

@@ -15,7 +15,10 @@ use ecr_rs::{
         payload,
     },
     oci::{Descriptor, media},
-    sign::check::{Expected, check_returned},
+    sign::{
+        check::{Expected, check_returned},
+        signed_by::SignedBy,
+    },
 };
 use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose};
 use serde_json::{Value, json};
@@ -42,7 +45,7 @@ fn roots(chain: &Chain) -> Roots {
 fn check(bytes: &[u8], roots: &Roots) -> Result<Envelope, String> {
     let (target, profile) = (target(), SigningProfile::parse(ARN).unwrap());
     let expected = Expected { target: &target, profile: &profile, roots, now: SystemTime::now().into() };
-    check_returned(bytes, &expected).map_err(|err| err.full())
+    check_returned(bytes, &expected).map(|(envelope, _)| envelope).map_err(|err| err.full())
 }
 
 #[test]
@@ -382,12 +385,57 @@ fn the_json_of_a_signature_has_every_member() {
     let chain = Chain::new();
     let envelope = envelope::open(media::JWS, &draft(&chain).jws(&chain)).unwrap();
     let descriptor = Descriptor::of(media::MANIFEST, b"signature");
-    let signature = ecr_rs::sign::signatures::Signature { descriptor, envelope: Ok(envelope) };
+    let by = SignedBy::of(&envelope, &roots(&chain));
+    let signature = ecr_rs::sign::signatures::Signature { descriptor, envelope: Ok(envelope), by };
     let told = signature.to_json();
+    assert_eq!(told["trusted"], true);
+    assert_eq!(told["signedBy"], VERSION);
     assert_eq!(told["profileVersion"], VERSION);
     assert_eq!(told["signingJob"], JOB);
     assert_eq!(told["algorithm"], "ECDSA-SHA-384");
     assert_eq!(told["userMetadata"], json!({ "team": "blue" }));
     assert_eq!(told["certificates"].as_array().map(Vec::len), Some(4));
     assert_eq!(told["attributes"]["io.cncf.notary.verificationPlugin"]["critical"], Value::Bool(true));
+}
+
+/// AWS Signer signs under an alias: the signature names the alias beside the profile behind it.
+#[test]
+fn f2_19_a_signature_under_an_alias_is_its_profiles() {
+    let (chain, attribute) = (Chain::new(), "com.amazonaws.signer.signingProfileAlias");
+    let (alias, uuid) = (ARN.replace("signing-profiles", "aliases"), "6d1d0d3f-0000-4000-8000-000000000000");
+    let aliased = ARN.replace("signing-profiles/app", "aliased-signing-profiles/") + uuid;
+    let named = |version: &str, alias: &str, critical: bool| {
+        let mut draft = draft(&chain);
+        draft.set("com.amazonaws.signer.signingProfileVersion", version);
+        draft.set(attribute, alias);
+        if critical {
+            draft.critical(attribute);
+        }
+        draft.jws(&chain)
+    };
+    for (version, named_alias, critical, wanted, refused, why) in [
+        (VERSION, alias.as_str(), true, ARN, None, "the profile itself"),
+        (VERSION, &alias, true, &alias, None, "its alias"),
+        (&aliased, &alias, true, &alias, None, "the alias of a profile without a name"),
+        (&aliased, &alias, true, &aliased, None, "that profile"),
+        (&format!("{aliased}/0123456789"), &alias, true, &aliased, None, "a version of it"),
+        (VERSION, &aliased, true, &aliased, None, "an alias that is named so"),
+        (VERSION, &alias, true, &format!("{alias}2"), Some("is by the profile"), "another alias"),
+        (&aliased, &alias, true, ARN, Some("is by the profile"), "the alias is no profile of that name"),
+        (VERSION, &alias, false, &alias, Some("lacks the critical attribute"), "what is not critical proves nothing"),
+        (VERSION, ARN, true, &alias, Some("of another kind"), "a profile is no alias"),
+        (&alias, &alias, true, &alias, Some("of another kind"), "an alias is no profile version"),
+        (VERSION, "x", true, &alias, Some("cannot be read"), "no ARN"),
+        (ARN, &alias, true, &alias, Some("not by a version of it"), "a profile has versions"),
+    ] {
+        let (target, profile) = (target(), SigningProfile::parse(wanted).unwrap());
+        let roots = roots(&chain);
+        let expected = Expected { target: &target, profile: &profile, roots: &roots, now: SystemTime::now().into() };
+        let outcome = check_returned(&named(version, named_alias, critical), &expected).map_err(|err| err.full());
+        match (outcome, refused) {
+            (Ok(_), None) => {}
+            (Err(err), Some(words)) if err.contains(words) => {}
+            (outcome, _) => panic!("{why}: {:?}", outcome.map(|(_, by)| by)),
+        }
+    }
 }

@@ -192,3 +192,30 @@ fn profiles_that_cannot_sign_are_explained() {
         sign(profile).exits(0, profile);
     }
 }
+
+/// Each try that reaches AWS Signer is a signing job there.
+#[test]
+fn f2_16_a_slow_signature_is_one_job() {
+    let fixture = SigningFixture::new();
+    let image = format!("{}/app@{}", fixture.host(), fixture.push("app", "v1"));
+    fixture.aws.faults.delay("SignPayload", std::time::Duration::from_secs(12));
+    fixture.sign(&[&image]).exits(0, "an answer after 12 s");
+    assert_eq!(fixture.aws.count("SignPayload"), 1);
+}
+
+#[test]
+fn f2_16_only_what_made_no_job_is_tried_again() {
+    for (fault, calls, status) in [
+        (Fault::Throttled, 2, 0),
+        (Fault::Internal, 1, 1),
+        (Fault::Cut, 1, 1),
+        (Fault::Garbage, 1, 1),
+        (Fault::AccessDenied, 1, 1),
+    ] {
+        let fixture = SigningFixture::new();
+        let image = format!("{}/app@{}", fixture.host(), fixture.push("app", "v1"));
+        fixture.aws.faults.times("SignPayload", fault.clone(), 1);
+        fixture.sign(&[&image]).exits(status, format!("{fault:?}"));
+        assert_eq!(fixture.aws.count("SignPayload"), calls, "{fault:?}");
+    }
+}

@@ -3,11 +3,11 @@
 use crate::support::{
     aws::iam::Principal,
     client,
-    loopback::{ACCOUNT, Loopback, REGION},
+    loopback::{ACCOUNT, Loopback, REGION, ROLE},
     program::Program,
     registry::digest,
     signer::Signer,
-    signing_fixture::MANIFEST,
+    signing_fixture::{MANIFEST, SigningFixture},
 };
 use serde_json::{Value, json};
 
@@ -79,4 +79,22 @@ fn an_image_in_ecr_is_signed_with_one_command() {
     let bad = program.run(&["sign", "Bad/Image", "--signing-profile", "app"], "");
     assert_eq!(bad.status, Some(1));
     assert!(bad.stderr.starts_with("docker-credential-ecr-rs: error: `Bad/Image` is not an image"), "{bad:?}");
+}
+
+/// The registry's token and AWS Signer need the same credentials.
+#[test]
+fn f2_17_a_role_is_assumed_once() {
+    let fixture = SigningFixture::without_login();
+    push(&fixture.aws);
+    fixture.configure(&format!("[[registry]]\nmatch = \"{HOST}\"\nrole-arn = \"{ROLE}\"\n"));
+    let variables = fixture.aws.proxy_variables().into_iter();
+    let program = variables.fold(fixture.program(), |program, (name, value)| program.with(name, value));
+    let (image, root) = (format!("{HOST}/team/app:v1"), fixture.root());
+    let sign = ["sign", &image, "--signing-profile", &fixture.profile, "--signer-root", &root];
+    program.run(&sign, "").exits(0, "signed");
+    for (operation, count) in [("AssumeRole", 1), ("GetAuthorizationToken", 1), ("SignPayload", 1)] {
+        assert_eq!(fixture.aws.count(operation), count, "{operation}");
+    }
+    program.run(&sign, "").exits(0, "with the token of the cache");
+    assert_eq!(fixture.aws.count("AssumeRole"), 2, "for AWS Signer");
 }

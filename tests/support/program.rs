@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fmt,
+    fmt, fs,
     io::{Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::Value;
 
-/// A run that takes longer than this hangs: the longest bound of the program is 20 s, twice over.
+/// A run that takes longer than this hangs: the longest bound of the program but Notation's is 45 s, twice over.
 const RUN_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The program with the environment it will see. Nothing of the test's own environment reaches it.
@@ -68,6 +68,11 @@ impl Program {
     pub fn without(mut self, name: &str) -> Program {
         self.variables.remove(&OsString::from(name));
         self
+    }
+
+    /// Its whole environment.
+    pub fn variables(&self) -> BTreeMap<OsString, OsString> {
+        self.variables.clone()
     }
 
     /// A run that has yet to get its standard streams.

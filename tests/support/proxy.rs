@@ -4,6 +4,7 @@
 
 use std::{
     convert::Infallible,
+    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -139,7 +140,7 @@ async fn answer(request: hyper::Request<Incoming>, state: &State, proxied: bool,
     let Some((service, operation)) = claimed else {
         state.calls.answered(place, Some(404));
         let body = format!("loopback: nobody here answers {} {}{}\n", request.method, request.authority, request.path);
-        return respond(Reply::of(404, "text/plain", body), false);
+        return respond(Reply::of(404, "text/plain", body), Then::End);
     };
     let (fault, delay) = state.faults.next(service.name(), &operation);
     if !delay.is_zero() {
@@ -155,27 +156,38 @@ async fn answer(request: hyper::Request<Incoming>, state: &State, proxied: bool,
         None => reply,
     };
     state.calls.answered(place, Some(reply.status));
-    respond(reply, fault == Some(Fault::Cut))
+    let then = match fault {
+        Some(Fault::Cut) => Then::Flush,
+        Some(Fault::Endless) => Then::Fill { left: u64::MAX },
+        Some(Fault::Gigabyte) => Then::Fill { left: 1_000_000_000 },
+        Some(Fault::Trickle) => Then::Trickle(Box::pin(tokio::time::sleep(Duration::ZERO))),
+        _ => Then::End,
+    };
+    respond(reply, then)
 }
 
-fn respond(reply: Reply, cut: bool) -> Response<Answer> {
+fn respond(reply: Reply, then: Then) -> Response<Answer> {
     let mut response = Response::builder().status(reply.status);
     let own_length = reply.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     for (name, value) in &reply.headers {
         response = response.header(name, value);
     }
-    if !own_length {
+    let length = match then {
+        Then::End => Some(reply.body.len() as u64),
         // A body that breaks off is one byte short at least, or there would be nothing to break.
-        response = response.header("content-length", reply.body.len() + usize::from(cut));
-    }
-    let body = match cut {
-        true => Answer { rest: Some(reply.body.slice(..reply.body.len() / 2)), then: Then::Flush },
-        false => Answer { rest: Some(reply.body), then: Then::End },
+        Then::Flush | Then::Break => Some(reply.body.len() as u64 + 1),
+        Then::Fill { left: u64::MAX } | Then::Trickle(_) => None, // it is sent in chunks
+        Then::Fill { left } => Some(reply.body.len() as u64 + left),
     };
+    if let Some(length) = length.filter(|_| !own_length) {
+        response = response.header("content-length", length);
+    }
+    let half = if matches!(then, Then::Flush) { reply.body.len() / 2 } else { reply.body.len() };
+    let body = Answer { rest: Some(reply.body.slice(..half)), then };
     response.body(body).expect("the services write valid headers")
 }
 
-/// A body that can break off.
+/// A body that can break off, or go on and on.
 struct Answer {
     rest: Option<Bytes>,
     then: Then,
@@ -187,7 +199,17 @@ enum Then {
     /// Gives the first half a turn to leave, then breaks off.
     Flush,
     Break,
+    /// Sends so many bytes more.
+    Fill {
+        /// They.
+        left: u64,
+    },
+    /// Sends a byte, and waits.
+    Trickle(Pin<Box<tokio::time::Sleep>>),
 }
+
+/// What fills a body: in JSON it is more of no text, in XML as well.
+static FILLER: [u8; 64 << 10] = [b'A'; 64 << 10];
 
 impl Body for Answer {
     type Data = Bytes;
@@ -205,6 +227,17 @@ impl Body for Answer {
                 Poll::Pending
             }
             Then::Break => Poll::Ready(Some(Err(std::io::Error::other("cut on purpose")))),
+            Then::Fill { left: 0 } => Poll::Ready(None),
+            Then::Fill { ref mut left } => {
+                let bytes = FILLER.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= bytes as u64;
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&FILLER[..bytes])))))
+            }
+            Then::Trickle(ref mut sleep) => {
+                std::task::ready!(sleep.as_mut().poll(context));
+                sleep.as_mut().reset(tokio::time::Instant::now() + Duration::from_millis(100));
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"A")))))
+            }
         }
     }
 

@@ -20,6 +20,9 @@ pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// Of an index.
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
+/// Of a signature.
+pub const SIGNATURE: &str = "application/vnd.cncf.notary.signature";
+
 /// The machine.
 pub struct SigningFixture {
     /// The home folder, the keychain, and AWS with the registry.
@@ -121,6 +124,33 @@ impl SigningFixture {
             201,
         );
         digest(bytes.as_bytes())
+    }
+
+    /// Pushes an envelope as a signature of an image, whoever made it, and gives the manifest's digest.
+    pub fn push_envelope(&self, repository: &str, image: &str, media_type: &str, envelope: &[u8]) -> String {
+        self.push_blob(repository, b"{}");
+        self.push_blob(repository, envelope);
+        let descriptor = |media_type: &str, bytes: &[u8]| json!({ "mediaType": media_type, "digest": digest(bytes), "size": bytes.len() });
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": SIGNATURE,
+            "config": descriptor("application/vnd.oci.empty.v1+json", b"{}"),
+            "layers": [descriptor(media_type, envelope)],
+            "subject": { "mediaType": MANIFEST, "digest": image, "size": self.stored(repository, image).len() },
+        });
+        let name = digest(manifest.to_string().as_bytes());
+        self.push_manifest(repository, &name, MANIFEST, &manifest)
+    }
+
+    /// The descriptor of a stored manifest, as a list of signatures has it.
+    pub fn listed_as_signature(&self, repository: &str, name: &str, media_type: &str) -> Value {
+        let bytes = self.stored(repository, name);
+        json!({ "mediaType": media_type, "digest": digest(&bytes), "size": bytes.len(), "artifactType": SIGNATURE })
+    }
+
+    /// What AWS Signer would be asked to sign of an image.
+    pub fn payload(&self, repository: &str, image: &str) -> Vec<u8> {
+        let size = self.stored(repository, image).len();
+        json!({ "targetArtifact": { "mediaType": MANIFEST, "digest": image, "size": size } }).to_string().into_bytes()
     }
 
     /// Pushes a blob.

@@ -114,7 +114,7 @@ fn every_refusal_has_its_own_words() {
             Fault::ExpiredToken,
             Public::Told,
             format!("AWS gave a token of {here} that has already ended"),
-            "set this machine's clock; it seems to be ahead",
+            "check what answers at the endpoint that AWS_ENDPOINT_URL or the profile's endpoint_url names",
             "the token ended 3",
             "a token that ended before it came",
         ),
@@ -158,6 +158,23 @@ fn ecr_public_names_both_actions() {
         "allow ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken on resource * to \
          arn:aws:iam::111122223333:user/alice"
     );
+}
+
+#[test]
+fn f1_1_an_endpoint_that_is_no_url_is_named_without_the_request() {
+    let machine = Machine::new();
+    for (endpoint, cause) in [
+        ("foo", "failed to apply endpoint `foo`"),
+        ("http://", "endpoint is not a valid URI"),
+        ("http://alice:CANARY@[::1", "endpoint is not a valid URI"),
+    ] {
+        let program = program(&machine, &alice("")).with("AWS_ENDPOINT_URL", endpoint);
+        let what = "cannot ask AWS for account 111122223333 in eu-west-1: the endpoint that is set is no URL";
+        let hint = "correct or unset AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_… and endpoint_url";
+        let causes = check(&program.run(&["get"], HOST), HOST, what, hint, endpoint).join("\n");
+        assert!(causes.contains(cause) && !causes.contains("SdkBody"), "{endpoint}: {causes}");
+        check_public(&program, Public::Told, endpoint);
+    }
 }
 
 /// An endpoint that the user names is the one that is asked, whatever the registry's host is.

@@ -37,6 +37,16 @@ pub enum Fault {
     OtherAccount,
     /// ECR: a token that has ended already.
     ExpiredToken,
+    /// An access key id with a line break in it, from who gives out credentials.
+    OddAccessKey,
+    /// The right answer's head and body, and more of it without end, as fast as it is read.
+    Endless,
+    /// The same, ten bytes a second.
+    Trickle,
+    /// A head of 64 MiB.
+    LongHead,
+    /// A body of 1 GB, as its `Content-Length` says.
+    Gigabyte,
     /// A refusal in these words.
     Says(&'static str),
     /// The right answer, with this at the end of each of its texts.
@@ -84,6 +94,15 @@ impl Fault {
             ),
             Fault::Garbage => Reply::of(200, "application/x-amz-json-1.1", &b"\x00\xff\xfe\x01{{{\x80"[..]),
             Fault::Truncated => Reply { body: reply.body.slice(..reply.body.len() / 2), ..reply },
+            Fault::OddAccessKey => {
+                let text = String::from_utf8_lossy(&reply.body);
+                let odd = text.replace("AccessKeyId>ASIA", "AccessKeyId>ASIA\nCANARY");
+                let odd = odd.replace(r#""AccessKeyId":"ASIA"#, r#""AccessKeyId":"ASIA\nCANARY"#);
+                Reply { body: odd.into(), ..reply }
+            }
+            Fault::LongHead => {
+                (0..16 * 1024).fold(reply, |reply, number| reply.with(&format!("x-filler-{number}"), "a".repeat(4096)))
+            }
             Fault::WrongContent => Reply::of(200, "application/x-amz-json-1.1", r#"{"hello":"world"}"#),
             Fault::Appends(words) => match serde_json::from_slice::<serde_json::Value>(&reply.body) {
                 Ok(mut value) => {

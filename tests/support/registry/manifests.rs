@@ -119,6 +119,7 @@ impl Registry {
             all.filter_map(|(digest, manifest)| referrer(digest, manifest, at.reference)).collect()
         });
         found.retain(|entry| wanted.as_deref().is_none_or(|wanted| entry["artifactType"] == wanted));
+        found.extend(self.personality().lies);
         found.sort_by_key(|entry| entry["digest"].to_string());
         let body = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": found }).to_string();
         let reply = Reply::of(200, INDEX, body);

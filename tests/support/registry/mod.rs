@@ -6,6 +6,8 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
+use serde_json::Value;
+
 use super::{
     aws::{Asked, Refusal, Reply, Request, Service, Wording, faults::Fault},
     loopback::State,
@@ -34,6 +36,8 @@ pub struct Personality {
     pub mutable_tags: bool,
     /// Whether blobs are downloaded from ECR's bucket, which must not see the login.
     pub redirects_blobs: bool,
+    /// Descriptors that the referrers API lists beside what is there, whatever it is asked for.
+    pub lies: Vec<Value>,
     /// What the plain registry asks for in place of Basic: the text of `WWW-Authenticate`. With it, bearers
     /// of `/token/` may read there.
     pub challenge: Option<String>,
@@ -51,6 +55,7 @@ impl Default for Personality {
             artifact_manifests: true,
             mutable_tags: true,
             redirects_blobs: false,
+            lies: Vec::new(),
             challenge: None,
             flood: None,
             refusal: None,
@@ -98,6 +103,16 @@ impl Registry {
         let repository = repositories.get_mut(&self.key(host, repository))?;
         let digest = repository.tags.get(reference).map_or(reference, String::as_str);
         repository.manifests.get(digest).map(|manifest| manifest.bytes.to_vec())
+    }
+
+    /// Puts a manifest under a tag without asking whether what it lists is there, as a hostile registry could.
+    pub fn plant(&self, host: &str, repository: &str, tag: &str, media_type: &str, bytes: Vec<u8>) -> String {
+        let (key, digest) = (self.key(host, repository), digest(&bytes));
+        let mut repositories = self.repositories.lock().expect("no holder panics");
+        let repository = repositories.entry(key).or_default();
+        repository.tags.insert(tag.into(), digest.clone());
+        repository.manifests.insert(digest.clone(), Manifest { media_type: media_type.into(), bytes: bytes.into() });
+        digest
     }
 
     /// How the registries behave now.

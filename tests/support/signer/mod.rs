@@ -53,6 +53,8 @@ pub struct Signer {
     profiles: Mutex<BTreeMap<(String, String, String), Profile>>,
     /// Owner and guest accounts.
     shares: Mutex<BTreeSet<(String, String)>>,
+    /// Texts that stand in answers wherever there is a member of this name, or beside the others.
+    words: Mutex<Vec<(&'static str, String)>>,
     /// ARNs of jobs and profile versions, with the time from which they are revoked.
     revoked: Mutex<Vec<(String, SystemTime)>>,
 }
@@ -65,6 +67,7 @@ impl Signer {
             defect: Mutex::default(),
             profiles: Mutex::default(),
             shares: Mutex::default(),
+            words: Mutex::default(),
             revoked: Mutex::default(),
         })
     }
@@ -93,6 +96,30 @@ impl Signer {
         arn(account, region, name)
     }
 
+    /// Puts a text in the place of a member of every answer from now on.
+    pub fn answer_with(&self, member: &'static str, text: &str) {
+        self.words.lock().expect("no holder panics").push((member, text.into()));
+    }
+
+    /// An answer with these texts in it.
+    fn spoken(&self, mut reply: Reply) -> Reply {
+        let words = self.words.lock().expect("no holder panics");
+        let Some(mut body) = serde_json::from_slice::<Value>(&reply.body).ok().filter(|_| !words.is_empty()) else {
+            return reply;
+        };
+        let mut objects = vec![&mut body];
+        while let Some(object) = objects.pop() {
+            for (member, text) in &*words {
+                if object.get(*member).is_some() || (*member == "statusReason" && object.get("status").is_some()) {
+                    object[*member] = text.as_str().into();
+                }
+            }
+            objects.extend(object.get_mut("profiles").and_then(Value::as_array_mut).into_iter().flatten());
+        }
+        reply.body = body.to_string().into();
+        reply
+    }
+
     /// Lets one account sign with another's profiles.
     pub fn share(&self, owner: &str, guest: &str) {
         self.shares.lock().expect("no holder panics").insert((owner.into(), guest.into()));
@@ -101,6 +128,14 @@ impl Signer {
     /// Revokes a job or a profile version, from the beginning of time on.
     pub fn revoke(&self, arn: &str) {
         self.revoked.lock().expect("no holder panics").push((arn.into(), SystemTime::UNIX_EPOCH));
+    }
+
+    /// Revokes the certificate of our chain that stands at a place, 0 being the leaf.
+    pub fn revoke_certificate(&self, place: usize) {
+        let hash = |der: &Vec<u8>| hex(ring::digest::digest(&ring::digest::SHA384, signed_part(der)).as_ref());
+        let issuer = (place + 1).min(self.chain.certificates.len() - 1);
+        let [own, issuer] = [place, issuer].map(|place| hash(&self.chain.certificates[place]));
+        self.revoke(&format!("{own}{issuer}"));
     }
 
     /// The newest version of a profile, as an ARN.
@@ -281,7 +316,7 @@ impl Service for Signer {
 
     fn answer(&self, _state: &State, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let name = asked.request.path.split('/').nth(2).unwrap_or_default();
-        match asked.operation {
+        let answer = match asked.operation {
             "SignPayload" => self.sign(asked),
             "ListSigningProfiles" => Ok(self.list(asked)),
             "GetSigningProfile" => self.get(asked, name),
@@ -294,8 +329,16 @@ impl Service for Signer {
                 Ok(Reply::of(200, "application/json", "{}"))
             }
             _ => self.revocations(asked.request),
-        }
+        };
+        answer.map(|reply| self.spoken(reply))
     }
+}
+
+/// The part of a certificate that its issuer signed: the first member of a sequence, both longer than 255 bytes.
+fn signed_part(der: &[u8]) -> &[u8] {
+    assert_eq!([der[0], der[1], der[4], der[5]], [0x30, 0x82, 0x30, 0x82], "two sequences with lengths of two bytes");
+    let length = usize::from(u16::from_be_bytes([der[6], der[7]]));
+    &der[4..8 + length]
 }
 
 fn describe(account: &str, region: &str, name: &str, profile: &Profile) -> Value {
