@@ -1,13 +1,19 @@
 //! The composition root: from configuration and environment to stores, AWS, and the token service.
 
-use std::{io::Write, time::SystemTime};
+use std::{io::Write, path::PathBuf, time::SystemTime};
 
 use crate::{
     aws::{Aws, Settings},
     config::{CacheStore, Config, LoginStore},
     environment::Environment,
     identity::{self, Finder},
-    keychain::{self, Keychain, file::FileStore, helper::HelperStore, none::NoStore, unavailable::UnavailableStore},
+    keychain::{
+        self, ErrorKind, Keychain,
+        file::FileStore,
+        helper::HelperStore,
+        none::{NoLogins, NoStore},
+        unavailable::UnavailableStore,
+    },
     log::Log,
     names::PROGRAM,
     token::Service,
@@ -95,11 +101,25 @@ fn cache(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
 fn logins(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
     match &config.logins {
         LoginStore::Keychain => native(environment),
+        LoginStore::None => Box::new(NoLogins),
+        LoginStore::File => match login_folder(environment) {
+            Some(folder) => Box::new(FileStore::new(folder)),
+            None => Box::new(UnavailableStore(keychain::Error {
+                store: "file store",
+                kind: ErrorKind::Unavailable,
+                detail: "without a home folder there is none to keep logins in".into(),
+            })),
+        },
         LoginStore::Helper(suffix) => match HelperStore::find(suffix, &environment.search_path()) {
             Ok(helper) => Box::new(helper),
             Err(err) => Box::new(UnavailableStore(err)),
         },
     }
+}
+
+/// The folder of `[other-registries] store = "file"`, apart from the tokens' cache, which anyone may empty.
+pub fn login_folder(environment: &Environment) -> Option<PathBuf> {
+    Some(environment.config_folder.as_ref()?.join(PROGRAM).join("logins"))
 }
 
 #[cfg(target_os = "linux")]
@@ -128,7 +148,7 @@ fn keyutils() -> Box<dyn Keychain> {
     Box::new(keychain::keyutils::KeyutilsStore::new())
 }
 
-/// The kernel's key store is Linux's alone: elsewhere its choice keeps nothing.
+/// The kernel's key store is Linux's alone: elsewhere config.toml refuses its choice.
 #[cfg(not(target_os = "linux"))]
 fn keyutils() -> Box<dyn Keychain> {
     Box::new(NoStore)

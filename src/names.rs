@@ -10,6 +10,10 @@ pub(crate) const HELPER: &str = "ecr-rs";
 /// `client/command.go`).
 pub(crate) const HELPER_PREFIX: &str = "docker-credential-";
 
+/// The variable that marks a helper that we started, by its name, and whatever that starts. This program
+/// asks nobody where it is set: a helper that leads back to us would ask us, and we it, for ever.
+pub(crate) const DELEGATE_MARK: &str = "ECR_RS_DELEGATE";
+
 /// Docker Hub's key in every credential store (docker/cli, `registry.IndexServer`).
 pub(crate) const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 

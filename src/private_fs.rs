@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU32, Ordering},
+    time::SystemTime,
 };
 
 use thiserror::Error;
@@ -85,7 +86,12 @@ pub fn read_all(file: &File, most: u64) -> io::Result<Zeroizing<Vec<u8>>> {
 /// The system's, and one in clear words where this is not a regular file, is a link, or belongs to
 /// another user, who could keep us waiting.
 pub fn open_lock(path: &Path) -> io::Result<File> {
-    let file = open_with(private().create(true).truncate(false).write(true), path, Links::Refuse, |_| false)?;
+    let file = match create_new(path) {
+        Err(err) if err.kind() == ErrorKind::AlreadyExists => {
+            open_with(OpenOptions::new().write(true), path, Links::Refuse, |_| false)?
+        }
+        created => created?,
+    };
     match owner(&file.metadata()?) {
         owner if owner == user() => Ok(file),
         _ => Err(io::Error::new(ErrorKind::PermissionDenied, "it belongs to another user")),
@@ -149,6 +155,16 @@ impl Replacement {
         self.file.as_mut().expect("it is open until it takes its place").write_all(bytes)
     }
 
+    /// Flushes what was written to the disk.
+    pub fn flush(&self) -> io::Result<()> {
+        self.file.as_ref().expect("it is open until it takes its place").sync_all()
+    }
+
+    /// When it was written to last, by the file system's clock.
+    pub fn modified(&self) -> io::Result<SystemTime> {
+        self.file.as_ref().expect("it is open until it takes its place").metadata()?.modified()
+    }
+
     /// Takes the old one's place; where that is a link, the link's. It is not flushed to the disk.
     ///
     /// # Errors
@@ -170,18 +186,48 @@ impl Drop for Replacement {
     }
 }
 
-/// Makes a folder that is the user's alone, mode 0700, with the missing ones above it. One that is
-/// there already stays as it is: [`check_trusted`] says whether it can be used.
+/// Makes a folder that is the user's alone, mode 0700 whatever the umask, with the missing ones above
+/// it. One that is there already stays as it is: [`check_trusted`] says whether it can be used.
 pub fn create_folder(path: &Path) -> io::Result<()> {
-    folder_builder().recursive(true).create(path)
+    match create_new_folder(path) {
+        Err(err) if err.kind() == ErrorKind::NotFound => match path.parent() {
+            Some(above) if !above.as_os_str().is_empty() => {
+                create_folder(above)?;
+                create_folder_here(path)
+            }
+            _ => Err(err),
+        },
+        outcome => accept_existing(path, outcome),
+    }
 }
 
-/// Makes one new folder that is the user's alone, mode 0700.
+/// The same in a folder that is there.
+fn create_folder_here(path: &Path) -> io::Result<()> {
+    accept_existing(path, create_new_folder(path))
+}
+
+/// Another process may have been faster.
+fn accept_existing(path: &Path, outcome: io::Result<()>) -> io::Result<()> {
+    match outcome {
+        Err(err) if err.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Makes one new folder that is the user's alone, mode 0700 whatever the umask.
 ///
 /// # Errors
 /// The system's; [`ErrorKind::AlreadyExists`] where anything of that name is there.
 pub fn create_new_folder(path: &Path) -> io::Result<()> {
-    folder_builder().create(path)
+    folder_builder().create(path)?;
+    // A umask can only take rights away, but it could take the owner's.
+    #[cfg(unix)]
+    if path.symlink_metadata().is_ok_and(|made| {
+        std::os::unix::fs::MetadataExt::mode(&made) & 0o700 != 0o700 && made.is_dir() && owner(&made) == user()
+    }) {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    }
+    Ok(())
 }
 
 /// Makes a folder, as [`create_folder`] does, where there is none, and checks that it is no link,

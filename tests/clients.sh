@@ -7,13 +7,15 @@
 #     bash tests/clients.sh
 #
 # ECR_RS_BINARY names the binary to test (default: a debug build of this checkout).
-# FAMILIES names the families of cases to run (default: all, "docker containers oci signing accounts setup").
+# FAMILIES names the families of cases to run (default: all, "docker containers oci signing accounts
+# absent setup identities").
 # ECR_RS_SIGNER_PLUGIN names AWS's plugin for Notation (default: a stand-in, see tests/clients/signing.sh).
 # KEEP_WORLD=1 keeps the temporary folder with every log and says where it is.
 #
-# It installs clients that are missing, from Debian's packages and Go's module proxy (tests/clients/programs.sh);
-# one that cannot be installed fails the script. Everything else happens in mount and process namespaces of its
-# own: whatever a client writes lands in a temporary folder, whatever it starts ends with the script.
+# It installs clients that are missing, from Debian's packages and Go's module proxy (tests/clients/programs.sh)
+# and, in its temporary folder, the AWS CLI from PyPI (tests/clients/identities.sh); one that cannot be installed
+# fails the script. Everything else happens in mount and process namespaces of its own: whatever a client writes
+# lands in a temporary folder, whatever it starts ends with the script.
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -27,10 +29,13 @@ root=$PWD
 . tests/clients/oci.sh
 . tests/clients/signing.sh
 . tests/clients/accounts.sh
+. tests/clients/absent.sh
 . tests/clients/setup.sh
+. tests/clients/identities.sh
 
 # The outer half: programs, the built binary, a folder; then this script again inside the namespaces.
 outer() {
+    FAMILIES=${FAMILIES:-docker containers oci signing accounts absent setup identities}
     [ "$(id -u)" = 0 ] || stop "clients.sh must run as root: dockerd needs it"
     step install_packages
     step install_go_programs
@@ -45,9 +50,10 @@ outer() {
     cp "$ECR_RS_BINARY" "$scratch/bin/docker-credential-ecr-rs" || exit 1
     trap outer_ends EXIT
     trap 'exit 130' INT TERM
+    case " $FAMILIES " in *" identities "*) step install_aws_cli ;; esac
     # In the background, so that a signal is answered at once; the namespaces die with their first process.
     env -i PATH="$scratch/bin:$go_programs:$PATH" HOME="$scratch/home" LANG=C.UTF-8 SCRATCH="$scratch" \
-        FAMILIES="${FAMILIES:-docker containers oci signing accounts setup}" \
+        FAMILIES="$FAMILIES" \
         ECR_RS_SIGNER_PLUGIN="${ECR_RS_SIGNER_PLUGIN:-}" \
         unshare --mount --pid --fork --kill-child --mount-proc "$BASH" "$root/tests/clients.sh" inside </dev/null &
     inner=$!

@@ -123,9 +123,91 @@ fn keeps_the_contract_up_to(longest: usize, keychain: &dyn Keychain) {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use ecr_rs::keychain::{ErrorKind, Keychain, keyutils::KeyutilsStore, linux::SecretServiceStore};
+    use ecr_rs::{
+        keychain::{Entry, ErrorKind, Keychain, keyutils::KeyutilsStore, linux::SecretServiceStore},
+        secret::Secret,
+    };
+    use linux_keyutils::{KeyRing, KeyRingIdentifier, LinkNode};
 
-    use super::{MAX_SECRET, TOKEN, keeps_the_contract, keeps_the_contract_up_to, support::bus::FakeBus};
+    use super::{
+        MAX_SECRET, TOKEN, keeps_the_contract, keeps_the_contract_up_to,
+        support::{
+            bus::{FakeBus, Item},
+            damage::{Damage, is_healed},
+        },
+    };
+
+    #[test]
+    fn f1_3_damaged_items_of_the_secret_service() {
+        let bus = FakeBus::start();
+        let store = SecretServiceStore::new(Some(&bus.address()), None, false);
+        for label in [super::login("ghcr.io", "me"), super::token("public.ecr.aws", "f00d", 1)] {
+            let kind = label.key().kind();
+            let entry = Entry { label, secret: Secret::from(String::from("canary")) };
+            let further = kind.further[0];
+            for (spoil, is_listed, why) in [
+                (&(|item: &mut Item| drop(item.attributes.remove(further))) as &dyn Fn(&mut Item), false, "cut short"),
+                (&|item: &mut Item| item.secret = vec![0xff, 0xfe], true, "its secret is no text"),
+                (
+                    &|item: &mut Item| {
+                        let old = item.attributes.remove(further).unwrap_or_default();
+                        item.attributes.insert(format!("{further}2"), old);
+                    },
+                    false,
+                    "of a newer version",
+                ),
+            ] {
+                is_healed(&store, &entry, &Damage { why, spoil: &|| bus.change(spoil), is_listed });
+            }
+        }
+        let label = super::token("public.ecr.aws", "f00d", 1);
+        let entry = Entry { label, secret: Secret::from(String::from("canary")) };
+        let spoil = || bus.change(&|item| drop(item.attributes.insert("expires".into(), "soon".into())));
+        is_healed(&store, &entry, &Damage { why: "an end that is no number", spoil: &spoil, is_listed: false });
+    }
+
+    #[test]
+    fn f1_3_damaged_kernel_keys() {
+        let service = format!("docker-credential-ecr-rs-damaged-{}", std::process::id());
+        let store = KeyutilsStore::for_service(&service);
+        if let Err(fault) = store.list(&TOKEN) {
+            println!("no kernel keys on this machine: {fault}");
+            assert_eq!(fault.kind, ErrorKind::Unavailable, "{fault}");
+            return;
+        }
+        let change = |payload: &dyn Fn(Vec<u8>) -> Vec<u8>| {
+            let keyring = KeyRing::get_persistent(KeyRingIdentifier::Process).expect("the store has it");
+            for link in keyring.get_links(4096).expect("it can be listed").iter() {
+                let LinkNode::Key(key) = link else { continue };
+                if key.metadata().is_ok_and(|data| data.get_description().starts_with(&service)) {
+                    key.update(&payload(key.read_to_vec().expect("it is ours"))).expect("it is ours");
+                }
+            }
+        };
+        for label in [super::login("ghcr.io", "me"), super::token("public.ecr.aws", "f00d", 1)] {
+            let entry = Entry { label, secret: Secret::from(String::from("canary")) };
+            for (spoil, why) in [
+                (
+                    &(|mut payload: Vec<u8>| {
+                        payload.truncate(40);
+                        payload
+                    }) as &dyn Fn(Vec<u8>) -> Vec<u8>,
+                    "cut short",
+                ),
+                (&|_| b"{\"later\":2}\ncanary".to_vec(), "of a newer version"),
+                (&|_| b"canary".to_vec(), "of another's making"),
+                (
+                    &|mut payload| {
+                        payload.push(0xff);
+                        payload
+                    },
+                    "no text",
+                ),
+            ] {
+                is_healed(&store, &entry, &Damage { why, spoil: &|| change(spoil), is_listed: false });
+            }
+        }
+    }
 
     #[test]
     fn secret_service() {

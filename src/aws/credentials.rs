@@ -189,7 +189,7 @@ impl<'a> Setup<'a> {
             .configure(&setup)
             .endpoint(&self.identity.metadata.endpoint)
             .map_err(CredentialsError::invalid_configuration)?
-            .max_attempts(METADATA_ATTEMPTS)
+            .max_attempts(if self.identity.metadata.is_there { METADATA_ATTEMPTS } else { 1 })
             .connect_timeout(METADATA_TIMEOUT)
             .read_timeout(METADATA_TIMEOUT)
             .build();

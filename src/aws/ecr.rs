@@ -71,9 +71,18 @@ pub(super) enum Malformed {
     Ended(Duration),
 }
 
+/// Who answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answerer {
+    /// AWS, at its own endpoint.
+    Aws,
+    /// Whatever listens at the endpoint that environment or profile names.
+    Endpoint,
+}
+
 impl Malformed {
-    /// The error of a mint that got such an answer.
-    pub(super) fn report(self, registry: &Registry) -> MintError {
+    /// The error of a mint that got such an answer, from AWS or from an endpoint that stands in its place.
+    pub(super) fn report(self, registry: &Registry, from: Answerer) -> MintError {
         let asked = match &registry.kind {
             Kind::Private { account } => format!("account {account} in {}", registry.region),
             Kind::Public => "ECR Public".into(),
@@ -85,7 +94,12 @@ impl Malformed {
             }
             Malformed::Ended(_) => Report::new(format!("AWS gave a token of {asked} that has already ended"))
                 .cause(&self)
-                .hint("set this machine's clock; it seems to be ahead"),
+                .hint(match from {
+                    Answerer::Aws => "set this machine's clock; it seems to be ahead",
+                    Answerer::Endpoint => {
+                        "check what answers at the endpoint that AWS_ENDPOINT_URL or the profile's endpoint_url names"
+                    }
+                }),
             Malformed::Missing(_) | Malformed::Token(_) => Report::new(format!("AWS gave no usable token of {asked}"))
                 .cause(&self)
                 .hint("check that no proxy or endpoint_url answers in place of AWS"),

@@ -143,6 +143,7 @@ const WORDS: &[(&str, ErrorClass)] = &[
     ("unknownissuer", ErrorClass::Untrusted),
     ("invalid peer certificate", ErrorClass::Certificate),
     ("timeout occurred", ErrorClass::Timeout),
+    ("operation timeout", ErrorClass::Timeout),
     ("timed out", ErrorClass::Timeout),
     ("connection refused", ErrorClass::Refused),
     ("unreachable", ErrorClass::Refused),

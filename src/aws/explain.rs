@@ -47,15 +47,18 @@ impl From<Explained> for MintError {
     }
 }
 
+/// What is wrong with a machine that has none.
+const NO_CREDENTIALS: &str = "this machine has no AWS credentials";
+
+/// And what to do there.
+const GET_CREDENTIALS: &str =
+    "run `aws configure sso` or `aws configure`, or set AWS_PROFILE to a profile that has credentials";
+
 impl CallContext<'_> {
     /// Refuses what no call can help with.
     pub(super) fn preflight(&self) -> Result<(), MintError> {
         let (what, hint) = match &self.identity.source {
-            Source::None => (
-                "this machine has no AWS credentials".into(),
-                "run `aws configure sso` or `aws configure`, or set AWS_PROFILE to a profile that has credentials"
-                    .into(),
-            ),
+            Source::None => (NO_CREDENTIALS.into(), GET_CREDENTIALS.into()),
             // The SDK ignores `mfa_serial` and would ask for the role without it.
             Source::Profile(profile) if profile.mfa_serial.is_some() => (
                 format!("profile {} needs an MFA code, which a credential helper cannot ask for", profile.name),
@@ -149,6 +152,7 @@ impl CallContext<'_> {
             ErrorClass::Process => format!("the credential_process of {asker} failed"),
             ErrorClass::TokenFile => "the web identity token cannot be used".into(),
             ErrorClass::Container => "the container's credential endpoint gave no credentials".into(),
+            ErrorClass::Metadata if !self.identity.metadata.is_there => NO_CREDENTIALS.into(),
             ErrorClass::Metadata => "the instance metadata service gave no credentials".into(),
             ErrorClass::Denied => match stage {
                 Stage::Credentials => format!("AWS refused credentials to {asker}"),
@@ -203,6 +207,7 @@ impl CallContext<'_> {
             ErrorClass::Container => {
                 "check AWS_CONTAINER_CREDENTIALS_FULL_URI or …_RELATIVE_URI, its token, and the task's or pod's role".into()
             }
+            ErrorClass::Metadata if !self.identity.metadata.is_there => GET_CREDENTIALS.into(),
             ErrorClass::Metadata => {
                 "attach a role to the instance; in a container also raise the metadata hop limit to 2".into()
             }

@@ -1,6 +1,7 @@
 //! The one HTTP client of every call to AWS: rustls with ring, the proxies of the environment, bounded times.
 
 use std::{
+    error::Error as _,
     fmt, io,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -172,12 +173,32 @@ impl HttpConnector for Router {
             true => self.direct.get_or_init(|| make(ProxyConfig::disabled())),
             false => self.proxied.get_or_init(|| make(ProxyConfig::from_env())),
         };
+        let (max_answer, may_be_starting) = (self.max_answer, is_metadata(host));
         let answer = connector.call(request);
-        match self.max_answer {
-            Some(max) => HttpConnectorFuture::new(async move { read(answer.await?, max).await }),
-            None => answer,
-        }
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await.map_err(|err| match is_refused(&err) && !may_be_starting {
+                // Nobody listens there, nor will in a second: the SDK tries an I/O error three times, not others.
+                true => ConnectorError::other(err.into(), None),
+                false => err,
+            })?;
+            match max_answer {
+                Some(max) => read(answer, max).await,
+                None => Ok(answer),
+            }
+        })
     }
+}
+
+/// Whether nobody listens at the address that was asked, or at the proxy's.
+fn is_refused(err: &ConnectorError) -> bool {
+    let mut below = err.source();
+    while let Some(err) = below {
+        if err.downcast_ref::<io::Error>().is_some_and(|err| err.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        below = err.source();
+    }
+    false
 }
 
 /// Reads an answer's body, at most so many bytes of it.
@@ -212,10 +233,21 @@ fn host(rest: &str) -> &str {
 /// loopback as in Go's `http.ProxyFromEnvironment`, link-local (instance metadata 169.254.169.254,
 /// ECS 169.254.170.2, EKS 169.254.170.23) and their IPv6 twins in fd00:ec2::/32.
 fn bypasses_proxy(host: &str) -> bool {
+    is_metadata(host)
+        || match host.parse() {
+            Ok(IpAddr::V4(ip)) => ip.is_loopback(),
+            Ok(IpAddr::V6(ip)) => ip.is_loopback(),
+            Err(_) => host.eq_ignore_ascii_case("localhost"),
+        }
+}
+
+/// Whether a host is a metadata service: of an instance, or the agent of a container, which may still be
+/// starting.
+fn is_metadata(host: &str) -> bool {
     match host.parse() {
-        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_link_local(),
-        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.segments()[..2] == [0xfd00, 0xec2],
-        Err(_) => host.eq_ignore_ascii_case("localhost"),
+        Ok(IpAddr::V4(ip)) => ip.is_link_local(),
+        Ok(IpAddr::V6(ip)) => ip.segments()[..2] == [0xfd00, 0xec2],
+        Err(_) => false,
     }
 }
 

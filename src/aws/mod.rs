@@ -34,6 +34,7 @@ use crate::{
     report::Report,
     token::{MintError, Token, TokenSource},
 };
+use ecr::Answerer;
 use endpoint::Service;
 use resolved::Resolved;
 use signer::Signer;
@@ -103,7 +104,8 @@ impl TokenSource for Aws {
             let service = if registry.kind == Kind::Public { Service::EcrPublic } else { Service::Ecr };
             let config = ready.config(service, &registry.region, registry.fips, registry.dual_stack);
             let answer = ecr::ask(&config, registry).await.map_err(|err| work.failed(&err))?;
-            ecr::check(answer, registry, self.settings.now).map_err(|malformed| malformed.report(registry))
+            let from = if service.is_elsewhere(&config) { Answerer::Endpoint } else { Answerer::Aws };
+            ecr::check(answer, registry, self.settings.now).map_err(|malformed| malformed.report(registry, from))
         })
     }
 }

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use super::{aws_args::AwsArgs, token::registry};
 use crate::{
     door::{Start, Streams},
-    keychain,
+    identity::Target,
+    keychain::{self, Damaged},
     report::{Report, fold},
-    token::cache,
+    token::cache::{self, Cached},
 };
 
 /// Forget cached tokens of one registry, or of all
@@ -35,17 +36,24 @@ struct Whose {
 impl Clear {
     pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
         let app = AwsArgs::default().open(start)?;
-        let host = self.whose.host.as_ref().map(|host| registry(&app, host)).transpose()?.map(|registry| registry.host);
+        let asked = self.whose.host.as_ref().map(|host| registry(&app, host)).transpose()?;
+        let identity = asked.as_ref().and_then(|registry| app.identities().find(&Target::from(registry)).ok());
+        let identity = identity.map(|identity| identity.fingerprint());
+        let host = asked.map(|registry| registry.host);
         let whose = host.as_ref().map_or("of any registry".into(), |host| format!("of {host}"));
         let failed = |err: keychain::Error| err.report(&format!("forget the tokens {whose}"));
-        let removed = cache::forget(&*app.cache, host.as_deref()).map_err(failed)?;
+        let Cached { tokens, damaged } =
+            cache::forget(&*app.cache, host.as_deref(), identity.as_deref()).map_err(failed)?;
         if self.quiet {
             return Ok(ExitCode::SUCCESS);
         }
-        if removed.is_empty() {
+        if tokens.is_empty() && damaged.is_empty() {
             writeln!(stdout, "there was no cached token {whose}")?;
         }
-        for label in removed {
+        for Damaged { name, why, .. } in damaged {
+            writeln!(stdout, "removed {}: {}", fold(&name), fold(&why))?;
+        }
+        for label in tokens {
             let identity = super::status::identity_name(&label);
             writeln!(stdout, "forgot the token of {} for identity {}", fold(&label.host), fold(identity))?;
         }

@@ -3,12 +3,19 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
+    time::SystemTime,
 };
 
 use crate::{
+    app::App,
+    config::{Config, LoginStore},
+    docker::logins::LOGIN,
     door::{Start, Streams},
+    environment::Environment,
+    keychain::{self, ErrorKind},
     report::{Level, Report, fold},
     setup::{Plan, Request, Target},
+    token::cache::TOKEN,
 };
 
 /// Make docker, notation and podman ask this helper.
@@ -46,7 +53,45 @@ impl Setup {
         let lines = if self.dry_run && !changes.is_empty() { &changes } else { &plan.notes };
         print(lines, stdout).ok(); // a closed pipe is no failure: the work is done, and nobody is left to read of it
         plan.warnings.iter().for_each(|warning| warning.print(Level::Warning, stderr));
+        if !self.undo
+            && !self.dry_run
+            && let Some(warning) = self.no_keychain(start.environment, start.now)
+        {
+            warning.print(Level::Warning, stderr);
+        }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Setup {
+    /// What it means that this machine has no keychain, where config.toml names no other store.
+    fn no_keychain(&self, environment: Environment, now: SystemTime) -> Option<Report> {
+        let config = Config::load(&environment).ok()?; // one that is broken has stopped the plan
+        let app = App::open(environment, config, now);
+        let is_absent = |fault: &keychain::Error| fault.kind == ErrorKind::Absent;
+        let tokens = app.cache.list(&TOKEN).err().filter(is_absent);
+        // Single registries of ECR need no login; one of another sort does, and finds its cause then.
+        let serves_all = self.registry.is_empty() && app.config.logins == LoginStore::Keychain;
+        let logins = if serves_all { app.logins.list(&LOGIN).err().filter(is_absent) } else { None };
+        let (fault, means, hint) = match (tokens, logins) {
+            (None, None) => return None,
+            (Some(fault), None) => (
+                fault,
+                "each pull from ECR asks AWS for a token",
+                "set `[cache] store = \"file\"` (clear text, mode 0600) in config.toml to keep them",
+            ),
+            (None, Some(fault)) => (
+                fault,
+                "other registries are pulled from without a login, and `docker login` of them fails",
+                "serve ECR alone with `setup --registry HOST`, or set `[other-registries] store = \"file\"` (clear text, mode 0600) in config.toml",
+            ),
+            (Some(fault), Some(_)) => (
+                fault,
+                "each pull from ECR asks AWS for a token, other registries are pulled from without a login, and `docker login` of them fails",
+                "serve ECR alone with `setup --registry HOST`, or set `[cache] store = \"file\"` and `[other-registries] store = \"file\"` (clear text, mode 0600) in config.toml",
+            ),
+        };
+        Some(Report::new(format!("{fault}: {means}")).hint(hint))
     }
 }
 

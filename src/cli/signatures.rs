@@ -95,9 +95,9 @@ impl Signatures {
         let auths = clients.registry_auths(std::slice::from_ref(&image));
         let repository = Repositories::new(&clients.http, purpose, &auths).of(&image)?;
         let (subject, found) = clients.run(async {
-            let digest = repository.resolve(&image).await?.descriptor.digest;
-            let found = signatures::read(&repository, &digest, &roots).await?;
-            Ok::<_, Report>((digest, found))
+            let resolved = repository.resolve(&image).await?.descriptor;
+            let found = signatures::read(&repository, &resolved, &roots).await?;
+            Ok::<_, Report>((resolved.digest, found))
         })?;
         let name = image.at(&subject);
         let (list, tree) = match self {

@@ -16,11 +16,11 @@ use crate::{
     app::App,
     door::{Start, Streams},
     identity::Target,
-    keychain,
+    keychain::{self, Damaged},
     names::PROGRAM,
     registry::{Server, TOKEN_LIFETIME},
     report::{Report, fold},
-    token::cache::{self, TokenLabel},
+    token::cache::{self, Cached, TokenLabel},
 };
 
 /// Show the cached tokens and how long they live
@@ -49,14 +49,20 @@ impl Status {
     pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
         let style = Style::of((start.terminals)().stdout, &start.environment);
         let app = self.aws.open(start)?;
-        let labels = cache::tokens(&*app.cache).map_err(|err: keychain::Error| err.report("list the cached tokens"))?;
-        let mut rows: Vec<Row> = labels.into_iter().map(|label| Row::of(label, &app)).collect();
+        let Cached { tokens, damaged } =
+            cache::inventory(&*app.cache).map_err(|err: keychain::Error| err.report("list the cached tokens"))?;
+        let mut rows: Vec<Row> = tokens.into_iter().map(|label| Row::of(label, &app)).collect();
         rows.sort_by(|a, b| {
             (&a.label.host, !a.current, &a.label.identity).cmp(&(&b.label.host, !b.current, &b.label.identity))
         });
         match self.output {
-            OutputFormat::Text => text(&rows, app.cache.name(), style, stdout)?,
-            OutputFormat::Json => write_json(&to_json(&rows, app.cache.name()), stdout)?,
+            OutputFormat::Text => {
+                text(&rows, app.cache.name(), style, stdout)?;
+                for Damaged { name, why, .. } in &damaged {
+                    writeln!(stdout, "! {} cannot be used: {}", fold(name), fold(why))?;
+                }
+            }
+            OutputFormat::Json => write_json(&to_json(&rows, &damaged, app.cache.name()), stdout)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -124,7 +130,7 @@ fn bar(remaining: Duration, style: Style) -> String {
     style.paint(colour, &format!("{}{}", "█".repeat(full), "░".repeat(empty)))
 }
 
-fn to_json(rows: &[Row], store: &str) -> serde_json::Value {
+fn to_json(rows: &[Row], damaged: &[Damaged], store: &str) -> serde_json::Value {
     let tokens: Vec<_> = rows
         .iter()
         .map(|row| {
@@ -139,7 +145,8 @@ fn to_json(rows: &[Row], store: &str) -> serde_json::Value {
             })
         })
         .collect();
-    json!({ "store": store, "tokens": tokens })
+    let damaged: Vec<_> = damaged.iter().map(|Damaged { name, why, .. }| json!({ "name": name, "why": why })).collect();
+    json!({ "store": store, "tokens": tokens, "damaged": damaged })
 }
 
 #[cfg(test)]

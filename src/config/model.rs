@@ -50,6 +50,10 @@ pub enum CacheStore {
 pub enum LoginStore {
     /// The OS keychain, by us.
     Keychain,
+    /// Clear-text files, mode 0600, in a folder of their own.
+    File,
+    /// Nowhere: no login is kept or known.
+    None,
     /// Another credential helper, by the suffix of its name.
     Helper(String),
 }

@@ -1,6 +1,7 @@
 //! From the text of `config.toml` to a checked [`Config`].
 
 use std::{
+    env::consts::OS,
     fmt, io,
     ops::Range,
     path::{Path, PathBuf},
@@ -39,7 +40,7 @@ struct ConfigFile {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Cache {
-    store: Option<CacheStore>,
+    store: Option<Spanned<CacheStore>>,
     refresh_before: Option<Spanned<Text>>,
 }
 
@@ -116,7 +117,10 @@ impl Config {
     pub fn parse(text: &str, path: PathBuf) -> Result<Config, Report> {
         let source = Source { text, path: &path };
         let file = source.file()?;
-        let mut config = Config { cache: file.cache.store, ..Config::default() };
+        let mut config = Config::default();
+        if let Some(store) = file.cache.store {
+            config.cache = Some(source.cache(&store, OS)?);
+        }
         if let Some(margin) = file.cache.refresh_before {
             config.refresh_before = source.refresh_before(&margin)?;
         }
@@ -189,10 +193,23 @@ impl Source<'_> {
         }
     }
 
+    /// The store of tokens, if this system has it.
+    fn cache(&self, store: &Spanned<CacheStore>, os: &str) -> Result<CacheStore, Report> {
+        match *store.get_ref() {
+            CacheStore::Keyutils if os != "linux" => {
+                let what = "store = \"keyutils\" is Linux's alone: this system's kernel keeps no keys";
+                self.refuse(store.span(), what, "write \"keychain\", or \"file\" for clear text")
+            }
+            store => Ok(store),
+        }
+    }
+
     fn logins(&self, store: &Spanned<Text>) -> Result<LoginStore, Report> {
         let Text(suffix) = store.get_ref();
         let (what, hint) = match suffix.as_str() {
             "keychain" => return Ok(LoginStore::Keychain),
+            "file" => return Ok(LoginStore::File),
+            "none" => return Ok(LoginStore::None),
             HELPER => ("this program itself", "write \"keychain\" to keep logins in the OS keychain"),
             _ if suffix.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) => {
                 return Ok(LoginStore::Helper(suffix.clone()));
@@ -340,6 +357,32 @@ external-id = "x"
         assert_eq!(config.custom("docker.example.com").unwrap().region, "eu-west-1");
         assert_eq!(config.custom("ghcr.io"), None);
         assert_eq!(config.rules[1].role.as_ref().unwrap().external_id.as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn f1_4_stores_of_logins() {
+        for (word, expected) in [
+            ("keychain", LoginStore::Keychain),
+            ("file", LoginStore::File),
+            ("none", LoginStore::None),
+            ("pass", LoginStore::Helper("pass".into())),
+        ] {
+            let text = format!("[other-registries]\nstore = \"{word}\"");
+            assert_eq!(Config::parse(&text, "config.toml".into()).unwrap().logins, expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn f4_6_keyutils_is_linuxs_alone() {
+        let text = "[cache]\n\nstore = \"keyutils\"";
+        let source = Source { text, path: Path::new("config.toml") };
+        let store = || source.file().unwrap().cache.store.unwrap();
+        assert_eq!(source.cache(&store(), "linux").unwrap(), CacheStore::Keyutils);
+        for os in ["macos", "windows", "freebsd"] {
+            let err = source.cache(&store(), os).unwrap_err();
+            assert!(err.what().starts_with("config.toml:3: ") && err.what().contains("Linux's alone"), "{os}: {err}");
+            assert!(err.advice().is_some_and(|hint| hint.contains("file")), "{os}: {err:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::{
     crash::Crash,
     keychain,
-    names::NOT_FOUND,
+    names::{NOT_FOUND, PROGRAM},
     report::{Level, Report, fold},
     token,
 };
@@ -31,6 +31,11 @@ pub enum Error {
         /// Why.
         cause: keychain::Error,
     },
+    /// The helper that we asked for a login has started us in its turn.
+    Circle {
+        /// Its program, as the mark in the environment names it.
+        helper: String,
+    },
     /// There is no token of an ECR registry.
     Token(token::Error),
     /// `config.toml` cannot be used.
@@ -54,6 +59,10 @@ impl From<Error> for Report {
             Error::Input { what } => Report::new(format!("cannot read standard input: {what}"))
                 .hint("Docker writes this input itself: run `docker login` rather than this helper"),
             Error::Keychain { doing, cause } => cause.report(&doing),
+            Error::Circle { helper } => {
+                Report::new(format!("{helper} was asked for a login and asks {PROGRAM} again, which asked it"))
+                    .hint("name another helper, or \"keychain\", as `[other-registries] store` of config.toml")
+            }
             Error::Token(err) => err.into(),
             Error::Config(report) => report,
             Error::Usage(text) => Report::new(text),
@@ -70,6 +79,7 @@ impl Error {
             Error::NotFound | Error::MissingServerUrl | Error::MissingUsername | Error::Usage(_) => true,
             Error::Input { .. }
             | Error::Keychain { .. }
+            | Error::Circle { .. }
             | Error::Token(_)
             | Error::Config(_)
             | Error::Output(_)

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     app::App,
-    keychain::{self, Keychain},
+    identity::Target,
+    keychain::{self, ErrorKind, Keychain},
     log::Log,
     registry::{Server, USERNAME},
     token::{Service, cache},
@@ -35,7 +36,14 @@ impl<'a> Helper<'a> {
                 let token = self.tokens.token(&registry).map_err(Error::Token)?;
                 Ok(token.map(|token| Login { username: USERNAME.into(), secret: token.password }))
             }
-            Server::Other(server) => logins::get(self.logins, &server).map_err(failed("read", &server)),
+            Server::Other(server) => match logins::get(self.logins, &server) {
+                // Where there is no keychain there is no login: the client goes on anonymously.
+                Err(fault) if fault.kind == ErrorKind::Absent => {
+                    self.tokens.log.warn(format_args!("no login for {server} is known: {fault}"));
+                    Ok(None)
+                }
+                found => found.map_err(failed("read", &server)),
+            },
         }
     }
 
@@ -72,10 +80,17 @@ impl<'a> Helper<'a> {
             return Ok(());
         }
         match server {
-            Server::Ecr(registry) => cache::forget(self.tokens.cache, Some(&registry.host))
-                .map(drop)
-                .map_err(|cause| Error::Keychain { doing: format!("forget the tokens for {}", registry.host), cause }),
-            Server::Other(server) => logins::remove(self.logins, &server).map_err(failed("forget", &server)),
+            Server::Ecr(registry) => {
+                // The entry of now goes by its name, also where nobody can tell whose it is.
+                let identity = self.tokens.identities.find(&Target::from(&registry)).ok();
+                let fingerprint = identity.map(|identity| identity.fingerprint());
+                let forgotten = cache::forget(self.tokens.cache, Some(&registry.host), fingerprint.as_deref());
+                gone(forgotten).map_err(|cause| Error::Keychain {
+                    doing: format!("forget the tokens for {}", registry.host),
+                    cause,
+                })
+            }
+            Server::Other(server) => gone(logins::remove(self.logins, &server)).map_err(failed("forget", &server)),
         }
     }
 
@@ -121,6 +136,14 @@ impl<'a> Helper<'a> {
 /// Makes `store` and `erase` succeed without doing anything, as in amazon-ecr-credential-helper
 /// (`ecr-login/ecr.go`), whose users had to set it before `docker login` worked at all.
 const IGNORE: &str = "AWS_ECR_IGNORE_CREDS_STORAGE";
+
+/// Where there is no keychain nothing is left to forget.
+fn gone<T>(outcome: Result<T, keychain::Error>) -> Result<(), keychain::Error> {
+    match outcome {
+        Err(fault) if fault.kind != ErrorKind::Absent => Err(fault),
+        _ => Ok(()),
+    }
+}
 
 fn failed(verb: &str, server: &str) -> impl FnOnce(keychain::Error) -> Error {
     let doing = format!("{verb} the login for {server}");

@@ -14,6 +14,7 @@ pub static LOGIN: EntryKind = EntryKind {
     further: &["spelled", "username"],
     title: "Registry login for",
     titled_by: "spelled",
+    numbers: &[],
     restored_by: Some("log in again"),
 };
 

@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     crash,
     door::{Door, Start},
-    names::PROGRAM,
+    names::{DELEGATE_MARK, PROGRAM},
 };
 
 /// Docker's door: a verb, whatever name the program was started under. Nothing to do is answered as
@@ -77,6 +77,11 @@ fn answer(start: Start, stdin: &mut dyn Read, stdout: &mut dyn Write, stderr: &m
     let verb = Verb::parse(word).ok_or(Error::Usage(USAGE))?;
     // Nobody is asked anything: Docker is at the other end of stdin, also when a person started it.
     let environment = start.environment;
+    if let Some(helper) = environment.text(DELEGATE_MARK)
+        && verb != Verb::Version
+    {
+        return Err(Error::Circle { helper });
+    }
     let config = match verb {
         Verb::Version => Config::default(), // asked for when things are broken, a configuration perhaps
         Verb::Get | Verb::Store | Verb::Erase | Verb::List => Config::load(&environment).map_err(Error::Config)?,

@@ -14,8 +14,8 @@ use crate::{
     private_fs,
 };
 
-/// Whether this machine may have an EC2 instance's role.
-pub type Instance = fn() -> bool;
+/// Whether this machine is an EC2 instance; `None` where nobody can tell without asking.
+pub type Instance = fn() -> Option<bool>;
 
 /// What chose a profile on the command line.
 const OPTION: &str = "--profile";
@@ -38,9 +38,13 @@ impl Finder<'_> {
     pub fn find(&self, target: &Target) -> Result<Identity, IdentityError> {
         let rule = self.config.rule_for(&target.host);
         let mut search = Search { environment: self.environment, files: Files::default(), target };
+        let mut is_instance = None;
         let (source, why) = match self.profile {
             Some(name) => (search.named(name, OPTION)?, OPTION.into()),
-            None => search.source(self.config, rule, self.instance)?,
+            None => search.source(self.config, rule, || {
+                is_instance = (self.instance)();
+                is_instance
+            })?,
         };
         let role = rule.and_then(|rule| rule.role.clone()).map(|role| Role {
             arn: role.arn,
@@ -50,7 +54,9 @@ impl Finder<'_> {
         let region = search.region(&source)?;
         let ca_bundle = search.setting(&source, "ca_bundle")?.map(PathBuf::from);
         let settings = search.settings(&source)?;
-        let metadata = search.metadata(&source)?;
+        let mut metadata = search.metadata(&source)?;
+        // Who names it or a profile that asks for it is sure that it is there.
+        metadata.is_there = metadata.stated || is_instance == Some(true) || source != Source::InstanceMetadata;
         Ok(Identity { source, role, region, ca_bundle, settings, metadata, why })
     }
 }
@@ -103,7 +109,7 @@ impl Search<'_> {
         &mut self,
         config: &Config,
         rule: Option<&Rule>,
-        instance: Instance,
+        instance: impl FnOnce() -> Option<bool>,
     ) -> Result<(Source, String), IdentityError> {
         if let Some((rule, ProfileChoice::Named(name))) = rule.and_then(|rule| Some((rule, rule.profile.as_ref()?))) {
             let why = rule.place();
@@ -236,7 +242,7 @@ impl Search<'_> {
     }
 
     /// What the machine offers when no profile does.
-    fn surroundings(&mut self, instance: Instance) -> Result<(Source, String), IdentityError> {
+    fn surroundings(&mut self, instance: impl FnOnce() -> Option<bool>) -> Result<(Source, String), IdentityError> {
         if let Some(container) = ambient::container(self.environment) {
             let why = container.variable.into();
             return Ok((Source::Container(container), why));
@@ -248,7 +254,11 @@ impl Search<'_> {
         } else if self.metadata(&Source::InstanceMetadata)?.stated {
             Some(METADATA_KEY)
         } else {
-            instance().then_some("the EC2 instance's role")
+            match instance() {
+                Some(true) => Some("the EC2 instance's role"),
+                Some(false) => None,
+                None => Some("the EC2 instance's role, if this is an instance"),
+            }
         };
         Ok(match metadata {
             Some(why) => (Source::InstanceMetadata, why.into()),
@@ -309,7 +319,7 @@ impl Search<'_> {
             Some(mode) if mode.trim().eq_ignore_ascii_case("ipv6") => "http://[fd00:ec2::254]",
             _ => "http://169.254.169.254",
         };
-        Ok(Metadata { stated: endpoint.is_some(), endpoint: endpoint.unwrap_or_else(|| usual.into()) })
+        Ok(Metadata { stated: endpoint.is_some(), is_there: true, endpoint: endpoint.unwrap_or_else(|| usual.into()) })
     }
 }
 

@@ -177,6 +177,10 @@ fn go_on(section: &mut Section, option: &str, line: &str, number: usize) {
     } else if option != PROCESS && IDENTITY_KEYS.contains(&option) {
         section.blame(number, format!("{option} goes on here, and it has one line"));
     }
+    let nested = section.settings.get(option).is_some_and(|value| value.is_empty() || value.starts_with('\n'));
+    if nested && !line.contains('=') {
+        section.blame(number, format!("this stands in the block of {option} and is no `key = value`"));
+    }
     if let Some(value) = section.settings.get_mut(option) {
         value.push('\n');
         value.push_str(line);
@@ -263,6 +267,7 @@ mod tests {
             ("[a]\nregion = x\n  role_arn = y", 3, "role_arn is indented, so it belongs to region"),
             ("[a]\ns3 =\n  Role_Arn: y", 3, "role_arn is indented"),
             ("[a]\nrole_arn =\n\n  y", 4, "role_arn goes on here"),
+            ("[a]\ns3 =\n  what is this", 3, "in the block of s3"),
         ] {
             let fault = section(text).fault.unwrap_or_else(|| panic!("{text:?} has a fault"));
             assert!(fault.line == line && fault.what.contains(words), "{text:?}: {fault:?}");

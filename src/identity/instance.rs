@@ -6,12 +6,13 @@ use std::path::Path;
 
 use crate::private_fs;
 
-/// Whether this machine may have an instance's role. Where it does not say what it is (a Linux without
-/// firmware tables), it may: the metadata service is then asked, and its bound is short.
-pub fn is_ec2() -> bool {
-    match () {
-        () if cfg!(target_os = "linux") => firmware_says(Path::new("/sys")).unwrap_or(true),
-        () => AGENTS.iter().any(|path| Path::new(path).exists()),
+/// Whether this machine is an instance. `None` where it does not say what it is (a Linux without
+/// firmware tables): the metadata service is then asked once, and its bound is short.
+pub fn is_ec2() -> Option<bool> {
+    if cfg!(target_os = "linux") {
+        firmware_says(Path::new("/sys"))
+    } else {
+        Some(AGENTS.iter().any(|path| Path::new(path).exists()))
     }
 }
 

@@ -66,6 +66,8 @@ pub struct Metadata {
     pub endpoint: String,
     /// Whether environment or profile names it.
     pub stated: bool,
+    /// Whether it is known to be there. Where it is not, it is asked once.
+    pub is_there: bool,
 }
 
 /// Where credentials come from, in the order of the AWS CLI but for the profile that only assumes a

@@ -3,6 +3,8 @@
 //! A store that has attributes (Secret Service) writes [`Label::attributes`] one by one; a store
 //! that has a single text (Windows, macOS, keyutils) writes [`Label::to_text`].
 
+use std::collections::BTreeMap;
+
 use crate::secret::Secret;
 
 /// A kind of entries: what its entries consist of, and what it means to lose one. Stores know no
@@ -19,6 +21,9 @@ pub struct EntryKind {
     pub title: &'static str,
     /// The attribute whose value ends that title.
     pub titled_by: &'static str,
+    /// The attributes whose value is a number, in decimal digits. An entry with another one there is
+    /// damaged, as one is that lacks an attribute.
+    pub numbers: &'static [&'static str],
     /// What a person does to get a lost entry back: "log in again". `None` for a cache: its entries
     /// are there more often than not, and what is lost is made again without a person.
     pub restored_by: Option<&'static str>,
@@ -100,12 +105,16 @@ impl Label {
         self.key.attributes().into_iter().chain(pairs(self.key.kind.further, &self.further)).collect()
     }
 
-    /// Reads a label of this kind back; `None` when it is of another, or an attribute is missing.
+    /// Reads a label of this kind back; `None` when it is of another, an attribute is missing, or one of
+    /// the kind's `numbers` is none.
     pub(super) fn from_attributes<'a>(
         kind: &'static EntryKind,
         attribute: impl Fn(&str) -> Option<&'a str>,
     ) -> Option<Label> {
         if attribute("kind")? != kind.name {
+            return None;
+        }
+        if !kind.numbers.iter().all(|name| attribute(name).is_some_and(|value| value.parse::<u64>().is_ok())) {
             return None;
         }
         let values =
@@ -140,6 +149,26 @@ fn pairs<'a>(names: &'static [&'static str], values: &'a [String]) -> impl Itera
     names.iter().copied().zip(values.iter().map(String::as_str))
 }
 
+/// What a store holds of one kind.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// The labels of the entries that can be read, in no particular order.
+    pub labels: Vec<Label>,
+    /// The entries that cannot.
+    pub damaged: Vec<Damaged>,
+}
+
+/// An entry that is there and cannot be used. `Keychain::remove_all` removes it by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    /// What its store calls it: a file's path, an item's. Not a secret.
+    pub name: String,
+    /// What is wrong with it, in a few words.
+    pub why: String,
+    /// What it says of itself, as far as that can be read. Nobody vouches for it.
+    pub attributes: BTreeMap<String, String>,
+}
+
 /// Two kinds for the unit tests of this room.
 #[cfg(test)]
 pub(super) mod kinds {
@@ -151,6 +180,7 @@ pub(super) mod kinds {
         further: &["spelled", "username"],
         title: "Registry login for",
         titled_by: "spelled",
+        numbers: &[],
         restored_by: Some("log in again"),
     };
 
@@ -160,6 +190,7 @@ pub(super) mod kinds {
         further: &["account", "region", "expires"],
         title: "ECR token for",
         titled_by: "host",
+        numbers: &["expires"],
         restored_by: None,
     };
 
@@ -206,6 +237,11 @@ mod tests {
             (&LOGIN, r#"{"kind":"login","server":"a","spelled":"a","username":7}"#, "a user name that is no text"),
             (&TOKEN, r#"{"kind":"token","identity":"i","account":"","region":"r","expires":"1"}"#, "half a key"),
             (&TOKEN, r#"{"kind":"other"}"#, "a kind of a later version"),
+            (
+                &TOKEN,
+                r#"{"kind":"token","host":"h","identity":"i","account":"","region":"r","expires":"soon"}"#,
+                "an end that is no number",
+            ),
             (&TOKEN, &login("a", "a", "u").to_text(), "another kind"),
         ] {
             assert_eq!(Label::from_text(kind, text), None, "{why}");

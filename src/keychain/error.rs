@@ -1,6 +1,11 @@
 //! Why a store could not do what it was asked.
 
+use std::env::consts::OS;
+
 use crate::report::Report;
+
+/// The name of every other credential helper as a store, in messages.
+pub(super) const HELPER_STORE: &str = "credential helper";
 
 /// A store's failure, with the words that a person needs.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -17,7 +22,11 @@ pub struct Error {
 /// The sorts of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// There is no keychain here: no D-Bus, no daemon, no such helper.
+    /// This machine has no such keychain: no D-Bus, or nobody on it who is one or could be started as
+    /// one. There is nothing in it, so "there is no login" is the truth.
+    Absent,
+    /// It is there, or was chosen, and cannot be used: it does not run, the connection broke off, there
+    /// is no such helper.
     Unavailable,
     /// It is there but locked, and opening it would need a person.
     Locked,
@@ -27,16 +36,21 @@ pub enum ErrorKind {
     Refused,
     /// It answered with something that is not what it should be.
     Malformed,
+    /// The store works, and this one entry cannot be used: cut short, of a newer version, of another's
+    /// making, or open to others. `put` replaces it, `remove` removes it.
+    Damaged,
 }
 
 impl ErrorKind {
     fn words(self, store: &str) -> String {
         match self {
+            ErrorKind::Absent => format!("this machine has no {store}"),
             ErrorKind::Unavailable => format!("no usable {store}"),
             ErrorKind::Locked => format!("the {store} is locked"),
             ErrorKind::Timeout => format!("the {store} did not answer in time"),
             ErrorKind::Refused => format!("the {store} refused"),
             ErrorKind::Malformed => format!("the {store} returned malformed data"),
+            ErrorKind::Damaged => format!("an entry of the {store} cannot be used"),
         }
     }
 }
@@ -53,18 +67,84 @@ impl Error {
 
     /// One next step the reader can take.
     pub fn hint(&self) -> &'static str {
-        match self.kind {
-            ErrorKind::Unavailable => {
-                "start a keychain (on Linux gnome-keyring or KWallet, with a D-Bus session), or name another store in config.toml: `[cache] store` for tokens, `[other-registries] store` for logins"
+        match self.store {
+            HELPER_STORE => of_helper(self.kind),
+            _ => of_keychain(self.kind, OS),
+        }
+    }
+}
+
+/// What to do about another credential helper.
+fn of_helper(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Absent | ErrorKind::Unavailable => {
+            "install that helper, or name another one, \"keychain\" or \"file\" as `[other-registries] store` of config.toml"
+        }
+        ErrorKind::Locked | ErrorKind::Refused => "the line above is that helper's own answer",
+        ErrorKind::Timeout => {
+            "run that helper's `list` in a terminal: it may be waiting for a password, a smart card or its own program; or name another `[other-registries] store` in config.toml"
+        }
+        ErrorKind::Malformed | ErrorKind::Damaged => {
+            "run that helper's `list` in a terminal to see its answer; a newer version of it may help"
+        }
+    }
+}
+
+/// What to do about a keychain on this system, with no program's name that this system has not.
+fn of_keychain(kind: ErrorKind, os: &str) -> &'static str {
+    match (kind, os) {
+        (ErrorKind::Absent | ErrorKind::Unavailable, "linux") => {
+            "start a keychain (gnome-keyring or KWallet, in a D-Bus session), or name another store in config.toml: `[cache] store` for tokens, `[other-registries] store` for logins (\"file\": clear text, mode 0600)"
+        }
+        (ErrorKind::Absent | ErrorKind::Unavailable, _) => {
+            "name another store in config.toml: `[cache] store` for tokens, `[other-registries] store` for logins (\"file\": clear text)"
+        }
+        (ErrorKind::Locked, "linux") => {
+            "unlock the keychain (log in to the desktop, or run `gnome-keyring-daemon --unlock`), then try again"
+        }
+        (ErrorKind::Locked, "macos") => "run `security unlock-keychain`, then try again",
+        (ErrorKind::Locked, _) => "log in to the desktop, then try again",
+        (ErrorKind::Timeout, "linux") => "restart the keychain's daemon; a prompt of it may be waiting for an answer",
+        (ErrorKind::Timeout, _) => "try again; a window of the system may be waiting for an answer",
+        (ErrorKind::Refused, _) => "the line above is the keychain's own answer",
+        (ErrorKind::Malformed, _) => "restart what keeps the keychain; another program may stand in its place",
+        (ErrorKind::Damaged, _) => "`docker login` writes the entry anew, `docker logout` removes it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [ErrorKind; 7] = [
+        ErrorKind::Absent,
+        ErrorKind::Unavailable,
+        ErrorKind::Locked,
+        ErrorKind::Timeout,
+        ErrorKind::Refused,
+        ErrorKind::Malformed,
+        ErrorKind::Damaged,
+    ];
+
+    #[test]
+    fn f4_6_hints_name_programs_of_this_system_alone() {
+        for (os, foreign) in [
+            ("linux", &["security ", "Credential Manager"][..]),
+            ("macos", &["gnome", "KWallet", "D-Bus", "daemon", "keyutils"]),
+            ("windows", &["gnome", "KWallet", "D-Bus", "daemon", "keyutils", "security ", "0600"]),
+        ] {
+            for kind in KINDS {
+                let hint = of_keychain(kind, os);
+                assert!(foreign.iter().all(|word| !hint.contains(word)), "{os}, {kind:?}: {hint}");
             }
-            ErrorKind::Locked => {
-                "unlock the keychain (log in to the desktop, or run `gnome-keyring-daemon --unlock`, `security unlock-keychain`), then try again"
-            }
-            ErrorKind::Timeout => "restart the keychain's daemon; a prompt of it may be waiting for an answer",
-            ErrorKind::Refused => "the line above is the keychain's own answer",
-            ErrorKind::Malformed => {
-                "the entry may have been written by another program or cut short: `docker logout` and `docker login` write it anew"
-            }
+        }
+    }
+
+    #[test]
+    fn f4_6_a_delegate_is_told_of_the_delegate() {
+        for kind in KINDS {
+            let hint = Error { store: HELPER_STORE, kind, detail: String::new() }.hint();
+            assert!(hint.contains("helper") && !hint.contains("gnome"), "{kind:?}: {hint}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `cache.store = "file"`: entries as clear-text files that only their owner can read.
+//! `store = "file"`: entries as clear-text files that only their owner can read.
 //!
 //! One file an entry, so that no two processes ever write the same one for different reasons, and
 //! a file is replaced by renaming, so that a reader sees the old entry or the new one. No locks.
@@ -6,20 +6,28 @@
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use zeroize::Zeroizing;
 
-use super::{Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label, record};
+use super::{Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, record};
 use crate::private_fs::{self, Replacement};
 
 /// More than any entry takes: secrets end at 16 KiB. Whatever is longer was not written by us.
 const MAX_FILE: u64 = 1 << 20;
 
+/// How much older than the newest one a file must be that a writer left behind, for another `put` to
+/// remove it: a writer that lives is done in a moment.
+const LEFT_BEHIND: Duration = Duration::from_secs(60);
+
+/// How many names of the folder a `put` looks at for such files.
+const MAX_SWEPT: usize = 1000;
+
 /// A folder of clear-text entries: folder 0700, files 0600. For those who ask for it.
 ///
-/// A folder or file that others own or can write to is refused: its tokens may be theirs. On
-/// Windows the folder's own access list decides.
+/// A folder that others own or can write to is refused, and such a file is damaged: what is in it may
+/// be theirs. On Windows the folder's own access list decides.
 pub struct FileStore {
     folder: PathBuf,
 }
@@ -46,28 +54,73 @@ impl FileStore {
         }
     }
 
-    /// The bytes of an entry's file; `None` when there is no such file.
-    fn read(&self, path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        let failed = |err| self.failed(path, &err);
+    /// An entry's file; `None` when there is no such file.
+    fn read(&self, path: &Path) -> Result<Option<Content>, Error> {
+        let damaged = |why: &dyn fmt::Display| Ok(Some(Content::Damaged(why.to_string(), Zeroizing::default())));
         let file = match private_fs::open_no_link(path) {
             Ok(file) => file,
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(err) => return Err(failed(err)),
+            // A link, a pipe, or a file that a umask made unreadable: renaming replaces each of them.
+            Err(err) if matches!(err.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied) => {
+                return damaged(&err);
+            }
+            Err(err) => return Err(self.failed(path, &err)),
         };
-        self.check_trusted(path, &file.metadata().map_err(failed)?)?;
-        match private_fs::read_all(&file, MAX_FILE) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(err) if err.kind() == io::ErrorKind::FileTooLarge => Err(self.malformed(path)),
-            Err(err) => Err(failed(err)),
+        let trusted = private_fs::check_trusted(&file.metadata().map_err(|err| self.failed(path, &err))?);
+        match (private_fs::read_all(&file, MAX_FILE), trusted) {
+            (Ok(bytes), Ok(())) => Ok(Some(Content::Read(bytes))),
+            (Ok(bytes), Err(why)) => Ok(Some(Content::Damaged(why.to_string(), bytes))),
+            (Err(err), _) if err.kind() == io::ErrorKind::FileTooLarge => damaged(&err),
+            (Err(err), _) => Err(self.failed(path, &err)),
         }
     }
 
-    fn malformed(&self, path: &Path) -> Error {
-        self.fault(ErrorKind::Malformed, format!("{} is not an entry of ours, or cut short", path.display()))
+    fn damaged(&self, path: &Path, why: &dyn fmt::Display) -> Error {
+        self.fault(ErrorKind::Damaged, format!("{}: {why}", path.display()))
     }
 
     fn check_trusted(&self, path: &Path, metadata: &fs::Metadata) -> Result<(), Error> {
         private_fs::check_trusted(metadata).map_err(|why| self.refused(path, &why))
+    }
+
+    /// The names of our own files: those of entries, and those that writers have not yet renamed.
+    fn files(&self) -> Result<impl Iterator<Item = Result<OurFile, Error>>, Error> {
+        let found = fs::read_dir(&self.folder).map_err(|err| self.failed(&self.folder, &err))?;
+        Ok(found.filter_map(|file| match file {
+            Ok(file) => OurFile::of(file.path()).map(Ok),
+            Err(err) => Some(Err(self.failed(&self.folder, &err))),
+        }))
+    }
+
+    /// Removes the files that `is_meant` names.
+    fn remove_files(&self, is_meant: impl Fn(&OurFile) -> bool) -> Result<(), Error> {
+        if !self.folder_exists()? {
+            return Ok(());
+        }
+        let mut outcome = Ok(()); // one that cannot be removed keeps no other one here
+        for file in self.files()? {
+            let file = file?;
+            if is_meant(&file)
+                && let Err(err) = fs::remove_file(&file.path)
+                && err.kind() != io::ErrorKind::NotFound
+            {
+                outcome = Err(self.failed(&file.path, &err));
+            }
+        }
+        outcome
+    }
+
+    /// Removes what killed writers left behind some time before `now`, the time of a new file: it holds
+    /// secrets. Nothing of it is worth a fault, and no `put` may take long for it.
+    fn sweep(&self, now: SystemTime) {
+        let Ok(files) = self.files() else { return };
+        for file in files.take(MAX_SWEPT).flatten().filter(|file| file.is_unfinished) {
+            let written = file.path.symlink_metadata().and_then(|metadata| metadata.modified());
+            let age = written.ok().and_then(|written| now.duration_since(written).ok());
+            if age.is_some_and(|age| age > LEFT_BEHIND) {
+                fs::remove_file(&file.path).ok(); // `clear --all` says why it cannot be removed
+            }
+        }
     }
 
     fn refused(&self, path: &Path, why: &dyn fmt::Display) -> Error {
@@ -83,9 +136,40 @@ impl FileStore {
     }
 }
 
+/// What is in an entry's file.
+enum Content {
+    /// Its bytes, which nobody else can have written.
+    Read(Zeroizing<Vec<u8>>),
+    /// Why they are not to be used, and what of them could be read.
+    Damaged(String, Zeroizing<Vec<u8>>),
+}
+
+/// A file with a name that we give.
+struct OurFile {
+    path: PathBuf,
+    /// The name of its entry's key (record.rs).
+    key: String,
+    /// Whether a writer has yet to rename it, or never will.
+    is_unfinished: bool,
+}
+
+impl OurFile {
+    /// `KEY`, or `KEY.PROCESS.COUNT.new` (`private_fs::Replacement`); every other file is another's.
+    fn of(path: PathBuf) -> Option<OurFile> {
+        let name = path.file_name()?.to_str()?;
+        let (key, rest) = name.split_at_checked(64)?;
+        if !key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        let is_unfinished = rest.starts_with('.') && rest.ends_with(".new");
+        let key = key.to_owned();
+        (is_unfinished || rest.is_empty()).then_some(OurFile { key, is_unfinished, path })
+    }
+}
+
 impl Keychain for FileStore {
     fn name(&self) -> &'static str {
-        "file cache"
+        "file store"
     }
 
     fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
@@ -93,10 +177,13 @@ impl Keychain for FileStore {
             return Ok(None);
         }
         let path = self.path(key);
-        let Some(bytes) = self.read(&path)? else { return Ok(None) };
-        match record::decode(key.kind(), &bytes) {
-            Some(entry) if entry.label.key() == key => Ok(Some(entry)),
-            _ => Err(self.malformed(&path)),
+        match self.read(&path)? {
+            None => Ok(None),
+            Some(Content::Damaged(why, _)) => Err(self.damaged(&path, &why)),
+            Some(Content::Read(bytes)) => match record::decode(key.kind(), &bytes) {
+                Some(entry) if entry.label.key() == key => Ok(Some(entry)),
+                _ => Err(self.damaged(&path, &NOT_OURS)),
+            },
         }
     }
 
@@ -109,44 +196,68 @@ impl Keychain for FileStore {
         let failed = |err| self.failed(&path, &err);
         let mut new = Replacement::of(&path).map_err(failed)?;
         new.write(&record::encode(entry)).map_err(failed)?;
-        // Not synchronised to the disk: what a power failure cuts short is Malformed and minted anew.
+        // What a power failure cuts short of a cache is damaged and made anew; of anything else it is lost.
+        if key.kind().restored_by.is_some() {
+            new.flush().map_err(failed)?;
+        }
+        let written = new.modified();
         match new.rename() {
             // A `remove` of the same key took it away: the same as if it had come after us.
-            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
-            outcome => outcome.map_err(failed),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+            outcome => outcome.map_err(failed)?,
         }
-    }
-
-    fn remove(&self, key: &Key) -> Result<(), Error> {
-        if !self.folder_exists()? {
-            return Ok(());
-        }
-        let name = record::name(key);
-        for found in fs::read_dir(&self.folder).map_err(|err| self.failed(&self.folder, &err))? {
-            let path = found.map_err(|err| self.failed(&self.folder, &err))?.path();
-            // Also what a killed `put` of this key left behind: it holds the secret.
-            if !path.file_name().and_then(|file| file.to_str()).is_some_and(|file| file.starts_with(&name)) {
-                continue;
-            }
-            match fs::remove_file(&path) {
-                Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(self.failed(&path, &err)),
-                _ => {}
-            }
+        if let Ok(written) = written {
+            self.sweep(written);
         }
         Ok(())
     }
 
-    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
+    fn remove(&self, key: &Key) -> Result<(), Error> {
+        self.remove_all(&[key], &[])
+    }
+
+    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error> {
+        let mut inventory = Inventory::default();
         if !self.folder_exists()? {
-            return Ok(Vec::new());
+            return Ok(inventory);
         }
-        let mut labels = Vec::new();
-        for found in fs::read_dir(&self.folder).map_err(|err| self.failed(&self.folder, &err))? {
-            let path = found.map_err(|err| self.failed(&self.folder, &err))?.path();
-            // What is malformed, a link, of another kind or of another program is passed over.
-            let Ok(Some(bytes)) = self.read(&path) else { continue };
-            labels.extend(record::decode_label(kind, &bytes).filter(|label| path == self.path(label.key())));
+        for file in self.files()? {
+            let OurFile { path, key, is_unfinished } = file?;
+            let (why, bytes) = match self.read(&path) {
+                Ok(None) => continue, // it has gone since
+                Ok(Some(Content::Damaged(why, bytes))) => (why, bytes),
+                Ok(Some(Content::Read(bytes))) if is_unfinished => (UNFINISHED.into(), bytes),
+                Ok(Some(Content::Read(bytes))) => match record::decode_label(kind, &bytes) {
+                    Some(label) if record::name(label.key()) == key => {
+                        inventory.labels.push(label);
+                        continue;
+                    }
+                    _ => (NOT_OURS.into(), bytes),
+                },
+                Err(err) => (err.detail, Zeroizing::default()),
+            };
+            let mut attributes = record::attributes(&bytes);
+            // Whole, under its own name, and of another kind: that one's to name.
+            if record::may_be(kind, &attributes) {
+                attributes.retain(|name, _| kind.key.contains(&name.as_str()));
+                inventory.damaged.push(Damaged { name: path.display().to_string(), why, attributes });
+            }
         }
-        Ok(labels)
+        Ok(inventory)
+    }
+
+    fn remove_all(&self, keys: &[&Key], damaged: &[Damaged]) -> Result<(), Error> {
+        let keys: Vec<String> = keys.iter().map(|key| record::name(key)).collect();
+        let damaged: Vec<&str> = damaged.iter().map(|damaged| damaged.name.as_str()).collect();
+        // Also what a killed `put` of a key left behind: it holds the secret.
+        self.remove_files(|file| {
+            keys.contains(&file.key) || damaged.contains(&file.path.display().to_string().as_str())
+        })
     }
 }
+
+/// What is wrong with bytes that make no entry.
+const NOT_OURS: &str = "it is cut short, of another version, or not an entry of ours";
+
+/// What is wrong with a file that was not renamed.
+const UNFINISHED: &str = "a writer that was stopped left it behind";

@@ -16,9 +16,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label};
+use super::{Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, error::HELPER_STORE};
 use crate::{
-    names::{HELPER, HELPER_PREFIX, NOT_FOUND, PROGRAM},
+    names::{DELEGATE_MARK, HELPER, HELPER_PREFIX, NOT_FOUND, PROGRAM},
     process::{self, Limits, Output, Stderr},
     registry::Server,
     secret::Secret,
@@ -97,7 +97,10 @@ impl HelperStore {
     /// Runs one verb to its end. Its stderr is the person's, as when Docker runs it.
     fn run(&self, verb: &str, stdin: Zeroizing<Vec<u8>>) -> Result<Output, Error> {
         let limits = Limits { time: HELPER_TIMEOUT, output: MAX_ANSWER };
-        process::run(Command::new(&self.path).arg(verb), stdin, limits, Stderr::Inherit).map_err(|err| {
+        // The mark stops what this helper may start: us, who would ask it again.
+        let mut command = Command::new(&self.path);
+        command.arg(verb).env(DELEGATE_MARK, &self.program);
+        process::run(&mut command, stdin, limits, Stderr::Inherit).map_err(|err| {
             let (kind, detail) = match err {
                 process::Error::Start(err) => (ErrorKind::Unavailable, format!("cannot be started: {err}")),
                 process::Error::Timeout(time) => (ErrorKind::Timeout, format!("stopped after {} s", time.as_secs())),
@@ -125,7 +128,7 @@ impl HelperStore {
         let detail = match one_line(&outcome.stdout) {
             text if text.is_empty() => format!("failed without a word ({status})"),
             // Credentials, or a part of them: not for anybody's eyes.
-            text if text.contains("\"Secret\"") => format!("printed an answer and then failed ({status})"),
+            _ if holds_secret(&outcome.stdout) => format!("printed an answer and then failed ({status})"),
             text => text,
         };
         Err(self.fault(ErrorKind::Refused, verb, &detail))
@@ -162,7 +165,7 @@ impl HelperStore {
 
 impl Keychain for HelperStore {
     fn name(&self) -> &'static str {
-        NAME
+        HELPER_STORE
     }
 
     fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
@@ -196,7 +199,7 @@ impl Keychain for HelperStore {
         self.ask("erase", self.server(key)?).map(drop)
     }
 
-    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
+    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error> {
         if !kind.key.contains(&"server") {
             return Err(self.no_login());
         }
@@ -210,14 +213,27 @@ impl Keychain for HelperStore {
             Server::Other(server) => Some(self.label(kind, [&server, &spelled, &username])),
             Server::Ecr(_) => None, // Stored before we came: ECR's tokens are minted now.
         };
-        found.unwrap_or_default().into_iter().filter_map(label).collect()
+        let labels = found.unwrap_or_default().into_iter().filter_map(label).collect::<Result<_, _>>()?;
+        Ok(Inventory { labels, damaged: Vec::new() })
+    }
+
+    /// One run for each key: the protocol knows no other way. None of it has `damaged` ones.
+    fn remove_all(&self, keys: &[&Key], _: &[Damaged]) -> Result<(), Error> {
+        keys.iter().try_for_each(|key| self.remove(key))
     }
 }
 
-const NAME: &str = "credential helper";
-
 fn fault(kind: ErrorKind, detail: String) -> Error {
-    Error { store: NAME, kind, detail }
+    Error { store: HELPER_STORE, kind, detail }
+}
+
+/// Whether what a helper printed may hold a login: a member `secret` in any case, also in an object that
+/// is cut short, quoted once more, or no JSON to the letter.
+fn holds_secret(stdout: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(stdout).to_ascii_lowercase();
+    // The last is the escape of an ASCII letter, which can hide the name (`\u0053ecret`) and stands in no
+    // words for people.
+    ["\"secret\"", "'secret'", "\\\"secret\\\"", "\\u00"].iter().any(|sign| text.contains(sign))
 }
 
 /// The helper's own words on one line, without control characters, not endless.

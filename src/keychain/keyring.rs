@@ -23,7 +23,9 @@ use std::{
 use keyring_core::{CredentialStore, Entry as Item, Error as OsError};
 use zeroize::Zeroizing;
 
-use super::{CALL_TIMEOUT, Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label, SERVICE, record, split};
+use super::{
+    CALL_TIMEOUT, Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, SERVICE, record, split,
+};
 
 /// What differs between the operating systems' stores.
 #[derive(Clone, Copy)]
@@ -136,13 +138,26 @@ impl Keychain for KeyringStore {
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
-        let key = key.clone();
-        self.run(move |items| items.remove(&key))
+        let name = record::name(key);
+        self.run(move |items| items.remove(&[name]))
     }
 
-    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
-        self.run(move |items| items.list(kind))
+    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error> {
+        self.run(move |items| items.inventory(kind))
     }
+
+    fn remove_all(&self, keys: &[&Key], damaged: &[Damaged]) -> Result<(), Error> {
+        let names: Vec<String> = keys.iter().map(|key| record::name(key)).collect();
+        let damaged: Vec<String> = damaged.iter().map(|damaged| damaged.name.clone()).collect();
+        self.run(move |items| items.remove(&[names, damaged].concat()))
+    }
+}
+
+/// What the names of an entry's items tell.
+#[derive(Default)]
+struct Pieces {
+    label: BTreeMap<usize, String>,
+    has_parts: bool,
 }
 
 /// The items of an open store.
@@ -169,7 +184,7 @@ impl Items {
             }
         }
         let detail = "the entry is not one of ours, or was cut short while it was written".into();
-        Err(Error { store: self.quirks.name, kind: ErrorKind::Malformed, detail })
+        Err(Error { store: self.quirks.name, kind: ErrorKind::Damaged, detail })
     }
 
     /// All parts that can be found; `None` when there is no first one.
@@ -225,32 +240,59 @@ impl Items {
         Ok(())
     }
 
-    fn remove(&self, key: &Key) -> Result<(), Error> {
+    /// Forgets entries by the names of their keys.
+    fn remove(&self, names: &[String]) -> Result<(), Error> {
+        let ours = |user: &&String| user.split_once('.').is_some_and(|(name, _)| names.iter().any(|one| one == name));
         // In order of name: the label first, then the first part, so that what is left is no entry.
-        self.of(&record::name(key))?.iter().try_for_each(|user| self.delete(user))
+        self.users()?.iter().filter(ours).try_for_each(|user| self.delete(user))
     }
 
-    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
-        let mut pieces: BTreeMap<String, BTreeMap<usize, String>> = BTreeMap::new();
+    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error> {
+        let mut entries: BTreeMap<String, Pieces> = BTreeMap::new();
         for user in self.users()? {
             let mut fields = user.splitn(4, '.');
-            let (Some(name), Some("label"), Some(number), Some(piece)) =
-                (fields.next(), fields.next(), fields.next(), fields.next())
-            else {
+            let (Some(name), Some(what), Some(number)) = (fields.next(), fields.next(), fields.next()) else {
                 continue;
             };
-            let Ok(number) = number.parse() else { continue };
-            // Two puts at once may leave two labels; the users are sorted, so the later `expires` wins.
-            pieces.entry(name.to_owned()).or_default().insert(number, piece.to_owned());
+            // A name that is none of ours was not left by us.
+            if name.len() != 64 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                continue;
+            }
+            let (Ok(number), piece) = (number.parse::<usize>(), fields.next()) else { continue };
+            let entry = entries.entry(name.to_owned()).or_default();
+            match (what, piece) {
+                // Two puts at once may leave two labels; the users are sorted, so the later `expires` wins.
+                ("label", Some(piece)) => drop(entry.label.insert(number, piece.to_owned())),
+                ("part", None) => entry.has_parts = true,
+                _ => {}
+            }
         }
-        // What is not whole or not under its own name was not left by us; the rest may be of another kind.
-        Ok(pieces
-            .into_iter()
-            .filter_map(|(name, pieces)| {
-                let label = Label::from_text(kind, &pieces.into_values().collect::<String>())?;
-                (record::name(label.key()) == name).then_some(label)
-            })
-            .collect())
+        let mut inventory = Inventory::default();
+        for (name, Pieces { label, has_parts }) in entries {
+            let text = label.into_values().collect::<String>();
+            match Label::from_text(kind, &text) {
+                Some(label) if record::name(label.key()) == name => inventory.labels.push(label),
+                _ => inventory.damaged.extend(self.damaged(kind, name, &text, has_parts)),
+            }
+        }
+        Ok(inventory)
+    }
+
+    /// An entry whose label is not whole, or that has none, since its writer was killed before that.
+    /// `None` when it is of another kind, or of one that cannot be told: it may be a login, which no
+    /// command may drop by the way.
+    fn damaged(&self, kind: &'static EntryKind, name: String, text: &str, has_parts: bool) -> Option<Damaged> {
+        let mut attributes = record::label_attributes(text.as_bytes());
+        if text.is_empty() && has_parts {
+            // It is damaged already, so its content is read: behind the header of its first part.
+            let first = self.secret(&part(&name, 0)).ok().flatten()?;
+            attributes = record::attributes(split::piece(&first)?);
+        }
+        if attributes.get("kind").is_none_or(|found| found != kind.name) {
+            return None;
+        }
+        attributes.retain(|name, _| kind.key.contains(&name.as_str()));
+        Some(Damaged { name, why: "its label is cut short, or of another version".into(), attributes })
     }
 
     /// The users of our items, sorted.

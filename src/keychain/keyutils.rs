@@ -7,7 +7,7 @@
 use linux_keyutils::{Key as KernelKey, KeyError, KeyRing, KeyRingIdentifier, LinkNode};
 use zeroize::Zeroizing;
 
-use super::{Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label, SERVICE, record};
+use super::{Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, SERVICE, record};
 use crate::secret::Secret;
 
 const NAME: &str = "kernel keyring";
@@ -53,11 +53,7 @@ impl Keychain for KeyutilsStore {
         };
         match parse(key.kind(), &payload).filter(|(label, _)| label.key() == key) {
             Some((label, secret)) => Ok(Some(Entry { label, secret: Secret::from(secret.to_owned()) })),
-            None => Err(Error {
-                store: NAME,
-                kind: ErrorKind::Malformed,
-                detail: "the key's payload is no entry of ours".into(),
-            }),
+            None => Err(Error { store: NAME, kind: ErrorKind::Damaged, detail: NOT_OURS.into() }),
         }
     }
 
@@ -73,29 +69,54 @@ impl Keychain for KeyutilsStore {
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
-        let keyring = keyring()?;
-        let unlinked = keyring.search(&self.description(key)).and_then(|key| keyring.unlink_key(key));
-        existing(unlinked).map(drop).map_err(|err| error("deleting a key", err))
+        self.remove_all(&[key], &[])
     }
 
     /// A key's payload is read whole, with the secret, which is wiped unseen.
-    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
+    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error> {
         let prefix = format!("{}:", self.service);
         let links = keyring()?.get_links(MAX_KEYS).map_err(|err| error("listing keys", err))?;
         let ours = links.iter().filter_map(|node| match node {
-            LinkNode::Key(key) if key.metadata().is_ok_and(|data| data.get_description().starts_with(&prefix)) => {
-                Some(*key)
+            LinkNode::Key(key) => {
+                let description = key.metadata().ok()?.get_description().to_owned();
+                description.starts_with(&prefix).then_some((*key, description))
             }
             _ => None,
         });
-        let mut labels = Vec::new();
-        for key in ours {
-            let payload = existing(read(key)).map_err(|err| error("reading a key", err))?;
-            // What is of another kind, or was written by a later version, is passed over.
-            labels.extend(payload.and_then(|payload| parse(kind, &payload).map(|(label, _)| label)));
+        let mut inventory = Inventory::default();
+        for (key, description) in ours {
+            let Some(payload) = existing(read(key)).map_err(|err| error("reading a key", err))? else { continue };
+            match parse(kind, &payload).map(|(label, _)| label) {
+                Some(label) if self.description(label.key()) == description => inventory.labels.push(label),
+                _ => inventory.damaged.extend(damaged(kind, description, &payload)),
+            }
         }
-        Ok(labels)
+        Ok(inventory)
     }
+
+    fn remove_all(&self, keys: &[&Key], damaged: &[Damaged]) -> Result<(), Error> {
+        let keyring = keyring()?;
+        let keys = keys.iter().map(|key| self.description(key));
+        for description in keys.chain(damaged.iter().map(|damaged| damaged.name.clone())) {
+            let unlinked = keyring.search(&description).and_then(|key| keyring.unlink_key(key));
+            existing(unlinked).map_err(|err| error("deleting a key", err))?;
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a payload that makes no entry.
+const NOT_OURS: &str = "a key's payload is cut short, of another version, or not an entry of ours";
+
+/// A key of ours whose payload makes no entry; `None` when that is of another kind.
+fn damaged(kind: &'static EntryKind, name: String, payload: &[u8]) -> Option<Damaged> {
+    let label = payload.split(|byte| *byte == SEPARATOR as u8).next().unwrap_or_default();
+    let mut attributes = record::label_attributes(label);
+    if !record::may_be(kind, &attributes) {
+        return None;
+    }
+    attributes.retain(|name, _| kind.key.contains(&name.as_str()));
+    Some(Damaged { name, why: NOT_OURS.into(), attributes })
 }
 
 /// The user's keyring, linked to this process's own: only what a process's keyrings lead to may

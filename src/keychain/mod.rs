@@ -21,7 +21,7 @@ pub(crate) mod unavailable;
 #[cfg(windows)]
 pub(crate) mod windows;
 
-pub use entry::{Entry, EntryKind, Key, Label};
+pub use entry::{Damaged, Entry, EntryKind, Inventory, Key, Label};
 pub use error::{Error, ErrorKind};
 
 use std::time::Duration;
@@ -38,9 +38,12 @@ pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 /// - `get` after `put` returns the same label and the same bytes, up to 16 KiB (ECR passwords
 ///   reach 2,714 characters, Docker Hub's web login 5,000).
 /// - `Ok(None)` means "asked, and there is none"; a locked, absent or silent keychain is an [`Error`].
-/// - `put` replaces the entry of the same key, also when its further attributes differ.
-/// - `remove` of nothing is `Ok(())`.
-/// - `list` names our entries of one kind only, reads no secret and never prompts.
+/// - An entry that is there and cannot be used (cut short, of a newer version, of another's making,
+///   open to others) is [`ErrorKind::Damaged`]: what that means is said by who asked.
+/// - `put` replaces the entry of the same key, also when its further attributes differ or it is damaged.
+/// - `remove` of nothing is `Ok(())`. A damaged entry is removed as any other.
+/// - `inventory` names our entries of one kind only, never prompts, and reads no secret of an entry
+///   that is whole. A damaged entry of a kind that cannot be told may be among those of any kind.
 /// - No call takes longer than 3 s (`CALL_TIMEOUT`), and none waits for a person.
 pub trait Keychain {
     /// What people call this store, for messages: "Secret Service", "macOS Keychain".
@@ -51,6 +54,14 @@ pub trait Keychain {
     fn put(&self, entry: &Entry) -> Result<(), Error>;
     /// Forgets the entry of this key.
     fn remove(&self, key: &Key) -> Result<(), Error>;
-    /// The labels of all our entries of a kind, in no particular order.
-    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error>;
+    /// All our entries of a kind, the damaged ones apart.
+    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error>;
+
+    /// The labels of all our entries of a kind that can be read, in no particular order.
+    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
+        Ok(self.inventory(kind)?.labels)
+    }
+
+    /// Forgets all of these within the bound of one call. `damaged` are of this store's `inventory`.
+    fn remove_all(&self, keys: &[&Key], damaged: &[Damaged]) -> Result<(), Error>;
 }

@@ -65,6 +65,38 @@ pub(super) fn decode_label(kind: &'static EntryKind, bytes: &[u8]) -> Option<Lab
     to_label(kind, version, &label)
 }
 
+/// What bytes that are no whole entry of ours say of themselves: the attributes of a record of any
+/// version, or the kind alone where the record is cut short. Empty when they say nothing.
+pub(super) fn attributes(bytes: &[u8]) -> BTreeMap<String, String> {
+    #[derive(Deserialize)]
+    struct Any {
+        label: BTreeMap<String, String>,
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(Any { label }) => label,
+        Err(_) => kind_alone(bytes),
+    }
+}
+
+/// The same of a label in one text ([`Label::to_text`]).
+pub(super) fn label_attributes(text: &[u8]) -> BTreeMap<String, String> {
+    serde_json::from_slice(text).unwrap_or_else(|_| kind_alone(text))
+}
+
+fn kind_alone(bytes: &[u8]) -> BTreeMap<String, String> {
+    // Of a record that is cut short, what stands before the secret is asked for its kind: a piece of a
+    // login must not pass for a token, which may be dropped.
+    let text = String::from_utf8_lossy(bytes);
+    let before = text.split("\"secret\"").next().unwrap_or_default();
+    let kind = before.split_once("\"kind\":\"").and_then(|(_, rest)| rest.split_once('"'));
+    kind.map(|(kind, _)| ("kind".to_owned(), kind.to_owned())).into_iter().collect()
+}
+
+/// Whether a damaged entry may be of this kind.
+pub(super) fn may_be(kind: &'static EntryKind, attributes: &BTreeMap<String, String>) -> bool {
+    attributes.get("kind").is_none_or(|name| name == kind.name)
+}
+
 fn to_label(kind: &'static EntryKind, version: u32, attributes: &BTreeMap<String, String>) -> Option<Label> {
     if version != VERSION {
         return None;
@@ -106,6 +138,25 @@ mod tests {
         assert!(decode(&LOGIN, b"\xff\xfe").is_none(), "not UTF-8");
         assert!(decode(&TOKEN, &encode(&entry())).is_none(), "another kind");
         assert!(decode_label(&TOKEN, &encode(&entry())).is_none(), "another kind");
+    }
+
+    #[test]
+    fn f1_3_what_a_damaged_record_says_of_itself() {
+        let whole = String::from_utf8(encode(&entry()).to_vec()).expect("JSON");
+        let later = whole.replace(":1,", ":2,");
+        for (text, kind, server, why) in [
+            (later.as_str(), Some("login"), Some("ghcr.io"), "a later version"),
+            (&whole[..whole.len() - 1], Some("login"), None, "cut short"),
+            (&whole[..40], Some("login"), None, "half of its label"),
+            (&whole[..20], None, None, "nothing of it"),
+            (r#"{"version":1,"secret":"\"kind\":\"token\"#, None, None, "a secret says nothing"),
+        ] {
+            let attributes = attributes(text.as_bytes());
+            let found = |name: &str| attributes.get(name).map(String::as_str);
+            assert_eq!((found("kind"), found("server")), (kind, server), "{why}");
+            assert!(may_be(&LOGIN, &attributes), "{why}");
+            assert_eq!(may_be(&TOKEN, &attributes), kind.is_none(), "{why}");
+        }
     }
 
     #[test]

@@ -47,6 +47,11 @@ pub(super) fn count(first: &[u8]) -> Option<u16> {
     }
 }
 
+/// What a part holds beside its header; `None` when it is no part.
+pub(super) fn piece(part: &[u8]) -> Option<&[u8]> {
+    Part::read(part).map(|part| part.piece)
+}
+
 /// Puts the parts together again; `None` when they are not all of one write, in order.
 pub(super) fn join(parts: &[Zeroizing<Vec<u8>>]) -> Option<Zeroizing<Vec<u8>>> {
     let first = Part::read(parts.first()?)?;

@@ -1,6 +1,6 @@
 //! A store that was chosen and cannot be had: every call says why.
 
-use super::{Entry, EntryKind, Error, Key, Keychain, Label};
+use super::{Damaged, Entry, EntryKind, Error, Inventory, Key, Keychain};
 
 /// Stands for a store whose opening failed, so that only commands that need it fail.
 pub(crate) struct UnavailableStore(pub(crate) Error);
@@ -22,7 +22,11 @@ impl Keychain for UnavailableStore {
         Err(self.0.clone())
     }
 
-    fn list(&self, _: &'static EntryKind) -> Result<Vec<Label>, Error> {
+    fn inventory(&self, _: &'static EntryKind) -> Result<Inventory, Error> {
+        Err(self.0.clone())
+    }
+
+    fn remove_all(&self, _: &[&Key], _: &[Damaged]) -> Result<(), Error> {
         Err(self.0.clone())
     }
 }

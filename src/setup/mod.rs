@@ -11,6 +11,7 @@ mod client;
 mod file;
 mod places;
 mod plan;
+mod previous;
 mod request;
 mod tables;
 mod undo;

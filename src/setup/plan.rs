@@ -1,13 +1,12 @@
 //! What a run will change, worked out before anything is written.
 
-use std::path::PathBuf;
-
 use super::{
     backup,
     change::{Backup, Change, FileKind},
     client::{self, Edit, Logins},
     file::{self, UserFile},
     places,
+    previous::Previous,
     request::{Request, Target},
     tables, warning,
     write::{self, Watch},
@@ -28,12 +27,6 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// What may keep a client from asking us, or a login from being found.
     pub warnings: Vec<Report>,
-}
-
-/// Another helper that kept logins until now, and the file that named it.
-struct Previous {
-    store: String,
-    path: PathBuf,
 }
 
 impl Plan {
@@ -160,14 +153,18 @@ impl Plan {
     fn adopt_previous_store(&mut self, previous: &[Previous], environment: &Environment) -> Result<(), Report> {
         let config = config(environment)?;
         // Amazon's helper answers for ECR alone and keeps no logins: there is nothing to take over.
-        let keepers: Vec<_> = previous.iter().filter(|previous| previous.store != "ecr-login").collect();
+        let others = previous.iter().filter(|previous| previous.store != "ecr-login");
+        let (ours, keepers): (Vec<_>, Vec<_>) = others.partition(|previous| previous.leads_to_us(environment));
+        self.warnings.extend(ours.into_iter().map(Previous::not_taken_over));
         let Some(first) = keepers.first() else { return Ok(()) };
         let path = places::ours(environment)?;
         let configured = match &config.logins {
-            LoginStore::Helper(store) => Some((store, &path)),
             LoginStore::Keychain => None,
+            LoginStore::File => Some(("file", &path)),
+            LoginStore::None => Some(("none", &path)),
+            LoginStore::Helper(store) => Some((store.as_str(), &path)),
         };
-        let named: Vec<_> = configured.into_iter().chain(keepers.iter().map(|p| (&p.store, &p.path))).collect();
+        let named: Vec<_> = configured.into_iter().chain(keepers.iter().map(|p| (p.store.as_str(), &p.path))).collect();
         if let Some((store, other)) = named.iter().find(|(store, _)| *store != named[0].0) {
             let (one, by, another) = (named[0].0, named[0].1.display(), other.display());
             let hint = "name one of them in both files, or remove `credsStore` from";

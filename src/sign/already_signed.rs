@@ -19,7 +19,7 @@ pub(super) struct Found {
 /// nor been revoked. One of which AWS does not tell whether it was revoked does not count: signing
 /// once too often does no harm.
 pub(super) async fn find(plan: &Plan, repository: &Repository, context: &SigningContext<'_>) -> Result<Found, Report> {
-    let read = signatures::read(repository, &plan.subject.digest, context.roots).await?;
+    let read = signatures::read(repository, &plan.subject, context.roots).await?;
     let mut found = Found::default();
     for (signature, envelope) in read.iter().filter_map(|signature| would_do(signature, plan, context)) {
         let digest = &signature.descriptor.digest;

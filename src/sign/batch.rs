@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     already_signed::{self, Found},
+    bound::{MAX_TIME, within},
     expand::{Item, expand},
     plan::{Plan, Signed, SigningContext},
 };
@@ -99,7 +100,11 @@ pub async fn sign(
     let opened: Vec<_> = images.iter().map(|image| (image, repositories.of(image))).collect();
     let resolving = stream::iter(opened).map(|(image, repository)| async move {
         match repository {
-            Ok(repository) => expand(image, &repository, options.recursive).await,
+            Ok(repository) => {
+                let expanding = async { Ok(expand(image, &repository, options.recursive).await) };
+                let expanded = within(MAX_TIME, || format!("cannot resolve {image}"), expanding).await;
+                expanded.unwrap_or_else(|report| vec![Item::Failed { image: image.to_string(), report }])
+            }
             Err(report) => vec![Item::Failed { image: image.to_string(), report }],
         }
     });
@@ -145,7 +150,8 @@ async fn one(item: Item, context: &SigningContext<'_>, options: Options) -> Outc
     if options.dry_run {
         return Outcome::Planned(Box::new(plan));
     }
-    match plan.sign(&repository, context).await {
+    let what = || format!("cannot sign {}", plan.image);
+    match within(MAX_TIME, what, plan.sign(&repository, context)).await {
         Ok(signed) => Outcome::Signed(Box::new(signed)),
         Err(report) => failed(report),
     }

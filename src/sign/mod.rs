@@ -4,6 +4,7 @@
 
 mod already_signed;
 pub mod batch;
+mod bound;
 pub mod by_notation;
 pub mod check;
 pub mod digest_file;

@@ -4,13 +4,15 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::signed_by::SignedBy;
+use super::{
+    bound::{MAX_TIME, within},
+    signed_by::SignedBy,
+};
 use crate::{
     aws::{
         signer_roots::Roots,
         signing_profile::{PROFILE_ALIAS, PROFILE_VERSION, SIGNING_JOB},
     },
-    digest::Digest,
     notary::{
         certificate::rfc3339,
         envelope::{self, Envelope, MAX_ENVELOPE},
@@ -34,25 +36,34 @@ pub struct Signature {
 }
 
 /// Reads every signature of an image, in the registry's order, and judges each by these roots.
-pub async fn read(repository: &Repository, subject: &Digest, roots: &Roots) -> Result<Vec<Signature>, Report> {
-    let listed = repository.signatures(subject).await?;
+///
+/// # Errors
+/// When the list cannot be read, and after five minutes.
+pub async fn read(repository: &Repository, image: &Descriptor, roots: &Roots) -> Result<Vec<Signature>, Report> {
+    let what = || format!("cannot read the signatures of {}@{}", repository.name(), image.digest);
+    within(MAX_TIME, what, read_all(repository, image, roots)).await
+}
+
+async fn read_all(repository: &Repository, image: &Descriptor, roots: &Roots) -> Result<Vec<Signature>, Report> {
+    let listed = repository.signatures(&image.digest).await?;
     let reading = stream::iter(listed).map(|descriptor| async {
-        let envelope = open(repository, subject, &descriptor).await;
+        let envelope = open(repository, image, &descriptor).await;
         let by = envelope.as_ref().map_err(Clone::clone).and_then(|envelope| SignedBy::of(envelope, roots));
         Signature { descriptor, envelope, by }
     });
     Ok(reading.buffered(CONCURRENCY).collect().await)
 }
 
-async fn open(repository: &Repository, subject: &Digest, descriptor: &Descriptor) -> Result<Envelope, Report> {
+async fn open(repository: &Repository, image: &Descriptor, descriptor: &Descriptor) -> Result<Envelope, Report> {
     let manifest = repository.manifest(descriptor.digest.as_str()).await?;
     let manifest = SignatureManifest::read(&manifest.descriptor.media_type, &manifest.bytes)?;
-    manifest.check_signs(subject)?;
+    manifest.check_signs(&image.digest)?;
     let bytes = repository.blob(&manifest.envelope, MAX_ENVELOPE).await?;
     let envelope = envelope::open(&manifest.envelope.media_type, &bytes)?;
     let target = envelope.target()?;
-    if target.digest != *subject {
-        return Err(Report::new(format!("it signs {}, not this image", target.digest)));
+    // As notation compares (notation-go, `content.Equal`).
+    if !target.same_content(image) {
+        return Err(Report::new(format!("it signs {target}, not this image, {image}")));
     }
     Ok(envelope)
 }

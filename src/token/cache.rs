@@ -1,10 +1,10 @@
 //! ECR tokens in the keychain: one entry for each registry and identity.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Token;
 use crate::{
-    keychain::{Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label},
+    keychain::{Damaged, Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label},
     registry::{Registry, TOKEN_LIFETIME},
     secret::Secret,
 };
@@ -16,6 +16,7 @@ pub static TOKEN: EntryKind = EntryKind {
     further: &["account", "region", "expires"],
     title: "ECR token for",
     titled_by: "host",
+    numbers: &["expires"],
     restored_by: None,
 };
 
@@ -75,13 +76,20 @@ pub fn load(keychain: &dyn Keychain, registry: &Registry, identity: &str) -> Res
         Some(label) => Ok(Some(Token { password: entry.secret, expires_at: time(label.expires) })),
         None => {
             let detail = "a token's end is no number of seconds".into();
-            Err(Error { store: keychain.name(), kind: ErrorKind::Malformed, detail })
+            Err(Error { store: keychain.name(), kind: ErrorKind::Damaged, detail })
         }
     }
 }
 
+/// How long keeping a token may have taken, for tokens that have ended to be dropped too: a keychain
+/// that is slow is tidied up another time, not while a client waits.
+const TIDY_WITHIN: Duration = Duration::from_secs(1);
+
 /// Keeps a token in place of the one before, and drops tokens of any registry that have ended: a
 /// machine whose identities change every hour must not fill the keychain.
+///
+/// # Errors
+/// That the token is not kept. What was not dropped is dropped by the next one.
 pub fn keep(
     keychain: &dyn Keychain,
     registry: &Registry,
@@ -91,26 +99,61 @@ pub fn keep(
 ) -> Result<(), Error> {
     let expires = token.expires_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
     let label = Label::new(key(&registry.host, identity), &[registry.account(), &registry.region, &expires]);
+    let started = Instant::now();
     keychain.put(&Entry { label, secret: Secret::from(token.password.expose().to_owned()) })?;
-    for label in tokens(keychain)?.into_iter().filter(|label| time(label.expires) <= now) {
-        keychain.remove(&key(&label.host, &label.identity))?;
+    if started.elapsed() < TIDY_WITHIN {
+        let ended = tokens(keychain).map(|mut labels| {
+            labels.retain(|label| time(label.expires) <= now);
+            labels.iter().map(|label| key(&label.host, &label.identity)).collect::<Vec<_>>()
+        });
+        // The token is kept: a fault of tidying up is none of it.
+        ended.and_then(|keys| remove(keychain, &keys, &[])).ok();
     }
     Ok(())
 }
 
-/// Drops the tokens of every identity, of one host or of all, and gives back their labels.
-pub fn forget(keychain: &dyn Keychain, host: Option<&str>) -> Result<Vec<TokenLabel>, Error> {
-    let mut labels = tokens(keychain)?;
-    labels.retain(|label| host.is_none_or(|host| label.host == host));
-    for label in &labels {
-        keychain.remove(&key(&label.host, &label.identity))?;
+/// What is cached: the tokens, and the entries that cannot be used.
+#[derive(Debug, Default)]
+pub struct Cached {
+    /// The labels of the tokens, those that have ended too.
+    pub tokens: Vec<TokenLabel>,
+    /// The damaged entries. The next `get` for their registry and identity replaces them.
+    pub damaged: Vec<Damaged>,
+}
+
+/// Drops the tokens of every identity, of one host or of all, and gives back what was dropped. Entries
+/// that cannot be used go too, but for those that say they are of another host. `identity` is the one
+/// whose entry of the host goes in any case, whatever the store can tell of it.
+pub fn forget(keychain: &dyn Keychain, host: Option<&str>, identity: Option<&str>) -> Result<Cached, Error> {
+    let mut cached = inventory(keychain)?;
+    cached.tokens.retain(|label| host.is_none_or(|host| label.host == host));
+    let is_meant = |damaged: &Damaged| {
+        let named = damaged.attributes.get("host");
+        host.is_none_or(|host| named.is_none_or(|named| named == host))
+    };
+    cached.damaged.retain(is_meant);
+    let mut keys: Vec<Key> = cached.tokens.iter().map(|label| key(&label.host, &label.identity)).collect();
+    keys.extend(host.zip(identity).map(|(host, identity)| key(host, identity)).filter(|key| !keys.contains(key)));
+    remove(keychain, &keys, &cached.damaged)?;
+    Ok(cached)
+}
+
+fn remove(keychain: &dyn Keychain, keys: &[Key], damaged: &[Damaged]) -> Result<(), Error> {
+    if keys.is_empty() && damaged.is_empty() {
+        return Ok(());
     }
-    Ok(labels)
+    keychain.remove_all(&keys.iter().collect::<Vec<_>>(), damaged)
 }
 
 /// The labels of all cached tokens, those that have ended too. One that cannot be read is passed over.
 pub fn tokens(keychain: &dyn Keychain) -> Result<Vec<TokenLabel>, Error> {
-    Ok(keychain.list(&TOKEN)?.iter().filter_map(TokenLabel::read).collect())
+    Ok(inventory(keychain)?.tokens)
+}
+
+/// All that is cached.
+pub fn inventory(keychain: &dyn Keychain) -> Result<Cached, Error> {
+    let found = keychain.inventory(&TOKEN)?;
+    Ok(Cached { tokens: found.labels.iter().filter_map(TokenLabel::read).collect(), damaged: found.damaged })
 }
 
 /// When a label says that its token ends.

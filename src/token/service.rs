@@ -162,10 +162,13 @@ impl Service<'_> {
 
     /// What `docker login` supplies for a registry: kept until its own end, unless we minted it.
     pub fn supply(&self, registry: &Registry, secret: &Secret) {
+        // A slow keychain costs the time of one look: at worst what we minted is kept twice.
+        let until = Instant::now() + keychain::CALL_TIMEOUT;
         let minted = cache::tokens(self.cache)
             .unwrap_or_default()
             .into_iter()
             .filter(|label| label.host == registry.host)
+            .take_while(|_| Instant::now() < until)
             .filter_map(|label| self.cached(registry, &label.identity).token)
             .any(|token| token.password.expose() == secret.expose());
         if minted {
@@ -226,6 +229,11 @@ impl Service<'_> {
     fn cached(&self, registry: &Registry, identity: &str) -> Cached {
         match cache::load(self.cache, registry, identity) {
             Ok(token) => Cached { token, fault: None },
+            // As if there were none: the token that comes takes its place.
+            Err(fault) if fault.kind == keychain::ErrorKind::Damaged => {
+                self.log.note(format_args!("{}: {fault}", registry.host));
+                Cached { token: None, fault: None }
+            }
             Err(fault) => Cached { token: None, fault: Some(fault) },
         }
     }

@@ -29,6 +29,8 @@ crane v0.22.1 github.com/google/go-containerregistry cmd/crane
 notation v1.3.2 github.com/notaryproject/notation cmd/notation
 docker-credential-ecr-login v0.12.0 github.com/awslabs/amazon-ecr-credential-helper/ecr-login cli/docker-credential-ecr-login
 "
+# BuildKit's own code asks for logins in a program of ours: its daemon is not needed for that.
+buildkit=v0.27.0
 go_programs=$PWD/target/clients/bin
 
 install_packages() {
@@ -85,4 +87,26 @@ install_go_programs() {
         fi
         ln -sf "$program-$version" "$go_programs/$program" || return 1
     done <<<"$go_modules"
+    install_buildkit_auth
+}
+
+install_buildkit_auth() {
+    local program=$go_programs/buildkit-auth-$buildkit source=$PWD/tests/clients/buildkit_auth/main.go folder
+    if [ ! -x "$program" ] || [ "$source" -nt "$program" ]; then
+        echo "building: buildkit-auth $buildkit"
+        folder=$(mktemp -d)
+        (
+            cd "$folder" && cp "$source" . &&
+                export GOFLAGS='' GOBIN='' GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=0 &&
+                go mod init scratch.invalid/client &&
+                go mod edit -require "github.com/moby/buildkit@$buildkit" &&
+                go build -mod=mod -o "$program" .
+        ) >target/clients-go.log 2>&1 </dev/null || {
+            tail -n 20 target/clients-go.log
+            rm -rf "$folder"
+            return 1
+        }
+        rm -rf "$folder"
+    fi
+    ln -sf "buildkit-auth-$buildkit" "$go_programs/buildkit-auth"
 }

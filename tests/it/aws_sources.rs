@@ -2,6 +2,7 @@
 //! a CONNECT proxy from the environment, TLS under a CA bundle, the endpoint of the registry's host.
 
 mod fail;
+mod files;
 mod mint;
 mod pairs;
 mod settings;

@@ -1,13 +1,21 @@
 //! Which AWS identity serves a registry, and when two of them are one.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant, SystemTime},
+};
 
 use ecr_rs::{
+    aws::{Aws, Settings},
     config::Config,
     environment::Environment,
     identity::{Finder, Identity, IdentityError, Source, Target},
     registry::{Registry, Server},
+    token::TokenSource,
 };
+
+use crate::support::{aws::faults::Fault, loopback::Loopback};
 
 const ECR: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -61,7 +69,7 @@ fn find_on(host: &str, config: &str, variables: &[(&str, &str)], ec2: bool) -> R
         interactive: false,
     };
     let config = Config::parse(config, PathBuf::from("config.toml")).unwrap();
-    let instance: fn() -> bool = if ec2 { || true } else { || false };
+    let instance: fn() -> Option<bool> = if ec2 { || Some(true) } else { || Some(false) };
     let finder = Finder { environment: &environment, config: &config, profile: None, instance };
     finder.find(&Target::from(&registry(host)))
 }
@@ -238,4 +246,44 @@ fn fingerprints_tell_identities_apart_and_nothing_else() {
         "a session or region is no identity"
     );
     assert_eq!(profile("prod"), rule(""), "one profile is one identity, whoever names it");
+}
+
+#[test]
+fn f6_6_a_machine_that_is_no_instance_is_not_taken_for_one() {
+    let identity = find_on(ECR, "", &NO_FILES, false).unwrap();
+    assert_eq!(name(&identity.source), "none", "nothing is asked, so nothing is waited for");
+}
+
+#[test]
+fn f6_8_where_nobody_can_tell_the_metadata_service_is_asked_once() {
+    let aws = Loopback::start();
+    aws.faults.always("ImdsToken", Fault::Internal);
+    let home = tempfile::tempdir().unwrap();
+    let environment = || Environment {
+        variable: Box::new(|name| (name == "AWS_REGION").then(|| "eu-west-1".into())),
+        home: Some(home.path().into()),
+        config_folder: None,
+        cache_folder: None,
+        temporary_folder: home.path().into(),
+        interactive: false,
+    };
+    let (config, here) = (Config::parse("", PathBuf::from("config.toml")).unwrap(), environment());
+    for (instance, expected, asked) in [
+        ((|| None) as fn() -> Option<bool>, "this machine has no AWS credentials", 1),
+        (|| Some(true), "the instance metadata service gave no credentials", 2),
+    ] {
+        let finder = Finder { environment: &here, config: &config, profile: None, instance };
+        let mut identity = finder.find(&Target::from(&registry(ECR))).unwrap();
+        assert_eq!(name(&identity.source), "instance");
+        assert_eq!(identity.metadata.endpoint, "http://169.254.169.254", "EC2's own place");
+        identity.metadata.endpoint = aws.endpoint();
+        let before = (aws.count("ImdsToken"), Instant::now());
+        let source = Aws::new(Settings::read(&environment(), SystemTime::now()));
+        let err = source.mint(&registry(ECR), &identity).unwrap_err();
+        assert_eq!(err.report.what(), expected);
+        assert_eq!(aws.count("ImdsToken") - before.0, asked, "{expected}");
+        assert!(before.1.elapsed() < Duration::from_secs(5), "{expected}: {:?}", before.1.elapsed());
+        let hint = err.report.advice().unwrap();
+        assert_eq!(hint.contains("attach a role to the instance"), instance().is_some(), "{hint}");
+    }
 }

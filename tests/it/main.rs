@@ -25,6 +25,8 @@ mod environment;
 #[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
 mod get;
 #[cfg(target_os = "linux")] // the same
+mod get_failures;
+#[cfg(target_os = "linux")] // the same
 mod program;
 #[cfg(target_os = "linux")] // the same
 mod programs;
@@ -42,6 +44,12 @@ mod aws_tokens;
 mod roles;
 
 // Keychains.
+#[cfg(target_os = "linux")] // the program's keychain, again
+mod absent;
+#[cfg(target_os = "linux")] // the same
+mod delegate;
+#[cfg(target_os = "linux")] // the same
+mod healed;
 #[cfg(target_os = "linux")] // the Secret Service is Linux's
 mod secret_service_faults;
 mod stores;

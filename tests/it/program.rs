@@ -3,7 +3,7 @@
 use crate::support::program::{Outcome, Program};
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
-const NO_BUS: &str = "no usable Secret Service: no D-Bus session: DBUS_SESSION_BUS_ADDRESS names no unix socket";
+const NO_BUS: &str = "this machine has no Secret Service: there is no D-Bus session (neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set)";
 
 /// The binary on a machine with an empty home folder and nothing else.
 fn bare(home: &tempfile::TempDir) -> Program {
@@ -94,7 +94,6 @@ fn bad_input_is_one_clear_line_and_changes_nothing() {
 
 #[test]
 fn a_machine_without_keychain_and_credentials_says_what_is_missing() {
-    let hint = "  hint: start a keychain (on Linux gnome-keyring or KWallet, with a D-Bus session), or name another store in config.toml: `[cache] store` for tokens, `[other-registries] store` for logins\n";
     check(&["get"], "public.ecr.aws", 1, "credentials not found in native keychain\n", "", "ECR Public serves anybody");
     check(
         &["list"],
@@ -104,14 +103,23 @@ fn a_machine_without_keychain_and_credentials_says_what_is_missing() {
         &format!("docker-credential-ecr-rs: warning: nothing is listed: {NO_BUS}\n"),
         "list never fails",
     );
-    let line = format!("cannot read the login for ghcr.io: {NO_BUS}");
     check(
         &["get"],
         "ghcr.io",
         1,
+        "credentials not found in native keychain\n",
+        &format!("docker-credential-ecr-rs: warning: no login for ghcr.io is known: {NO_BUS}\n"),
+        "a machine without keychain holds no logins",
+    );
+    let line = format!("cannot keep the login for ghcr.io: {NO_BUS}");
+    let hint = "  hint: start a keychain (gnome-keyring or KWallet, in a D-Bus session), or name another store in config.toml: `[cache] store` for tokens, `[other-registries] store` for logins (\"file\": clear text, mode 0600)\n";
+    check(
+        &["store"],
+        "{\"ServerURL\":\"ghcr.io\",\"Username\":\"u\",\"Secret\":\"s\"}",
+        1,
         &format!("{line}\n"),
         &format!("docker-credential-ecr-rs: error: {line}\n{hint}"),
-        "never \"not found\"",
+        "a login that cannot be kept is a failed login",
     );
     let line = format!("no token for {ECR}: this machine has no AWS credentials");
     let hint =

@@ -11,7 +11,7 @@ use ecr_rs::{
     docker::logins::LOGIN,
     keychain::{
         Entry, Error,
-        ErrorKind::{self, Locked, Malformed, Refused, Timeout, Unavailable},
+        ErrorKind::{self, Absent, Damaged, Locked, Malformed, Refused, Timeout, Unavailable},
         Key, Keychain, Label, SERVICE,
         linux::SecretServiceStore,
     },
@@ -64,7 +64,8 @@ fn a_bus_or_service_that_is_not_well() {
     thread::scope(|scope| {
         for (knob, expected, words, why) in [
             (Knob::Normal, [None; 4], "", "nothing is wrong"),
-            (Knob::NoService, all(Unavailable), "ServiceUnknown: The name org.freedesktop.secrets", "no daemon"),
+            (Knob::NoService, all(Unavailable), "ServiceUnknown: The name org.freedesktop.secrets", "one that sleeps"),
+            (Knob::NoDaemon, all(Absent), "ServiceUnknown: The name org.freedesktop.secrets", "no daemon"),
             (Knob::Locked, all(Locked), "", "a locked gnome-keyring"),
             (Knob::LockedAndBlind, all(Locked), "", "a locked KWallet"),
             (Knob::NoCollection, [None, Some(Unavailable), None, None], "no default collection", "a fresh keyring"),
@@ -112,20 +113,21 @@ fn no_bus_at_all() {
     rustix::net::listen(&full, 0).unwrap();
     let _waiting = UnixStream::connect(folder.path().join("full")).unwrap();
     for (address, runtime, expected, words, why) in [
-        (None, None, Unavailable, "DBUS_SESSION_BUS_ADDRESS", "neither variable, as in a container"),
-        (None, Some(folder.path()), Unavailable, "No such file", "a runtime folder without a bus"),
+        (None, None, Absent, "DBUS_SESSION_BUS_ADDRESS", "neither variable, as in a container"),
+        (None, Some(folder.path()), Absent, "No such file", "a runtime folder without a bus"),
         (Some("tcp:host=127.0.0.1,port=1".into()), None, Unavailable, "no unix socket", "no transport for us"),
-        (Some(in_folder("none")), None, Unavailable, "No such file", "a bus that has ended"),
-        (Some(in_folder("file")), None, Unavailable, "Connection refused", "no socket"),
+        (Some(in_folder("none")), None, Absent, "No such file", "a bus that has ended"),
+        (Some(in_folder("file")), None, Absent, "Connection refused", "no socket"),
+        (Some(format!("{};{}", in_folder("none"), in_folder("file"))), None, Absent, "refused", "the last one's cause"),
         (
-            Some(format!("{};{}", in_folder("none"), in_folder("file"))),
+            Some(format!("{};{}", in_folder(&"x".repeat(200)), in_folder("none"))),
             None,
             Unavailable,
-            "refused",
-            "the last one's cause",
+            "too long",
+            "one that may be there is enough",
         ),
         (Some(in_folder(&"x".repeat(200))), None, Unavailable, "too long", "longer than a socket's name can be"),
-        (Some("unix:abstract=ecr-rs-test-nobody".into()), None, Unavailable, "ecr-rs-test-nobody", "an abstract name"),
+        (Some("unix:abstract=ecr-rs-test-nobody".into()), None, Absent, "ecr-rs-test-nobody", "an abstract name"),
         (Some(in_folder("full")), None, Timeout, "connecting", "a bus that does not accept"),
     ] {
         let keychain = SecretServiceStore::new(address.as_deref(), runtime, false);
@@ -202,8 +204,8 @@ fn what_lies_in_the_keyring() {
     let whole = [("spelled", "ghcr.io"), ("username", "u")];
     for (attributes, secret, expected, why) in [
         (ours.iter().chain(&whole).copied().collect::<Vec<_>>(), &b"s"[..], Ok(Some("s")), "an entry of ours"),
-        (ours.to_vec(), b"s", Err(Malformed), "attributes are missing"),
-        (ours.iter().chain(&whole).copied().collect(), b"\xff", Err(Malformed), "a secret that is no text"),
+        (ours.to_vec(), b"s", Err(Damaged), "attributes are missing"),
+        (ours.iter().chain(&whole).copied().collect(), b"\xff", Err(Damaged), "a secret that is no text"),
         (ours[1..].iter().chain(&whole).copied().collect(), b"s", Ok(None), "without our service it is not ours"),
     ] {
         let bus = FakeBus::start();
@@ -273,12 +275,36 @@ fn a_token_whose_end_is_no_number() {
     let further = [("account", ""), ("region", "us-east-1"), ("expires", "soon")];
     bus.add("by hand", &[&ours[..], &further[..]].concat(), b"s");
     let keychain = client(&bus);
-    assert_eq!(cache::load(&keychain, &registry, "f00d").unwrap_err().kind, Malformed);
+    assert_eq!(cache::load(&keychain, &registry, "f00d").unwrap_err().kind, Damaged);
     assert_eq!(cache::tokens(&keychain).unwrap(), [], "it is passed over");
     let token = Token { password: Secret::from(CANARY.to_owned()), expires_at: UNIX_EPOCH + Duration::from_secs(9) };
     cache::keep(&keychain, &registry, "f00d", &token, UNIX_EPOCH).unwrap();
     let mended = cache::load(&keychain, &registry, "f00d").unwrap().unwrap();
     assert_eq!((mended.password.expose(), mended.expires_at), (CANARY, token.expires_at), "put mends it");
+}
+
+#[test]
+fn f1_14_more_than_a_keychain_can_have_is_refused() {
+    let ours = [("service", SERVICE), ("kind", "login"), ("server", "ghcr.io")];
+    let whole = [("spelled", "ghcr.io"), ("username", "u")];
+    let attributes = [&ours[..], &whole[..]].concat();
+    let bus = FakeBus::start();
+    for _ in 0..10_001 {
+        bus.add("too many", &attributes, b"s");
+    }
+    for (name, call) in CALLS {
+        check(call(&client(&bus)).as_ref(), Some(Refused), "10001 entries", name);
+    }
+    assert_eq!((bus.calls("GetAll"), bus.calls("GetSecret")), (0, 0), "none of them is asked for");
+
+    let bus = FakeBus::start();
+    let long = "x".repeat(900_000);
+    for _ in 0..40 {
+        bus.add("too long", &[&attributes[..], &[("more", &long)]].concat(), b"s");
+    }
+    for fault in [client(&bus).get(&key()).err(), client(&bus).list(&LOGIN).err()] {
+        check(fault.as_ref(), Some(Malformed), "more than 16 MiB", "each of them is short enough");
+    }
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Registries of ill will and of other habits: what they ask for, list and say while their images are signed.
 
+use std::time::SystemTime;
+
 use crate::support::{
-    loopback::Loopback,
-    registry::PLAIN_USER,
+    loopback::{ACCOUNT, Loopback, REGION},
+    registry::{PLAIN_USER, digest},
+    signer::envelope::Draft,
     signing_fixture::{INDEX, MANIFEST, SigningFixture},
 };
 use serde_json::{Value, json};
@@ -124,4 +127,51 @@ fn f2_18_somebody_elses_list_keeps_what_it_holds() {
     let signature = ours["digest"].as_str().unwrap();
     fixture.run(&["signatures", "delete", &image, "--signature", signature, "--yes"]).exits(0, "delete");
     assert_eq!(String::from_utf8(fixture.stored("app", &tag)).unwrap(), index.to_string(), "out again");
+}
+
+/// Notation compares what a signature signs by media type, digest and size.
+#[test]
+fn f2_15_a_signature_of_the_same_digest_is_not_yet_one_of_the_image() {
+    let fixture = SigningFixture::new();
+    let image_digest = fixture.push("app", "v1");
+    let size = fixture.stored("app", &image_digest).len();
+    let version = fixture.signer.version_arn(ACCOUNT, REGION, "app").unwrap();
+    let chain = &fixture.signer.chain;
+    let image = json!({ "mediaType": MANIFEST, "digest": image_digest, "size": size });
+    fixture.push_blob("app", b"{}");
+    for (member, value, refused, why) in [
+        ("size", json!(size), false, "as it is"),
+        ("size", json!(size + 1), true, "another size"),
+        ("mediaType", json!(INDEX), true, "another media type"),
+    ] {
+        let mut target = image.clone();
+        target[member] = value;
+        let payload = json!({ "targetArtifact": target }).to_string();
+        let job = "arn:aws:signer:eu-west-1:111122223333:/signing-jobs/6d1d0d3f-0000-0000-0000-000000000000";
+        let envelope = Draft::aws(chain, payload.as_bytes(), &version, job, SystemTime::now()).jws(chain);
+        fixture.push_blob("app", &envelope);
+        let part = |of: &str, bytes: &[u8]| json!({ "mediaType": of, "digest": digest(bytes), "size": bytes.len() });
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "application/vnd.cncf.notary.signature",
+            "config": part("application/vnd.oci.empty.v1+json", b"{}"),
+            "layers": [part("application/jose+json", &envelope)],
+            "subject": image,
+        });
+        let pushed = fixture.push_manifest("app", &digest(manifest.to_string().as_bytes()), MANIFEST, &manifest);
+        let listed = fixture.run(&["signatures", "list", &format!("{}/app:v1", fixture.host())]);
+        assert_eq!(listed.status, Some(i32::from(refused)), "{why}: {listed:?}");
+        let line = listed.stdout.lines().find(|line| line.contains(&pushed)).expect(why);
+        assert_eq!(line.contains("cannot be read: it signs"), refused, "{why}: {line}");
+        fixture.run(&["signatures", "delete", &format!("{}/app:v1", fixture.host()), "--all", "--yes"]).exits(0, why);
+    }
+}
+
+#[test]
+fn f2_15_metadata_without_a_value_is_refused_before_any_call() {
+    let fixture = SigningFixture::new();
+    fixture.push("app", "v1");
+    let ran = fixture.sign(&[&format!("{}/app:v1", fixture.host()), "-m", "a="]).exits(1, "no value");
+    assert!(ran.stderr.contains("user metadata `a` has no value"), "{ran:?}");
+    assert!(ran.stderr.contains("hint: write -m a=VALUE, or leave it out"), "{ran:?}");
+    assert_eq!(asked(&fixture.aws, "SignPayload"), 0);
 }

@@ -155,15 +155,18 @@ const LOCKS: &[(&str, Spoil)] = &[
 ];
 
 #[test]
-fn a_pipe_in_the_place_of_a_kept_token_costs_a_call_and_a_line() {
+fn a_pipe_in_the_place_of_a_kept_token_costs_a_call_and_is_replaced() {
     let machine = Machine::new();
     machine.configure("[cache]\nstore = \"file\"\n");
     let program = machine.program();
     run(&program, &["get"], &ecr(), "as always").exits(0, "as always");
     let folder = machine.home.path().join(".cache/docker-credential-ecr-rs/tokens");
     pipe(&only(&folder, ""));
-    let outcome = run(&program, &["get"], &ecr(), "a token file").exits(0, "AWS is asked");
-    assert!(outcome.stderr.contains("it is a pipe, not a regular file"), "{outcome:?}");
+    let status = run(&program, &["status"], "", "a token file").exits(0, "what is there is told");
+    assert!(status.stdout.contains("it is a pipe, not a regular file"), "{status:?}");
+    for _ in 0..2 {
+        run(&program, &["get"], &ecr(), "a token file").exits(0, "AWS is asked, once");
+    }
     assert_eq!(machine.minted(), 2);
 }
 

@@ -32,9 +32,11 @@ use tempfile::TempDir;
 pub enum Knob {
     /// Everything works; the keyring is unlocked.
     Normal,
-    /// Nobody owns `org.freedesktop.secrets`. A call that lets the bus start it waits for ever,
-    /// as it does where the daemon has no display.
+    /// Nobody owns `org.freedesktop.secrets`, and the bus could start somebody. A call that lets it waits
+    /// for ever, as it does where the daemon has no display.
     NoService,
+    /// Nobody owns `org.freedesktop.secrets`, and the bus knows nobody to start: no keychain is installed.
+    NoDaemon,
     /// As gnome-keyring locks: a search finds items as locked, creating is an error.
     Locked,
     /// As KWallet locks: a search finds nothing, and the collection says that it is locked.
@@ -43,6 +45,8 @@ pub enum Knob {
     NoCollection,
     /// There is a `login` collection, and no alias `default`.
     NoAlias,
+    /// Showing a secret and deleting an item take two seconds each.
+    SlowItems,
     /// Creating answers with a prompt.
     PromptOnCreate,
     /// Deleting answers with a prompt.
@@ -180,6 +184,11 @@ impl FakeBus {
         }
     }
 
+    /// Changes every item, as a damaged keyring or another program may.
+    pub fn change(&self, change: &dyn Fn(&mut Item)) {
+        self.shared.state().items.iter_mut().for_each(change);
+    }
+
     /// Makes every item that ends at a time, its attribute `expires`, end sooner: as if so much time had passed.
     pub fn pass(&self, time: Duration) {
         for item in &mut self.shared.state().items {
@@ -244,9 +253,16 @@ impl Client {
                 let name = format!(":1.{}", self.number);
                 held.extend(self.message(call.serial, Ok(answer(&(name.as_str(),)))));
                 held.extend(signal("NameAcquired", &name));
+            } else if of_bus && call.member == "ListActivatableNames" {
+                let mut names = vec!["org.freedesktop.DBus", "org.freedesktop.systemd1"];
+                names.extend((knob != Knob::NoDaemon).then_some("org.freedesktop.secrets"));
+                held.extend(self.message(call.serial, Ok(answer(&(names,)))));
             } else if of_bus {
                 held.extend(self.message(call.serial, Err(failure(UNKNOWN_METHOD, "not on this bus"))));
             } else {
+                if knob == Knob::SlowItems && matches!(call.member.as_str(), "GetSecret" | "Delete") {
+                    self.pause(Duration::from_secs(2));
+                }
                 let reply = self.call_service(knob, &call);
                 match knob {
                     Knob::NoService if call.flags & 2 == 0 => continue, // starting never ends

@@ -5,6 +5,7 @@ pub mod aws;
 #[cfg(target_os = "linux")]
 pub mod bus;
 pub mod client;
+pub mod damage;
 pub mod loopback;
 #[cfg(all(test, target_os = "linux"))] // the same
 pub mod machine;

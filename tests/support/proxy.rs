@@ -119,11 +119,14 @@ async fn answer(request: hyper::Request<Incoming>, state: &State, proxied: bool,
         tls,
     };
     let claimed = state.services.iter().find_map(|service| Some((service, service.operation(&request)?)));
+    let access_key_id = sigv4::Claim::read(&request).ok().map(|claim| claim.access_key_id);
+    let signer = access_key_id.as_ref().and_then(|id| state.iam.credential(id));
     let place = state.calls.came(Call {
         service: claimed.as_ref().map_or("unknown", |(service, _)| service.name()).into(),
         operation: claimed.as_ref().map_or("unknown".into(), |(_, operation)| operation.clone()),
         host: request.host.clone(),
-        access_key_id: sigv4::Claim::read(&request).ok().map(|claim| claim.access_key_id),
+        access_key_id,
+        principal: signer.map(|signer| signer.principal.arn),
         path: match request.query.as_str() {
             "" => request.path.clone(),
             query => format!("{}?{query}", request.path),
@@ -155,7 +158,7 @@ async fn answer(request: hyper::Request<Incoming>, state: &State, proxied: bool,
     state.calls.answered(place, Some(reply.status));
     let then = match fault {
         Some(Fault::Cut) => Then::Flush,
-        Some(Fault::Endless) => Then::Fill { left: u64::MAX },
+        Some(Fault::Endless | Fault::LongRefusal) => Then::Fill { left: u64::MAX },
         Some(Fault::Gigabyte) => Then::Fill { left: 1_000_000_000 },
         Some(Fault::Trickle) => Then::Trickle(Box::pin(tokio::time::sleep(Duration::ZERO))),
         _ => Then::End,

@@ -13,7 +13,7 @@ use crate::{
     cli::output,
     docker::logins,
     identity::{Identity, Source, Target},
-    keychain::Keychain,
+    keychain::{ErrorKind, Keychain},
     registry::{Kind, Registry},
     report::Report,
     token::{TokenSource, cache::TokenLabel},
@@ -115,6 +115,10 @@ pub(super) fn other(store: &dyn Keychain, server: &str) -> Finding {
                 ),
             ),
         },
+        // Clients go on without a login, which is what there is.
+        Err(err) if err.kind == ErrorKind::Absent => {
+            Finding::warning(CHECK, format!("{server} is pulled from without a login: {err}"), err.hint())
+        }
         Err(err) => Finding::failed(CHECK, format!("cannot look for the login of {server}: {err}"), err.hint()),
     }
 }

@@ -4,13 +4,15 @@ use std::time::SystemTime;
 
 use super::finding::Finding;
 use crate::{
+    app::{self, App},
     cli::output,
-    config::{Config, LoginStore},
-    docker::logins,
+    config::LoginStore,
+    docker::logins::LOGIN,
     environment::Environment,
-    keychain::{ErrorKind, Keychain},
+    keychain::{Damaged, ErrorKind, Inventory, Keychain},
+    names::{HELPER_PREFIX, PROGRAM},
     token::{
-        cache::{self, TokenLabel},
+        cache::{self, Cached, TokenLabel},
         single_flight,
     },
 };
@@ -23,13 +25,24 @@ pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
     let name = keychain.name();
     // A list passes over locked entries; a look for one that is not found asks the store about its lock.
     let absent = cache::key("doctor.invalid", "");
-    match cache::tokens(keychain).and_then(|labels| keychain.get(&absent).map(|_| labels)) {
-        Ok(labels) => (Finding::ok(CHECK, format!("{name}, tokens in it: {}", labels.len())), labels),
+    match cache::inventory(keychain).and_then(|found| keychain.get(&absent).map(|_| found)) {
+        Ok(Cached { tokens, damaged }) => {
+            let what = format!("{name}, tokens in it: {}", tokens.len());
+            let finding = match damaged.is_empty() {
+                true => Finding::ok(CHECK, what),
+                false => Finding::warning(
+                    CHECK,
+                    format!("{what}; entries that cannot be used: {}", named(&damaged)),
+                    format!("the next `get` replaces its own; `{PROGRAM} clear --all` removes them"),
+                ),
+            };
+            (finding, tokens)
+        }
         // An ECR `get` works all the same: it asks AWS each time.
         Err(fault) => {
             let hint = match fault.kind {
-                ErrorKind::Unavailable => {
-                    "start a keychain (on Linux gnome-keyring or KWallet, with a D-Bus session), or set [cache] store = \"keyutils\" (until reboot) or \"file\" (clear text) in config.toml"
+                ErrorKind::Absent | ErrorKind::Unavailable if cfg!(target_os = "linux") => {
+                    "start a keychain (gnome-keyring or KWallet, in a D-Bus session), or set [cache] store = \"keyutils\" (until reboot) or \"file\" (clear text) in config.toml"
                 }
                 _ => fault.hint(),
             };
@@ -38,17 +51,49 @@ pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
     }
 }
 
-/// The helper that keeps other registries' logins, where config.toml names one: can it be asked?
-pub(super) fn delegate(config: &Config, logins: &dyn Keychain) -> Option<Finding> {
-    let LoginStore::Helper(suffix) = &config.logins else { return None };
-    Some(match logins::list(logins) {
-        Ok(_) => Finding::ok("logins", format!("docker-credential-{suffix} keeps those of other registries")),
-        Err(fault) => Finding::warning(
-            "logins",
-            format!("the logins of other registries cannot be had from docker-credential-{suffix}: {fault}"),
-            "install that helper, or correct [other-registries] store in config.toml",
+/// Entries with what is wrong with them.
+fn named(damaged: &[Damaged]) -> String {
+    damaged.iter().map(|Damaged { name, why, .. }| format!("{name} ({why})")).collect::<Vec<_>>().join(", ")
+}
+
+/// Where other registries' logins are kept: can they be had?
+pub(super) fn logins(app: &App) -> Finding {
+    const CHECK: &str = "logins";
+    let keeper = match &app.config.logins {
+        LoginStore::None => return Finding::ok(CHECK, "none is kept: [other-registries] store = \"none\""),
+        LoginStore::Keychain => app.logins.name().to_owned(),
+        LoginStore::File => match app::login_folder(&app.environment) {
+            Some(folder) => format!("{} (clear text)", folder.display()),
+            None => app.logins.name().to_owned(),
+        },
+        LoginStore::Helper(suffix) => format!("{HELPER_PREFIX}{suffix}"),
+    };
+    match app.logins.inventory(&LOGIN) {
+        Ok(Inventory { labels, damaged }) => {
+            let what = format!("{keeper} keeps those of other registries: {}", labels.len());
+            match damaged.is_empty() {
+                true => Finding::ok(CHECK, what),
+                false => Finding::warning(
+                    CHECK,
+                    format!("{what}; entries that cannot be used: {}", named(&damaged)),
+                    "`docker login` writes an entry anew, `docker logout` removes it",
+                ),
+            }
+        }
+        Err(fault) if fault.kind == ErrorKind::Absent => Finding::warning(
+            CHECK,
+            format!("other registries are pulled from without a login, and `docker login` of them fails: {fault}"),
+            fault.hint(),
         ),
-    })
+        Err(fault) => Finding::warning(
+            CHECK,
+            format!("the logins of other registries cannot be had from {keeper}: {fault}"),
+            match app.config.logins {
+                LoginStore::Helper(_) => "install that helper, or correct [other-registries] store in config.toml",
+                _ => fault.hint(),
+            },
+        ),
+    }
 }
 
 /// Whether many `get`s at once can wait for one of them.

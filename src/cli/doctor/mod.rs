@@ -74,7 +74,7 @@ impl Doctor {
             let app = App { profile: self.aws.profile.clone(), ..App::open(environment, config, start.now) };
             let (store, labels) = cache::store(&*app.cache);
             all.add([store, cache::lock(&app.environment)]);
-            all.add(cache::delegate(&app.config, &*app.logins));
+            all.add([cache::logins(&app)]);
             let servers = match asked {
                 Some(asked) => vec![asked],
                 None => {

@@ -28,9 +28,7 @@ pub(super) fn accepted<'r>(reply: &'r Reply, member: &str, signature: &str) -> R
         return Ok(reply.arguments(signature)?);
     };
     let kind = match name {
-        "org.freedesktop.DBus.Error.ServiceUnknown" | "org.freedesktop.DBus.Error.NameHasNoOwner" => {
-            ErrorKind::Unavailable
-        }
+        "org.freedesktop.DBus.Error.ServiceUnknown" | "org.freedesktop.DBus.Error.NameHasNoOwner" => ErrorKind::Absent,
         "org.freedesktop.Secret.Error.IsLocked" => ErrorKind::Locked,
         "org.freedesktop.DBus.Error.NoReply"
         | "org.freedesktop.DBus.Error.Timeout"

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt},
+};
 use zeroize::Zeroizing;
 
 use super::{
@@ -29,6 +32,9 @@ const MAX_LINE: usize = 1024;
 
 /// How many answers are kept for later: more than we ever have calls under way at once.
 const MAX_EARLY: usize = 8;
+
+/// The most bytes of all the answers that are waited for at once: 10,000 entries have some 10 MiB.
+const MAX_ANSWERS: usize = 16 << 20;
 
 /// The end of all waiting.
 #[derive(Clone, Copy)]
@@ -57,6 +63,8 @@ pub(super) struct Bus {
     incoming: Zeroizing<Vec<u8>>,
     /// The part of `incoming` that is not yet understood.
     unread: std::ops::Range<usize>,
+    /// The bytes of the answers since they are waited for.
+    received: usize,
     /// Answers that came before anybody waited for them.
     early: Vec<Reply>,
 }
@@ -72,19 +80,23 @@ enum Greeting {
 impl Bus {
     /// Connects to the first address that accepts. The greeting is queued, not yet sent.
     pub(super) fn connect(addresses: &[Address], flags: u8, deadline: Deadline) -> Result<Bus, Error> {
-        let mut last = error(ErrorKind::Unavailable, "no D-Bus session: DBUS_SESSION_BUS_ADDRESS names no unix socket");
+        let mut fault = error(ErrorKind::Absent, "there is no address of D-Bus");
         for address in addresses {
-            match connect(address, deadline.left("connecting to D-Bus")?) {
+            let errno = match connect(address, deadline.left("connecting to D-Bus")?) {
                 Ok(stream) => return Ok(Bus::greet(stream, flags)),
-                Err(errno) if errno == rustix::io::Errno::AGAIN => {
-                    last = error(ErrorKind::Timeout, "connecting to D-Bus");
-                }
-                Err(errno) => {
-                    last = error(ErrorKind::Unavailable, format!("cannot connect to D-Bus at {address}: {errno}"));
-                }
+                Err(errno) => errno,
+            };
+            let kind = match errno {
+                Errno::AGAIN => ErrorKind::Timeout,
+                Errno::NOENT | Errno::CONNREFUSED => ErrorKind::Absent, // nobody listens, or no longer
+                _ => ErrorKind::Unavailable,
+            };
+            // One bus that may be there is enough: only when none is, there is none.
+            if kind != ErrorKind::Absent || fault.kind == ErrorKind::Absent {
+                fault = error(kind, format!("connecting to D-Bus at {address}: {errno}"));
             }
         }
-        Err(last)
+        Err(fault)
     }
 
     /// Says who we are (the user id, which the bus compares with the socket's) and asks for a name.
@@ -103,6 +115,7 @@ impl Bus {
             outgoing,
             incoming: Zeroizing::new(vec![0; BUFFER]),
             unread: 0..0,
+            received: 0,
             early: Vec::new(),
         };
         let hello = Call {
@@ -145,6 +158,7 @@ impl Bus {
                 Some(self.early.swap_remove(at))
             })
             .collect();
+        self.received = 0;
         let mut missing = replies.iter().filter(|reply| reply.is_none()).count();
         while missing > 0 {
             let Some(reply) = self.receive(deadline)? else {
@@ -216,6 +230,10 @@ impl Bus {
         let start = self.unread.start;
         let prefix = self.incoming[start..start + PREFIX].try_into().expect("fill_to read that many");
         let length = message::length(prefix)?;
+        self.received += length;
+        if self.received > MAX_ANSWERS {
+            return Err(Error::from(Malformed("answers of more than 16 MiB")));
+        }
         self.fill_to(length, deadline)?;
         let start = self.unread.start;
         let message = message::parse(&self.incoming[start..start + length])?;

@@ -18,13 +18,13 @@ use self::{
     answer::{NAME, error},
     bus::{Bus, Deadline},
     message::NO_AUTO_START,
-    service::Connection,
+    service::{Connection, Properties},
 };
-use super::{CALL_TIMEOUT, Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label};
+use super::{CALL_TIMEOUT, Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label};
 
 /// The user's Secret Service. It connects on the first call and stays connected for later ones.
 pub struct SecretServiceStore {
-    addresses: Vec<Address>,
+    addresses: Result<Vec<Address>, Error>,
     flags: u8,
     connection: Cell<Option<Connection>>,
 }
@@ -37,7 +37,7 @@ impl SecretServiceStore {
     /// person is locked, and one that cannot start holds the call for half a minute.
     pub fn new(address: Option<&str>, runtime_folder: Option<&Path>, interactive: bool) -> SecretServiceStore {
         SecretServiceStore {
-            addresses: address::parse(address, runtime_folder),
+            addresses: addresses(address, runtime_folder),
             flags: if interactive { 0 } else { NO_AUTO_START },
             connection: Cell::new(None),
         }
@@ -51,11 +51,34 @@ impl SecretServiceStore {
                 connection.deadline = deadline;
                 connection
             }
-            None => Connection::new(Bus::connect(&self.addresses, self.flags, deadline)?, deadline),
+            None => {
+                let addresses = self.addresses.as_ref().map_err(Clone::clone)?;
+                Connection::new(Bus::connect(addresses, self.flags, deadline)?, deadline)
+            }
         };
-        let outcome = work(&mut connection)?;
-        self.connection.set(Some(connection));
-        Ok(outcome)
+        match work(&mut connection) {
+            // Nobody answers for it now. Where the bus could start somebody, there may well be logins.
+            Err(fault) if fault.kind == ErrorKind::Absent => Err(connection.absent_or_asleep(fault)),
+            Err(fault) if fault.kind != ErrorKind::Damaged => Err(fault),
+            outcome => {
+                self.connection.set(Some(connection));
+                outcome
+            }
+        }
+    }
+}
+
+/// Where the bus may be. Without any address there is no bus here; with one that is not understood
+/// there may be.
+fn addresses(text: Option<&str>, runtime_folder: Option<&Path>) -> Result<Vec<Address>, Error> {
+    let addresses = address::parse(text, runtime_folder);
+    match (addresses.is_empty(), text.is_some_and(|text| !text.trim().is_empty())) {
+        (false, _) => Ok(addresses),
+        (true, true) => Err(error(ErrorKind::Unavailable, "DBUS_SESSION_BUS_ADDRESS names no unix socket")),
+        (true, false) => Err(error(
+            ErrorKind::Absent,
+            "there is no D-Bus session (neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set)",
+        )),
     }
 }
 
@@ -103,7 +126,7 @@ impl Keychain for SecretServiceStore {
         })
     }
 
-    fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
+    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error> {
         self.connected(|connection| {
             let found = connection.search(&[("kind", kind.name)], false)?;
             if found.unlocked.is_empty() {
@@ -111,10 +134,36 @@ impl Keychain for SecretServiceStore {
             }
             let mut items = connection.properties(kind, &found.unlocked)?;
             items.sort_by_key(|item| item.modified); // the newest of a key counts, as in `get`
-            // An entry that a later version wrote may make no sense to this one: it is passed over.
-            let labels = items.into_iter().filter_map(|item| item.label);
-            let newest: BTreeMap<Key, Label> = labels.map(|label| (label.key().clone(), label)).collect();
-            Ok(newest.into_values().collect())
+            let mut newest: BTreeMap<Key, Label> = BTreeMap::new();
+            let mut damaged = Vec::new();
+            for Properties { path, label, mut attributes, .. } in items {
+                match label {
+                    Some(label) => drop(newest.insert(label.key().clone(), label)),
+                    None => {
+                        attributes.retain(|name, _| kind.key.contains(&name.as_str()));
+                        let why = "it lacks attributes that ours have, or is of another version".into();
+                        damaged.push(Damaged { name: path, why, attributes });
+                    }
+                }
+            }
+            Ok(Inventory { labels: newest.into_values().collect(), damaged })
+        })
+    }
+
+    fn remove_all(&self, keys: &[&Key], damaged: &[Damaged]) -> Result<(), Error> {
+        self.connected(|connection| {
+            let mut items: Vec<String> = damaged.iter().map(|damaged| damaged.name.clone()).collect();
+            for key in keys {
+                let found = connection.search(&key.attributes(), false)?;
+                if found.unlocked.is_empty() {
+                    connection.nothing(&found)?;
+                }
+                items.extend(found.unlocked);
+            }
+            match connection.delete(&items)? {
+                true => Err(error(ErrorKind::Locked, "deleting an entry would ask a person")),
+                false => Ok(()),
+            }
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What we ask of the service, one method a step of the trait's calls.
 
+use std::collections::BTreeMap;
+
 use super::{
     answer::{accepted, error, is_no_object},
     bus::{Bus, Deadline},
@@ -8,6 +10,9 @@ use super::{
     wire::{Malformed, Writer},
 };
 use crate::keychain::{Entry, EntryKind, Error, ErrorKind, Key, Label, SERVICE};
+
+/// The most entries that are looked at: a keychain of a person's own has a hundredth of it.
+const MAX_ITEMS: usize = 10_000;
 
 const DESTINATION: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
@@ -44,7 +49,12 @@ pub(super) struct Found {
 
 /// What an item tells without its secret.
 pub(super) struct Properties {
+    /// Its object path.
+    pub(super) path: String,
+    /// `None` when its attributes make no label of ours.
     pub(super) label: Option<Label>,
+    /// What it says of itself, where that makes no label.
+    pub(super) attributes: BTreeMap<String, String>,
     /// Seconds since 1970.
     pub(super) modified: u64,
 }
@@ -74,7 +84,43 @@ impl Connection {
             self.session = Some(Session::accept(&open)?);
         }
         let mut arguments = accepted(&search, "SearchItems", "aoao")?;
-        Ok(Found { unlocked: arguments.paths()?, locked: arguments.paths()?, locked_call })
+        let (unlocked, locked) = (arguments.paths()?, arguments.paths()?);
+        if unlocked.len() + locked.len() > MAX_ITEMS {
+            let found = unlocked.len() + locked.len();
+            return Err(error(
+                ErrorKind::Refused,
+                format!("it has {found} entries of ours; {MAX_ITEMS} are looked at"),
+            ));
+        }
+        Ok(Found { unlocked, locked, locked_call })
+    }
+
+    /// Whether the bus could start a service that nobody answers for: then it is there, and does not run.
+    pub(super) fn absent_or_asleep(&mut self, fault: Error) -> Error {
+        let call = Call {
+            destination: "org.freedesktop.DBus",
+            path: "/org/freedesktop/DBus",
+            interface: "org.freedesktop.DBus",
+            member: "ListActivatableNames",
+        };
+        let serial = self.bus.queue(call, "", &[]);
+        let names = self.answer(serial).and_then(|reply| {
+            let mut names = accepted(&reply, "ListActivatableNames", "as")?.array(4)?;
+            let mut found = false;
+            while !names.is_at_end() {
+                found |= names.string()? == DESTINATION;
+            }
+            Ok(found)
+        });
+        match names {
+            Ok(false) => fault,
+            // Whoever does not say so may have one.
+            Ok(true) | Err(_) => Error {
+                kind: ErrorKind::Unavailable,
+                detail: format!("its daemon is installed and does not run ({})", fault.detail),
+                ..fault
+            },
+        }
     }
 
     /// Opens the session where `search` did not.
@@ -125,11 +171,11 @@ impl Connection {
         let (secrets, properties) = replies.split_at(items.len());
         let mut newest: Option<(u64, Label, &Reply)> = None;
         let mut malformed = false;
-        for (secret, properties) in secrets.iter().zip(properties) {
+        for ((item, secret), properties) in items.iter().zip(secrets).zip(properties) {
             if is_no_object(secret) {
                 continue;
             }
-            let Some(properties) = read_properties(key.kind(), properties)? else { continue };
+            let Some(properties) = read_properties(key.kind(), item, properties)? else { continue };
             match properties.label.filter(|label| label.key() == key) {
                 None => malformed = true,
                 Some(label) if newest.as_ref().is_none_or(|(best, ..)| properties.modified >= *best) => {
@@ -140,7 +186,9 @@ impl Connection {
         }
         match newest {
             Some((_, label, secret)) => Ok(Some(Entry { label, secret: read_secret(secret)? })),
-            None if malformed => Err(Error::from(Malformed("an entry without the attributes that ours have"))),
+            None if malformed => {
+                Err(error(ErrorKind::Damaged, "it lacks attributes that ours have, or is of another version"))
+            }
             None => Ok(None),
         }
     }
@@ -148,7 +196,8 @@ impl Connection {
     pub(super) fn properties(&mut self, kind: &'static EntryKind, items: &[String]) -> Result<Vec<Properties>, Error> {
         let serials = self.queue_properties(items);
         let replies = self.bus.answers(&serials, self.deadline)?;
-        replies.iter().filter_map(|reply| read_properties(kind, reply).transpose()).collect()
+        let read = items.iter().zip(&replies).map(|(item, reply)| read_properties(kind, item, reply));
+        read.filter_map(Result::transpose).collect()
     }
 
     fn queue_properties(&mut self, items: &[String]) -> Vec<u32> {
@@ -239,13 +288,14 @@ fn write_properties(body: &mut Writer, label: &Label, attributes: &[(&str, &str)
 }
 
 /// The answer of GetAll for an item of this kind; `None` when the item is gone by now.
-fn read_properties(kind: &'static EntryKind, reply: &Reply) -> Result<Option<Properties>, Error> {
+fn read_properties(kind: &'static EntryKind, item: &str, reply: &Reply) -> Result<Option<Properties>, Error> {
     if is_no_object(reply) {
         return Ok(None);
     }
     let read = || {
         let mut entries = accepted(reply, "GetAll", "a{sv}")?.array(8)?;
-        let mut properties = Properties { label: None, modified: 0 };
+        let mut properties =
+            Properties { path: item.to_owned(), label: None, attributes: BTreeMap::new(), modified: 0 };
         while !entries.is_at_end() {
             entries.align(8)?;
             let name = entries.string()?;
@@ -255,6 +305,10 @@ fn read_properties(kind: &'static EntryKind, reply: &Reply) -> Result<Option<Pro
                     let attributes = peek.strings()?;
                     let find = |name: &str| attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
                     properties.label = Label::from_attributes(kind, find).filter(|_| find("service") == Some(SERVICE));
+                    if properties.label.is_none() {
+                        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+                        properties.attributes = attributes.iter().map(owned).collect();
+                    }
                 }
                 ("Modified", "t") => properties.modified = peek.u64()?,
                 _ => {}

@@ -1,11 +1,14 @@
 //! How a secret crosses the bus: as it is, in a `plain` session.
 
 use super::{
-    answer::accepted,
+    answer::{accepted, error},
     message::Reply,
-    wire::{Malformed, Writer},
+    wire::Writer,
 };
-use crate::{keychain::Error, secret::Secret};
+use crate::{
+    keychain::{Error, ErrorKind},
+    secret::Secret,
+};
 
 /// An open session: the object path that the service gave it.
 pub(super) struct Session(String);
@@ -49,6 +52,6 @@ pub(super) fn read_secret(reply: &Reply) -> Result<Secret, Error> {
     arguments.bytes()?;
     match std::str::from_utf8(arguments.bytes()?) {
         Ok(text) => Ok(Secret::from(text.to_owned())),
-        Err(_) => Err(Error::from(Malformed("a secret that is not UTF-8 text"))),
+        Err(_) => Err(error(ErrorKind::Damaged, "its secret is not UTF-8 text")),
     }
 }

@@ -258,6 +258,11 @@ fn machine() -> Machine {
     machine
 }
 
+/// Prints a count, which `cargo test` shows of what is written to the stream itself.
+fn print(what: std::fmt::Arguments<'_>) {
+    writeln!(std::io::stderr(), "identities: {what}").expect("standard error is open");
+}
+
 #[test]
 fn f1_6_whatever_selects_the_principal_has_its_own_token_and_call() {
     for pair in APART {
@@ -274,7 +279,7 @@ fn f1_6_whatever_selects_the_principal_has_its_own_token_and_call() {
         assert_eq!(again, [first, second], "{what}: each finds its own again");
         assert_eq!(machine.aws.count("GetAuthorizationToken"), 2, "{what}: and asks nobody");
     }
-    println!("identities: {} pairs that differ in one thing have a token and a call each", APART.len());
+    print(format_args!("{} pairs that differ in one thing have a token and a call each", APART.len()));
 }
 
 #[test]
@@ -289,7 +294,7 @@ fn f1_6_whatever_selects_nobody_else_shares_a_token() {
         assert_eq!(first, second, "{what}: one token");
         assert_eq!(machine.aws.count("GetAuthorizationToken"), 1, "{what}: one call");
     }
-    println!("identities: {} pairs that differ in something else share a token", SHARED.len());
+    print(format_args!("{} pairs that differ in something else share a token", SHARED.len()));
 }
 
 #[test]

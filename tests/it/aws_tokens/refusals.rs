@@ -114,7 +114,7 @@ fn every_refusal_has_its_own_words() {
             Fault::ExpiredToken,
             Public::Told,
             format!("AWS gave a token of {here} that has already ended"),
-            "set this machine's clock; it seems to be ahead",
+            "check what answers at the endpoint that AWS_ENDPOINT_URL or the profile's endpoint_url names",
             "the token ended 3",
             "a token that ended before it came",
         ),

@@ -15,12 +15,14 @@ use ecr_rs::{
 };
 use tempfile::TempDir;
 
-use crate::support::program::Program;
+use crate::support::{bus::FakeBus, program::Program};
 
 pub(crate) struct World {
     root: PathBuf,
     /// Removes it in the end; a world of another process does not.
     _folder: Option<TempDir>,
+    /// The user's keychain, which has its own messages where there is none.
+    _bus: Option<FakeBus>,
     variables: BTreeMap<String, OsString>,
     /// Whether the user has a home folder.
     pub(crate) homeless: bool,
@@ -37,7 +39,10 @@ impl World {
     pub(crate) fn new() -> World {
         let folder = TempDir::new().unwrap();
         let root = folder.path().to_owned();
-        let world = World { _folder: Some(folder), ..World::at(&root) };
+        let bus = FakeBus::start();
+        let mut world = World { _folder: Some(folder), ..World::at(&root) };
+        world.set("DBUS_SESSION_BUS_ADDRESS", bus.address());
+        world._bus = Some(bus);
         fs::create_dir(world.home()).unwrap();
         world.install("docker-credential-ecr-rs");
         world
@@ -46,7 +51,7 @@ impl World {
     /// The world that another process made.
     pub(crate) fn at(root: &Path) -> World {
         let variables = BTreeMap::from([("PATH".into(), root.join("bin").into())]);
-        World { root: root.into(), _folder: None, variables, homeless: false }
+        World { root: root.into(), _folder: None, _bus: None, variables, homeless: false }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -6,9 +6,14 @@ use std::{
     thread,
 };
 
-use ecr_rs::keychain::{Entry, Error, ErrorKind, Keychain, file::FileStore};
+use ecr_rs::{
+    docker::logins::LOGIN,
+    keychain::{Entry, Error, ErrorKind, Keychain, file::FileStore},
+    token::cache::TOKEN,
+};
 
 use super::contract::{self, FirstStored, assert_kept, listed, login, token};
+use crate::support::damage::{Damage, is_healed};
 
 const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -73,13 +78,101 @@ fn malformed_files_trouble_only_their_own_entry() {
         store.put(&good).expect("others are kept");
 
         let fault = fault(store.get(bad.label.key()));
-        assert_eq!(fault.kind, ErrorKind::Malformed, "{why}");
+        assert_eq!(fault.kind, ErrorKind::Damaged, "{why}");
         assert!(!fault.to_string().contains("canary"), "{why}: {fault}");
         assert_eq!(listed(&store), std::slice::from_ref(&good.label), "{why}");
         assert_kept(&store, &good);
         store.put(&bad).expect("it is written anew");
         assert_kept(&store, &bad);
     }
+}
+
+/// What damages the only file.
+type Spoil<'a> = Box<dyn Fn() + 'a>;
+
+#[test]
+fn f1_3_a_damaged_file_is_told_replaced_and_removed() {
+    let folder = folder();
+    let store = FileStore::new(folder.path().to_owned());
+    let file = || only_file(folder.path());
+    let change = |change: &dyn Fn(&str) -> String| {
+        let text = fs::read_to_string(file()).expect("it can be read");
+        fs::write(file(), change(&text)).expect("it can be written");
+    };
+    for entry in [token(HOST, "a", 1, "canary"), login("ghcr.io", "me", "canary")] {
+        let mut ways: Vec<(&str, Spoil<'_>)> = vec![
+            ("cut short", Box::new(|| change(&|text| text[..text.len() / 2].into()))),
+            ("empty", Box::new(|| change(&|_| String::new()))),
+            ("of a newer version", Box::new(|| change(&|text| text.replace(":1,", ":2,")))),
+            ("of another's making", Box::new(|| change(&|_| "{\"token\":\"canary\"}".into()))),
+            ("too long", Box::new(|| change(&|text| format!("{text}{}", " ".repeat(2 << 20))))),
+        ];
+        #[cfg(unix)]
+        for (mode, why) in [(0o666, "of mode 0666"), (0o602, "anybody may write to it")] {
+            use std::os::unix::fs::PermissionsExt;
+            let spoil = move || fs::set_permissions(file(), fs::Permissions::from_mode(mode)).expect("it is ours");
+            ways.push((why, Box::new(spoil)));
+        }
+        #[cfg(unix)]
+        ways.push((
+            "a link",
+            Box::new(|| {
+                let file = file();
+                fs::remove_file(&file).expect("removed");
+                std::os::unix::fs::symlink("/etc/passwd", file).expect("linked");
+            }),
+        ));
+        for (why, spoil) in &ways {
+            is_healed(&store, &entry, &Damage { why, spoil, is_listed: false });
+        }
+    }
+}
+
+/// A piece of a login must not pass for a token, which `clear --all` drops.
+#[test]
+fn f1_3_a_damaged_login_is_none_of_the_tokens() {
+    let folder = folder();
+    let store = FileStore::new(folder.path().to_owned());
+    store.put(&login("ghcr.io", "me", "canary")).expect("it is kept");
+    let text = fs::read_to_string(only_file(folder.path())).expect("it can be read");
+    for length in [text.len() - 1, text.len() / 2, 45] {
+        fs::write(only_file(folder.path()), &text[..length]).expect("it can be written");
+        assert_eq!(store.inventory(&TOKEN).expect("asked").damaged, [], "{length} bytes");
+        assert_eq!(store.inventory(&LOGIN).expect("asked").damaged.len(), 1, "{length} bytes");
+    }
+}
+
+#[test]
+fn f1_12_what_killed_writers_left_behind_is_swept() {
+    let folder = folder();
+    let store = FileStore::new(folder.path().to_owned());
+    let entry = |name: &str| token(HOST, name, 1, "canary");
+    store.put(&entry("a")).expect("it is kept");
+    let left = |name: &str, age: u64| {
+        let path = folder.path().join(format!("{}.7.{age}.new", ecr_rs::digest::sha256(name.as_bytes())));
+        fs::write(&path, "canary").expect("it can be written");
+        let written = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+        fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(written)).expect("it is ours");
+        path
+    };
+    let (old, young) = (left("b", 3600), left("c", 5));
+    let others = folder.path().join("notes.new");
+    fs::write(&others, "theirs").expect("it can be written");
+    store.put(&entry("a")).expect("it is kept");
+    assert!(!old.exists(), "its writer has long been gone");
+    assert!(young.exists() && others.exists(), "a writer may be at work, and what is not ours stays");
+    let found = store.inventory(&TOKEN).expect("asked");
+    assert_eq!((found.labels.len(), found.damaged.len()), (1, 1), "{found:?}");
+    assert!(found.damaged[0].why.contains("left it behind"), "{found:?}");
+    store.remove_all(&[], &found.damaged).expect("removed");
+    assert!(!young.exists() && others.exists());
+    only_entry_is_left(&store, &entry("a"));
+}
+
+#[track_caller]
+fn only_entry_is_left(store: &FileStore, entry: &Entry) {
+    assert_kept(store, entry);
+    assert_eq!(listed(store), std::slice::from_ref(&entry.label));
 }
 
 #[test]
@@ -162,17 +255,33 @@ mod unix {
 
     #[test]
     fn what_others_can_change_is_refused() {
-        for (spoil, words, why) in [
-            ((|file| chmod(file, 0o620)) as fn(&Path), "chmod go-w", "its group could have put a token there"),
-            (|file| chmod(file, 0o602), "chmod go-w", "anybody could have"),
-            (|file| chmod(file.parent().expect("in a folder"), 0o770), "chmod go-w", "so could a folder's group"),
-            (|file| chmod(file.parent().expect("in a folder"), 0o703), "chmod go-w", "and anybody else"),
+        for (spoil, kind, words, why) in [
+            (
+                (|file| chmod(file, 0o620)) as fn(&Path),
+                ErrorKind::Damaged,
+                "chmod go-w",
+                "its group could have put a token there",
+            ),
+            (|file| chmod(file, 0o602), ErrorKind::Damaged, "chmod go-w", "anybody could have"),
+            (
+                |file| chmod(file.parent().expect("in a folder"), 0o770),
+                ErrorKind::Refused,
+                "chmod go-w",
+                "so could a folder's group",
+            ),
+            (
+                |file| chmod(file.parent().expect("in a folder"), 0o703),
+                ErrorKind::Refused,
+                "chmod go-w",
+                "and anybody else",
+            ),
             (
                 |file| {
                     let elsewhere = file.with_extension("elsewhere");
                     fs::rename(file, &elsewhere).expect("renamed");
                     symlink(elsewhere, file).expect("linked");
                 },
+                ErrorKind::Damaged,
                 "symbolic link",
                 "a link may point into another user's folder",
             ),
@@ -181,6 +290,7 @@ mod unix {
                     fs::remove_file(file).expect("removed");
                     fs::create_dir(file).expect("a folder in its place");
                 },
+                ErrorKind::Refused,
                 "not a regular file",
                 "a folder",
             ),
@@ -191,7 +301,7 @@ mod unix {
             store.put(&entry).expect("it is kept");
             spoil(&only_file(&folder.path().join("cache")));
             let fault = fault(store.get(entry.label.key()));
-            assert_eq!(fault.kind, ErrorKind::Refused, "{why}: {fault}");
+            assert_eq!(fault.kind, kind, "{why}: {fault}");
             assert!(fault.detail.contains(words), "{why}: {fault}");
         }
     }
@@ -202,9 +312,9 @@ mod unix {
         if !rustix::process::geteuid().is_root() {
             return;
         }
-        for (pick, why) in [
-            ((|file| file) as fn(&Path) -> &Path, "a stranger's entry"),
-            (|file| file.parent().expect("in a folder"), "a stranger's folder"),
+        for (pick, kind, why) in [
+            ((|file| file) as fn(&Path) -> &Path, ErrorKind::Damaged, "a stranger's entry"),
+            (|file| file.parent().expect("in a folder"), ErrorKind::Refused, "a stranger's folder"),
         ] {
             let folder = folder();
             let store = FileStore::new(folder.path().to_owned());
@@ -212,7 +322,7 @@ mod unix {
             store.put(&entry).expect("it is kept");
             std::os::unix::fs::chown(pick(&only_file(folder.path())), Some(65534), None).expect("root can");
             let fault = fault(store.get(entry.label.key()));
-            assert_eq!(fault.kind, ErrorKind::Refused, "{why}: {fault}");
+            assert_eq!(fault.kind, kind, "{why}: {fault}");
             assert!(fault.detail.contains("belongs to user 65534"), "{why}: {fault}");
         }
     }
@@ -226,7 +336,7 @@ mod unix {
         let file = only_file(folder.path());
         fs::remove_file(&file).expect("removed");
         rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::RUSR).expect("a pipe");
-        assert_eq!(fault(store.get(entry.label.key())).kind, ErrorKind::Refused);
+        assert_eq!(fault(store.get(entry.label.key())).kind, ErrorKind::Damaged);
         assert_eq!(listed(&store), []);
     }
 

@@ -37,7 +37,7 @@ esac
 "#;
 
 /// Helpers that misbehave, by suffix.
-const OTHERS: [(&str, &str); 15] = [
+const OTHERS: [(&str, &str); 20] = [
     ("knows-nothing", r#"cat > /dev/null; echo "credentials not found in native keychain"; exit 1"#),
     ("null", "cat > /dev/null; echo null"),
     ("empty-login", r#"cat > /dev/null; echo '{"ServerURL":"","Username":"","Secret":""}'"#),
@@ -53,6 +53,11 @@ const OTHERS: [(&str, &str); 15] = [
     ("huge", "cat > /dev/null; exec yes '{\"Username\":'"),
     ("deaf", r#"exec < /dev/null; echo '{"Username":"u","Secret":"s"}'"#),
     ("hang", "exec sleep 600"),
+    ("lower", r#"cat > /dev/null; echo '{"username":"u","secret":"canary 2"}'; exit 1"#),
+    ("escaped", r#"cat > /dev/null; echo '{"Username":"u","\u0053ecret":"canary 2"}'; exit 1"#),
+    ("python", r#"cat > /dev/null; echo "error: {'Secret': 'canary 2'}"; exit 1"#),
+    ("quoted", r#"cat > /dev/null; echo 'bad answer "{\"SECRET\":\"canary 2\"}"'; exit 1"#),
+    ("cut", r#"cat > /dev/null; echo 'error: {"a":[{"sEcReT" : "canary'; exit 1"#),
 ];
 
 /// The folder with all helpers. Written once, before any of them runs: a file that another
@@ -160,7 +165,7 @@ fn answers_that_mean_there_is_none() {
 }
 
 #[test]
-fn faults_pass_on_the_helpers_words_and_never_the_secret() {
+fn f1_13_faults_pass_on_the_helpers_words_and_never_the_secret() {
     let entry = login("ghcr.io", "me", "the canary");
     for (suffix, kind, words, why) in [
         (
@@ -185,6 +190,11 @@ fn faults_pass_on_the_helpers_words_and_never_the_secret() {
     for (suffix, words, why) in [
         ("echo", "printed an answer and then failed", "it repeats all of its input"),
         ("parrot", "bad password: ***", "it repeats the secret"),
+        ("lower", "printed an answer and then failed", "in lower case"),
+        ("escaped", "printed an answer and then failed", "with an escape in the member's name"),
+        ("python", "printed an answer and then failed", "as Python prints a dictionary"),
+        ("quoted", "printed an answer and then failed", "within a text"),
+        ("cut", "printed an answer and then failed", "cut short"),
     ] {
         let fault = fault(helper(suffix).put(&entry));
         assert!(fault.detail.contains(words), "{why}: {fault}");

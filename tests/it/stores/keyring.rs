@@ -12,6 +12,7 @@ use ecr_rs::{
         self, ErrorKind, Keychain, SERVICE,
         keyring::{KeyringStore, Quirks},
     },
+    token::cache::TOKEN,
 };
 use keyring_core::{
     Credential, Entry as Item, Error, Result,
@@ -19,6 +20,7 @@ use keyring_core::{
 };
 
 use super::contract::{self, FirstStored, assert_kept, listed, login, token};
+use crate::support::damage::{Damage, is_healed};
 
 const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -258,11 +260,58 @@ fn an_entry_that_is_not_whole_is_garbled_until_it_is_written_again() {
         shelf.keychain().put(&entry).expect("it is kept");
         spoil(&mut shelf.state().items);
         let fault = fault(shelf.keychain().get(entry.label.key()));
-        assert_eq!(fault.kind, ErrorKind::Malformed, "{why}");
+        assert_eq!(fault.kind, ErrorKind::Damaged, "{why}");
         assert!(!fault.to_string().contains("canary"), "{why}: {fault}");
         shelf.keychain().put(&entry).expect("it is written anew");
         assert_kept(&shelf.keychain(), &entry);
     }
+}
+
+#[test]
+fn f1_3_half_of_a_split_value_is_told_replaced_and_removed() {
+    type Items = BTreeMap<(String, String), Vec<u8>>;
+    let parts = |items: &mut Items| items.retain(|(_, user), _| !user.ends_with("part.1"));
+    let header = |items: &mut Items| {
+        items.values_mut().for_each(|secret| secret.truncate(9));
+    };
+    let labels = |items: &mut Items| {
+        parts(items);
+        items.retain(|(_, user), _| !user.contains(".label."));
+    };
+    let later = |items: &mut Items| {
+        parts(items);
+        let all = std::mem::take(items);
+        let renamed = |user: String| user.replace("\"server\":", "\"host2\":").replace("\"identity\":", "\"id2\":");
+        items.extend(all.into_iter().map(|((service, user), secret)| ((service, renamed(user)), secret)));
+    };
+    for entry in [token(HOST, "a", 1, &"canary".repeat(600)), login("ghcr.io", "me", &"canary".repeat(600))] {
+        for (spoil, is_listed, why) in [
+            (&parts as &dyn Fn(&mut Items), true, "its last part is missing"),
+            (&header, true, "parts shorter than their header"),
+            (&labels, false, "its writer was killed before the label"),
+            (&later, false, "a label of a later version"),
+        ] {
+            let shelf = Shelf::default();
+            let spoil = || spoil(&mut shelf.state().items);
+            is_healed(&shelf.keychain(), &entry, &Damage { why, spoil: &spoil, is_listed });
+        }
+    }
+}
+
+/// It may be a login: `docker login` and `docker logout` reach it by its key, no command does by the way.
+#[test]
+fn f1_3_an_item_of_a_kind_that_cannot_be_told_is_left_alone() {
+    let shelf = Shelf::default();
+    let entry = login("ghcr.io", "me", "canary");
+    shelf.keychain().put(&entry).expect("it is kept");
+    shelf.state().items.retain(|(_, user), _| user.ends_with("part.0"));
+    shelf.state().items.values_mut().for_each(|secret| secret.truncate(20));
+    for kind in [&LOGIN, &TOKEN] {
+        assert_eq!(shelf.keychain().inventory(kind).expect("asked").damaged, []);
+    }
+    assert_eq!(fault(shelf.keychain().get(entry.label.key())).kind, ErrorKind::Damaged);
+    shelf.keychain().remove(entry.label.key()).expect("it is removed");
+    assert_eq!(shelf.users(), [""; 0]);
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub struct Call {
     pub host: String,
     /// The access key id of the signature.
     pub access_key_id: Option<String>,
+    /// Whose key that is: an ARN.
+    pub principal: Option<String>,
     /// GET, POST, …
     pub method: String,
     /// The path with its query.
@@ -39,7 +41,7 @@ impl Call {
     pub fn to_json(&self) -> Value {
         json!({
             "service": self.service, "operation": self.operation, "host": self.host,
-            "access_key_id": self.access_key_id, "method": self.method, "path": self.path,
+            "access_key_id": self.access_key_id, "principal": self.principal, "method": self.method, "path": self.path,
             "proxied": self.proxied, "authorization": self.authorization,
             "user_agent": self.user_agent, "status": self.status,
         })

@@ -43,8 +43,10 @@ pub enum Fault {
     Endless,
     /// The same, ten bytes a second.
     Trickle,
-    /// A head of 64 MiB.
+    /// A head of 8 MiB.
     LongHead,
+    /// Status 403 and words without end.
+    LongRefusal,
     /// A body of 1 GB, as its `Content-Length` says.
     Gigabyte,
     /// A refusal in these words.
@@ -92,6 +94,8 @@ impl Fault {
                 "text/html",
                 "<html><head><title>Blocked</title></head>\n<body>Blocked by policy</body></html>\n",
             ),
+            Fault::LongRefusal => Reply::of(403, "application/json", r#"{"errors":[{"code":"DENIED","message":""#)
+                .with("x-amzn-errortype", "A"),
             Fault::Garbage => Reply::of(200, "application/x-amz-json-1.1", &b"\x00\xff\xfe\x01{{{\x80"[..]),
             Fault::Truncated => Reply { body: reply.body.slice(..reply.body.len() / 2), ..reply },
             Fault::OddAccessKey => {
@@ -101,7 +105,7 @@ impl Fault {
                 Reply { body: odd.into(), ..reply }
             }
             Fault::LongHead => {
-                (0..16 * 1024).fold(reply, |reply, number| reply.with(&format!("x-filler-{number}"), "a".repeat(4096)))
+                (0..2048).fold(reply, |reply, number| reply.with(&format!("x-filler-{number}"), "a".repeat(4096)))
             }
             Fault::WrongContent => Reply::of(200, "application/x-amz-json-1.1", r#"{"hello":"world"}"#),
             Fault::Appends(words) => match serde_json::from_slice::<serde_json::Value>(&reply.body) {

@@ -52,7 +52,7 @@ impl Client {
     /// Answers a call to the service.
     pub fn call_service(&mut self, knob: Knob, call: &Call) -> Result<Answer, Failure> {
         match knob {
-            Knob::NoService => {
+            Knob::NoService | Knob::NoDaemon => {
                 let text = "The name org.freedesktop.secrets was not provided by any .service files";
                 return Err(failure("org.freedesktop.DBus.Error.ServiceUnknown", text));
             }
