@@ -61,7 +61,7 @@ install_packages() {
 # directives, and one module for all would mix their dependencies. A program that is there already is kept: its
 # file name in the cache holds its version.
 install_go_programs() {
-    local program version module package folder
+    local program version module package
     command -v go >/dev/null || {
         echo "go is not installed: the clients oras, crane and notation are built with it (Go 1.26)"
         return 1
@@ -70,43 +70,33 @@ install_go_programs() {
     while read -r program version module package; do
         [ -n "$program" ] || continue
         if [ ! -x "$go_programs/$program-$version" ]; then
-            echo "building: $program $version"
-            folder=$(mktemp -d)
-            (
-                cd "$folder" &&
-                    export GOFLAGS='' GOBIN='' GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=0 &&
-                    go mod init scratch.invalid/client &&
-                    go mod edit -require "$module@$version" &&
-                    go build -mod=mod -o "$go_programs/$program-$version" "$module/$package"
-            ) >target/clients-go.log 2>&1 </dev/null || {
-                tail -n 20 target/clients-go.log
-                rm -rf "$folder"
-                return 1
-            }
-            rm -rf "$folder"
+            build_go_program "$program" "$version" "$module" "$module/$package" || return 1
         fi
         ln -sf "$program-$version" "$go_programs/$program" || return 1
     done <<<"$go_modules"
-    install_buildkit_auth
-}
 
-install_buildkit_auth() {
-    local program=$go_programs/buildkit-auth-$buildkit source=$PWD/tests/clients/buildkit_auth/main.go folder
-    if [ ! -x "$program" ] || [ "$source" -nt "$program" ]; then
-        echo "building: buildkit-auth $buildkit"
-        folder=$(mktemp -d)
-        (
-            cd "$folder" && cp "$source" . &&
-                export GOFLAGS='' GOBIN='' GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=0 &&
-                go mod init scratch.invalid/client &&
-                go mod edit -require "github.com/moby/buildkit@$buildkit" &&
-                go build -mod=mod -o "$program" .
-        ) >target/clients-go.log 2>&1 </dev/null || {
-            tail -n 20 target/clients-go.log
-            rm -rf "$folder"
-            return 1
-        }
-        rm -rf "$folder"
+    local source=$PWD/tests/clients/buildkit_auth/main.go
+    if [ ! -x "$go_programs/buildkit-auth-$buildkit" ] || [ "$source" -nt "$go_programs/buildkit-auth-$buildkit" ]; then
+        build_go_program buildkit-auth "$buildkit" github.com/moby/buildkit . "$source" || return 1
     fi
     ln -sf "buildkit-auth-$buildkit" "$go_programs/buildkit-auth"
+}
+
+# build_go_program PROGRAM VERSION MODULE PACKAGE [SOURCE]: SOURCE is copied into the new module.
+build_go_program() {
+    local program=$1 version=$2 module=$3 package=$4 source=${5:-} folder status
+    echo "building: $program $version"
+    folder=$(mktemp -d) || return 1
+    (
+        cd "$folder" &&
+            export GOFLAGS='' GOBIN='' GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=0 &&
+            { [ -z "$source" ] || cp "$source" .; } &&
+            go mod init scratch.invalid/client &&
+            go mod edit -require "$module@$version" &&
+            go build -mod=mod -o "$go_programs/$program-$version" "$package"
+    ) >target/clients-go.log 2>&1 </dev/null
+    status=$?
+    rm -rf "$folder"
+    [ "$status" = 0 ] || tail -n 20 target/clients-go.log
+    return "$status"
 }

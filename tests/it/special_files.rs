@@ -39,7 +39,7 @@ fn run(program: &Program, arguments: &[&str], stdin: &str, why: &str) -> Outcome
 type Use = fn(&Machine, Program, &Path) -> Program;
 
 #[test]
-fn a_pipe_in_the_place_of_a_file_of_get_is_an_error() {
+fn f1_8_a_pipe_in_the_place_of_a_file_of_get_is_an_error() {
     let rows: [(&str, &str, Use); 10] = [
         ("config.toml", ".config/docker-credential-ecr-rs/config.toml", |_, program, _| program),
         ("config.toml that is named", "mine.toml", |_, program, pipe| program.with("ECR_RS_CONFIG", pipe)),
@@ -94,7 +94,7 @@ fn without_keys(program: Program) -> Program {
 }
 
 #[test]
-fn files_that_are_switched_off_with_the_null_device_are_empty() {
+fn f1_8_files_that_are_switched_off_with_the_null_device_are_empty() {
     let machine = Machine::new();
     let mut program = machine.program();
     for name in ["ECR_RS_CONFIG", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
@@ -112,7 +112,7 @@ fn only(folder: &Path, end: &str) -> PathBuf {
 }
 
 #[test]
-fn whatever_is_in_the_place_of_the_lock_a_get_has_its_answer() {
+fn f1_8_whatever_is_in_the_place_of_the_lock_a_get_has_its_answer() {
     // Only root can give a file away, so only root can play the last one.
     let rows = if rustix::process::geteuid().is_root() { LOCKS } else { &LOCKS[..3] };
     for (why, spoil) in rows {
@@ -155,7 +155,7 @@ const LOCKS: &[(&str, Spoil)] = &[
 ];
 
 #[test]
-fn a_pipe_in_the_place_of_a_kept_token_costs_a_call_and_is_replaced() {
+fn f1_8_a_pipe_in_the_place_of_a_kept_token_costs_a_call_and_is_replaced() {
     let machine = Machine::new();
     machine.configure("[cache]\nstore = \"file\"\n");
     let program = machine.program();
@@ -171,7 +171,7 @@ fn a_pipe_in_the_place_of_a_kept_token_costs_a_call_and_is_replaced() {
 }
 
 #[test]
-fn a_pipe_in_the_place_of_a_file_of_a_command_is_an_error() {
+fn f1_8_a_pipe_in_the_place_of_a_file_of_a_command_is_an_error() {
     let fixture = SigningFixture::new();
     fixture.push("app", "v1");
     let image = format!("{}/app:v1", fixture.host());
