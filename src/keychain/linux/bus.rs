@@ -24,8 +24,9 @@ use super::{
 };
 use crate::keychain::{Error, ErrorKind};
 
-/// Room for one secret of usual size with its headers, so that the buffer need not grow.
-const BUFFER: usize = 16 * 1024;
+/// Bytes of the buffers at first; longer messages get larger ones. An ECR token and what finds it fit,
+/// and a larger buffer costs every `get`: it is zeroed at first and wiped at the end.
+const BUFFER: usize = 4 * 1024;
 
 /// The longest line of the greeting; dbus-daemon's are about 40 bytes.
 const MAX_LINE: usize = 1024;
