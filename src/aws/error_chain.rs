@@ -5,6 +5,8 @@ use std::error::Error;
 
 use aws_smithy_types::error::ErrorMetadata;
 
+use crate::report::excerpt;
+
 /// Layers that say nothing beside the layer below them (texts of the AWS SDK and hyper).
 const EMPTY: &[&str] = &[
     "an error occurred while loading an access token",
@@ -40,9 +42,6 @@ const REWORDED: &[(&str, &str)] = &[
     ("Error retrieving credentials from external process: ", "the command could not be run: "),
     ("Error retrieving credentials from external process", "the command did not print credentials"),
 ];
-
-/// A line is cut here: a server decides how long its message is.
-const MAX_LINE: usize = 400;
 
 /// An error and its causes.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -126,12 +125,7 @@ fn clean(text: &str) -> String {
         true => without_user(word),
         false => word.to_owned(),
     });
-    let mut line = words.collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = line.char_indices().nth(MAX_LINE) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
+    excerpt(&words.collect::<Vec<_>>().join(" "))
 }
 
 /// A URL, with or without scheme, without user and password, which proxies' URLs may hold.
@@ -224,8 +218,8 @@ mod tests {
 
     #[test]
     fn long_messages_are_cut_between_characters() {
-        let line = clean(&"ü".repeat(MAX_LINE + 1));
-        assert_eq!(line.chars().count(), MAX_LINE + 1);
+        let line = clean(&"ü".repeat(401));
+        assert_eq!(line.chars().count(), 401);
         assert!(line.ends_with('…'));
     }
 }
