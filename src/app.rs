@@ -8,11 +8,7 @@ use crate::{
     environment::Environment,
     identity::{self, Finder},
     keychain::{
-        self, ErrorKind, Keychain,
-        file::FileStore,
-        helper::HelperStore,
-        none::{NoLogins, NoStore},
-        unavailable::UnavailableStore,
+        self, ErrorKind, Keychain, file::FileStore, helper::HelperStore, none::NoStore, unavailable::UnavailableStore,
     },
     log::Log,
     names::PROGRAM,
@@ -79,19 +75,19 @@ impl App {
 /// amazon-ecr-credential-helper, whose only cache it is.
 fn cache(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
     if environment.text("AWS_ECR_DISABLE_CACHE").is_some() {
-        return Box::new(NoStore);
+        return Box::new(NoStore::Forgets);
     }
     let folder = environment.path("AWS_ECR_CACHE_DIR");
     let store = config.cache.unwrap_or(if folder.is_some() { CacheStore::File } else { CacheStore::Keychain });
     match store {
         CacheStore::Keychain => native(environment),
         CacheStore::Keyutils => keyutils(),
-        CacheStore::None => Box::new(NoStore),
+        CacheStore::None => Box::new(NoStore::Forgets),
         CacheStore::File => {
             let usual = || Some(environment.cache_folder.as_ref()?.join(PROGRAM).join("tokens"));
             match folder.or_else(usual) {
                 Some(folder) => Box::new(FileStore::new(folder)),
-                None => Box::new(NoStore), // no home folder: nowhere to keep a file
+                None => Box::new(NoStore::Forgets), // no home folder: nowhere to keep a file
             }
         }
     }
@@ -101,7 +97,7 @@ fn cache(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
 fn logins(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
     match &config.logins {
         LoginStore::Keychain => native(environment),
-        LoginStore::None => Box::new(NoLogins),
+        LoginStore::None => Box::new(NoStore::Refuses),
         LoginStore::File => match login_folder(environment) {
             Some(folder) => Box::new(FileStore::new(folder)),
             None => Box::new(UnavailableStore(keychain::Error {
@@ -151,5 +147,5 @@ fn keyutils() -> Box<dyn Keychain> {
 /// The kernel's key store is Linux's alone: elsewhere config.toml refuses its choice.
 #[cfg(not(target_os = "linux"))]
 fn keyutils() -> Box<dyn Keychain> {
-    Box::new(NoStore)
+    Box::new(NoStore::Forgets)
 }

@@ -2,13 +2,21 @@
 
 use super::{Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain};
 
-/// A store that forgets everything and never fails.
+/// A store that has nothing, and what it does with an entry that it is given.
 #[derive(Debug, Clone, Copy)]
-pub struct NoStore;
+pub enum NoStore {
+    /// Forgets it, without an error: a token can be had again.
+    Forgets,
+    /// Refuses it: a login that is given to it must not vanish unseen.
+    Refuses,
+}
 
 impl Keychain for NoStore {
     fn name(&self) -> &'static str {
-        "no cache"
+        match self {
+            NoStore::Forgets => "no cache",
+            NoStore::Refuses => "no store",
+        }
     }
 
     fn get(&self, _: &Key) -> Result<Option<Entry>, Error> {
@@ -16,38 +24,13 @@ impl Keychain for NoStore {
     }
 
     fn put(&self, _: &Entry) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn remove(&self, _: &Key) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn inventory(&self, _: &'static EntryKind) -> Result<Inventory, Error> {
-        Ok(Inventory::default())
-    }
-
-    fn remove_all(&self, _: &[&Key], _: &[Damaged]) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-/// A store that has nothing and takes nothing: a login that is given to it must not vanish unseen.
-#[derive(Debug, Clone, Copy)]
-pub struct NoLogins;
-
-impl Keychain for NoLogins {
-    fn name(&self) -> &'static str {
-        "no store"
-    }
-
-    fn get(&self, _: &Key) -> Result<Option<Entry>, Error> {
-        Ok(None)
-    }
-
-    fn put(&self, _: &Entry) -> Result<(), Error> {
-        let detail = "config.toml says `[other-registries] store = \"none\"`: no login is kept".into();
-        Err(Error { store: self.name(), kind: ErrorKind::Unavailable, detail })
+        match self {
+            NoStore::Forgets => Ok(()),
+            NoStore::Refuses => {
+                let detail = "config.toml says `[other-registries] store = \"none\"`: no login is kept".into();
+                Err(Error { store: self.name(), kind: ErrorKind::Unavailable, detail })
+            }
+        }
     }
 
     fn remove(&self, _: &Key) -> Result<(), Error> {
