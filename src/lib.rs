@@ -27,6 +27,7 @@ pub mod aws;
 pub mod setup;
 pub mod sign;
 pub mod token;
+pub mod verify;
 
 // The doors, and what they open.
 pub mod app;

@@ -15,11 +15,11 @@ use crate::{
     door::{Start, Streams},
     environment::Environment,
     log::Log,
-    oci::{ManifestFormat, Purpose, Reference},
+    oci::{ManifestFormat, Purpose, Reference, Repositories},
     private_fs,
     report::{Level, Report},
     sign::{
-        batch::{self, Options, Outcome, Repositories},
+        batch::{self, Options, Outcome},
         by_notation::ByNotation,
         digest_file,
         notation_cli::{Notation, NotationPaths},

@@ -21,12 +21,9 @@ use crate::{
     log::Log,
     names::PROGRAM,
     notary::certificate::rfc3339,
-    oci::{Purpose, Reference, Removal, Repository},
+    oci::{Purpose, Reference, Removal, Repositories, Repository},
     report::{Level, Report, fold},
-    sign::{
-        batch::Repositories,
-        signatures::{self, Signature},
-    },
+    verify::signatures::{self, Signature},
 };
 
 /// List, inspect or delete the signatures of an image.

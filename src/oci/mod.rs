@@ -2,14 +2,17 @@
 //! and list in, as the OCI distribution specification 1.1 and Amazon ECR want it.
 
 mod auth;
+pub(crate) mod bound;
 mod challenge;
 mod descriptor;
+pub(crate) mod expand;
 mod http;
 mod manifest;
 pub mod media;
 mod push;
 pub mod reference;
 mod referrers;
+mod repositories;
 mod repository;
 
 pub use auth::{IDENTITY_TOKEN, RegistryAuth};
@@ -19,4 +22,5 @@ pub use manifest::{ManifestFormat, SignatureManifest, children, write as write_m
 pub use push::Attached;
 pub use reference::Reference;
 pub use referrers::{ListedBy, MAX_LISTINGS, Removal};
+pub use repositories::Repositories;
 pub use repository::{Manifest, Purpose, Repository};

@@ -1,10 +1,13 @@
 //! Whether an image has the signature already that a run would make.
 
-use super::{
-    plan::{Plan, SigningContext},
-    signatures::{self, Signature},
+use super::plan::{Plan, SigningContext};
+use crate::{
+    digest::Digest,
+    notary::envelope::Envelope,
+    oci::Repository,
+    report::Report,
+    verify::signatures::{self, Signature},
 };
-use crate::{digest::Digest, notary::envelope::Envelope, oci::Repository, report::Report};
 
 /// What the image has of such signatures.
 #[derive(Debug, Default)]

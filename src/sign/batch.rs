@@ -1,57 +1,26 @@
 //! Many images in one run: resolved, expanded and signed at the same time, each with its own outcome.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::HashSet;
 
 use futures_util::{StreamExt, stream};
 
 use super::{
     already_signed::{self, Found},
-    bound::{MAX_TIME, within},
-    expand::{Item, expand},
     plan::{Plan, Signed, SigningContext},
 };
 use crate::{
     digest::Digest,
-    oci::{Http, Purpose, Reference, RegistryAuth, Repository},
+    oci::{
+        Reference, Repositories,
+        bound::{MAX_TIME, within},
+        expand::{Item, expand},
+    },
     report::Report,
 };
 
 /// Images in work at the same time: enough to hide the network's waits, few enough for AWS Signer,
 /// whose throttling the SDK answers with later tries.
 const CONCURRENCY: usize = 16;
-
-/// The repositories of a run, each opened once.
-pub struct Repositories<'a> {
-    http: &'a Http,
-    purpose: Purpose,
-    auths: &'a HashMap<String, Arc<RegistryAuth>>,
-    open: HashMap<String, Arc<Repository>>,
-}
-
-impl<'a> Repositories<'a> {
-    /// `auths` are by host; a host that is not there is spoken to without login.
-    pub fn new(http: &'a Http, purpose: Purpose, auths: &'a HashMap<String, Arc<RegistryAuth>>) -> Repositories<'a> {
-        Repositories { http, purpose, auths, open: HashMap::new() }
-    }
-
-    /// The repository of an image.
-    pub fn of(&mut self, image: &Reference) -> Result<Arc<Repository>, Report> {
-        if let Some(known) = self.open.get(&image.name()) {
-            return Ok(Arc::clone(known));
-        }
-        let repository = Arc::new(Repository::open(self.http, image, self.purpose, self.login(image.host()))?);
-        self.open.insert(image.name(), Arc::clone(&repository));
-        Ok(repository)
-    }
-
-    /// The login of a host.
-    pub(super) fn login(&self, host: &str) -> Arc<RegistryAuth> {
-        self.auths.get(host).cloned().unwrap_or_else(|| Arc::new(RegistryAuth::Anonymous))
-    }
-}
 
 /// What a run does with each image beyond signing it.
 #[derive(Debug, Clone, Copy, Default)]

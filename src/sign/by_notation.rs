@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::{
-    batch::{Outcome, Repositories},
+    batch::Outcome,
     check::{Expected, check_returned},
     notation_cli::{Notation, NotationRequest},
     plan::{Plan, Signed, SigningContext},
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     digest::Digest,
     notary::envelope::MAX_ENVELOPE,
-    oci::{Descriptor, ListedBy, MAX_LISTINGS, Reference, Repository, SignatureManifest},
+    oci::{Descriptor, ListedBy, MAX_LISTINGS, Reference, Repositories, Repository, SignatureManifest},
     report::Report,
 };
 

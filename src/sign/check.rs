@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::signed_by::SignedBy;
 use crate::{
     aws::{signer_roots::Roots, signing_profile::SigningProfile},
     notary::{
@@ -11,6 +10,7 @@ use crate::{
     },
     oci::{Descriptor, media},
     report::Report,
+    verify::signed_by::SignedBy,
 };
 
 /// How far AWS's signing time may be from our clock. AWS refuses requests whose signature is more

@@ -6,10 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join3;
 use serde_json::json;
 
-use super::{
-    check::{Expected, check_returned},
-    signed_by::SignedBy,
-};
+use super::check::{Expected, check_returned};
 use crate::{
     aws::{signer::Signer, signer_roots::Roots, signing_profile::SigningProfile},
     digest::Digest,
@@ -23,6 +20,7 @@ use crate::{
         write_manifest,
     },
     report::Report,
+    verify::signed_by::SignedBy,
 };
 
 /// What a run signs with; the same for all its images.

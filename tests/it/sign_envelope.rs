@@ -15,10 +15,8 @@ use ecr_rs::{
         payload,
     },
     oci::{Descriptor, media},
-    sign::{
-        check::{Expected, check_returned},
-        signed_by::SignedBy,
-    },
+    sign::check::{Expected, check_returned},
+    verify::signed_by::SignedBy,
 };
 use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose};
 use serde_json::{Value, json};
@@ -386,7 +384,7 @@ fn the_json_of_a_signature_has_every_member() {
     let envelope = envelope::open(media::JWS, &draft(&chain).jws(&chain)).unwrap();
     let descriptor = Descriptor::of(media::MANIFEST, b"signature");
     let by = SignedBy::of(&envelope, &roots(&chain));
-    let signature = ecr_rs::sign::signatures::Signature { descriptor, envelope: Ok(envelope), by };
+    let signature = ecr_rs::verify::signatures::Signature { descriptor, envelope: Ok(envelope), by };
     let told = signature.to_json();
     assert_eq!(told["trusted"], true);
     assert_eq!(told["signedBy"], VERSION);

@@ -7,11 +7,8 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 
-use crate::{
-    digest::Digest,
-    oci::{Descriptor, Manifest, Reference, Repository, children},
-    report::Report,
-};
+use super::{Descriptor, Manifest, Reference, Repository, children};
+use crate::{digest::Digest, report::Report};
 
 /// Manifests that are fetched at the same time.
 const CONCURRENCY: usize = 16;
@@ -23,7 +20,7 @@ const MAX_DEPTH: usize = 4;
 const MAX_MANIFESTS: usize = 10_000;
 
 /// What is to sign.
-pub(super) enum Item {
+pub(crate) enum Item {
     /// A manifest that is there.
     Resolved {
         /// Its name: as it was given, or by digest where an index lists it.
@@ -49,7 +46,7 @@ type Found = Result<(Descriptor, Vec<Digest>), Report>;
 ///
 /// A manifest that is listed many times is fetched once. An image whose indexes list more than
 /// [`MAX_MANIFESTS`] fails as a whole.
-pub(super) async fn expand(image: &Reference, repository: &Arc<Repository>, recursive: bool) -> Vec<Item> {
+pub(crate) async fn expand(image: &Reference, repository: &Arc<Repository>, recursive: bool) -> Vec<Item> {
     let failed = |report| vec![Item::Failed { image: image.to_string(), report }];
     let (root, below) = match repository.resolve(image).await.and_then(|manifest| read(manifest, recursive, 0)) {
         Ok(found) => found,

@@ -38,7 +38,7 @@ impl SignedBy {
     }
 
     /// The same without the proof that is the chain.
-    pub(super) fn claimed(envelope: &Envelope) -> Result<SignedBy, Report> {
+    pub(crate) fn claimed(envelope: &Envelope) -> Result<SignedBy, Report> {
         const KNOWN: [&str; 4] = [VERIFICATION_PLUGIN, PROFILE_VERSION, PROFILE_ALIAS, SIGNING_JOB];
         if envelope.scheme != Scheme::SigningAuthority {
             return Err(Report::new(format!(

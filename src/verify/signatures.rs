@@ -4,10 +4,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{
-    bound::{MAX_TIME, within},
-    signed_by::SignedBy,
-};
+use super::signed_by::SignedBy;
 use crate::{
     aws::{
         signer_roots::Roots,
@@ -17,7 +14,10 @@ use crate::{
         certificate::rfc3339,
         envelope::{self, Envelope, MAX_ENVELOPE},
     },
-    oci::{Descriptor, Repository, SignatureManifest},
+    oci::{
+        Descriptor, Repository, SignatureManifest,
+        bound::{MAX_TIME, within},
+    },
     report::Report,
 };
 

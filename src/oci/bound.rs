@@ -6,10 +6,10 @@ use crate::report::Report;
 
 /// Time for one image: to find what an index lists, to sign it, to read its signatures. Each request has a
 /// bound of its own; this one is for a registry that keeps every one of them, thousands of times.
-pub(super) const MAX_TIME: Duration = Duration::from_secs(5 * 60);
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(5 * 60);
 
 /// Ends work that takes longer than its bound; `what` says what could not be done.
-pub(super) async fn within<T>(
+pub(crate) async fn within<T>(
     bound: Duration,
     what: impl FnOnce() -> String,
     work: impl Future<Output = Result<T, Report>>,
