@@ -6,7 +6,7 @@ use crate::{
     aws::{Aws, Settings},
     config::{CacheStore, Config, LoginStore},
     environment::Environment,
-    identity::{self, Finder},
+    identity::{self, Chosen, Finder},
     keychain::{
         self, ErrorKind, Keychain, file::FileStore, helper::HelperStore, none::NoStore, unavailable::UnavailableStore,
     },
@@ -27,8 +27,8 @@ pub struct App {
     pub logins: Box<dyn Keychain>,
     /// Amazon.
     pub aws: Aws,
-    /// The AWS profile that a person chose on the command line.
-    pub profile: Option<String>,
+    /// Whose credentials the caller insists on.
+    pub chosen: Option<Chosen>,
     /// When the program started.
     pub now: SystemTime,
 }
@@ -42,7 +42,7 @@ impl App {
             aws: Aws::new(Settings::read(&environment, now)),
             environment,
             config,
-            profile: None,
+            chosen: None,
             now,
         }
     }
@@ -57,7 +57,7 @@ impl App {
         Finder {
             environment: &self.environment,
             config: &self.config,
-            profile: self.profile.as_deref(),
+            chosen: self.chosen.as_ref(),
             instance: identity::is_ec2,
         }
     }

@@ -1,11 +1,13 @@
 //! What a door of the program is, and what `main.rs` hands to the one that it picks.
 
 use std::{
-    io::{BufRead, Write},
+    io::{BufRead, Read, Write},
     path::PathBuf,
     process::ExitCode,
     time::SystemTime,
 };
+
+use zeroize::Zeroizing;
 
 use crate::environment::Environment;
 
@@ -57,4 +59,17 @@ pub struct Streams<'a> {
     pub stdout: &'a mut dyn Write,
     /// Standard error: everything else.
     pub stderr: &'a mut dyn Write,
+}
+
+/// Reads all of standard input, wiped when dropped.
+///
+/// # Errors
+/// What is wrong with it, in words: it cannot be read, or has more than `limit` bytes.
+pub fn read_input(stdin: &mut dyn Read, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    stdin.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|err| err.to_string())?;
+    if bytes.len() > limit {
+        return Err(format!("it is longer than {limit} bytes"));
+    }
+    Ok(bytes)
 }

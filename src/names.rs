@@ -3,6 +3,9 @@
 /// The program's name: what docker starts for `"credsStore": "ecr-rs"`, and what messages begin with.
 pub(crate) const PROGRAM: &str = "docker-credential-ecr-rs";
 
+/// `NAME (PACKAGE) VERSION`, as Docker's own helpers print it.
+pub(crate) const VERSION: &str = concat!("docker-credential-ecr-rs (ecr_rs) ", env!("CARGO_PKG_VERSION"));
+
 /// The program's name in a client's configuration: [`PROGRAM`] without `docker-credential-`.
 pub(crate) const HELPER: &str = "ecr-rs";
 

@@ -97,6 +97,14 @@ impl Report {
         text
     }
 
+    /// All of it in one line, for a log.
+    pub fn line(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}; {hint}", self.full()),
+            None => self.full(),
+        }
+    }
+
     /// Prints it to the person.
     pub fn print(&self, level: Level, stderr: &mut dyn Write) {
         print(level, &self.what, stderr);

@@ -2,7 +2,7 @@
 //! that could find another, so that the identity that keys the cache is the one that mints. The SDK
 //! is handed what `identity` read of the AWS files, and never opens them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 #[expect(deprecated, reason = "the replacement is in a crate of the SDK's inside")]
 use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
@@ -23,6 +23,7 @@ use aws_credential_types::{
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::{SdkConfig, sdk_ua_metadata::FrameworkMetadata};
+use zeroize::Zeroizing;
 
 use super::{
     credential_process,
@@ -30,8 +31,9 @@ use super::{
     http::{Bounds, Client},
 };
 use crate::{
-    identity::{Base, Identity, Keys, Role, Source},
+    identity::{Base, Identity, Keys, Role, Source, WebIdentity, WebToken},
     names::PROGRAM,
+    private_fs,
 };
 
 /// Bound of one metadata request. It is answered on the machine itself or not at all.
@@ -100,9 +102,7 @@ impl<'a> Setup<'a> {
                 }
                 Ok(credentials)
             }
-            Source::WebIdentity { role_arn, token_file, session_name } => {
-                self.web_identity(role_arn, &token_file.to_string_lossy(), session_name.as_deref()).await
-            }
+            Source::WebIdentity(web) => self.web_identity(web).await,
             Source::Container(_) => self.container().await,
             Source::InstanceMetadata => self.instance().await,
             Source::None => Err(CredentialsError::not_loaded_no_source()),
@@ -115,9 +115,7 @@ impl<'a> Setup<'a> {
         match base {
             Base::Keys(keys) => Ok(of_keys(keys, "ProfileFile")),
             Base::Process { command } => credential_process::run(command, self.bounds.operation),
-            Base::WebIdentity { role_arn, token_file, session_name } => {
-                self.web_identity(role_arn, &token_file.to_string_lossy(), session_name.as_deref()).await
-            }
+            Base::WebIdentity(web) => self.web_identity(web).await,
             Base::Container(_) => self.container().await,
             Base::InstanceMetadata => self.instance().await,
             Base::Login { arn } => self.by_text(&[("login_session", arn)], "").await,
@@ -149,15 +147,28 @@ impl<'a> Setup<'a> {
         }
     }
 
-    async fn web_identity(
-        &self,
-        role_arn: &str,
-        token_file: &str,
-        session_name: Option<&str>,
-    ) -> Result<Credentials, CredentialsError> {
-        let lines = [("role_arn", role_arn), ("web_identity_token_file", token_file)];
-        let session_name = session_name.map(|name| ("role_session_name", name));
-        self.by_text(&lines.into_iter().chain(session_name).collect::<Vec<_>>(), "").await
+    /// The credentials of a web identity's role. The SDK's own provider reads its token from a file alone.
+    async fn web_identity(&self, web: &WebIdentity) -> Result<Credentials, CredentialsError> {
+        let token = match &web.token {
+            WebToken::Given(token) => Zeroizing::new(token.expose().to_owned()),
+            WebToken::File(path) => {
+                let bytes = private_fs::read_secret(path, private_fs::MAX_FILE_SIZE);
+                let bytes = bytes.map_err(CredentialsError::provider_error)?;
+                let text = std::str::from_utf8(&bytes).map_err(CredentialsError::provider_error)?;
+                Zeroizing::new(text.to_owned())
+            }
+        };
+        let client = aws_sdk_sts::Client::new(&self.config(Service::Sts, &self.identity.region, false, false));
+        let request = client
+            .assume_role_with_web_identity()
+            .role_arn(&web.role_arn)
+            .role_session_name(web.session_name.as_deref().unwrap_or(PROGRAM))
+            .web_identity_token(&*token);
+        let answer = request.send().await.map_err(CredentialsError::provider_error)?;
+        let found = answer.credentials.ok_or_else(|| CredentialsError::unhandled("the answer has no credentials"))?;
+        let end = SystemTime::try_from(found.expiration).map_err(CredentialsError::unhandled)?;
+        let token = Some(found.session_token);
+        Ok(Credentials::new(found.access_key_id, found.secret_access_key, token, Some(end), "WebIdentityToken"))
     }
 
     /// The credentials of a profile with these lines. The SDK's own providers take no endpoint of a

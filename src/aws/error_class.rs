@@ -175,7 +175,7 @@ impl ErrorClass {
             match source {
                 Source::Container { .. } => return ErrorClass::Container,
                 Source::InstanceMetadata => return ErrorClass::Metadata,
-                Source::WebIdentity { .. } if matches!(found, ErrorClass::Failed | ErrorClass::Expired) => {
+                Source::WebIdentity(_) if matches!(found, ErrorClass::Failed | ErrorClass::Expired) => {
                     return ErrorClass::TokenFile;
                 }
                 Source::Profile(profile) if found == ErrorClass::Failed => match profile.renewal {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     crash::Crash,
-    identity::{Identity, SessionRenewal, Source},
+    identity::{Identity, SessionRenewal, Source, WebIdentity, WebToken},
     registry::Partition,
     report::Report,
     token::{MintError, MintErrorKind},
@@ -150,7 +150,12 @@ impl CallContext<'_> {
             ErrorClass::SessionEnded => format!("the session of {asker} has expired"),
             ErrorClass::SessionMissing => format!("{asker} has no session on this machine"),
             ErrorClass::Process => format!("the credential_process of {asker} failed"),
-            ErrorClass::TokenFile => "the web identity token cannot be used".into(),
+            ErrorClass::TokenFile => match &self.identity.source {
+                Source::WebIdentity(WebIdentity { role_arn, token: WebToken::Given(_), .. }) => {
+                    format!("the service account's token cannot be used for {role_arn}")
+                }
+                _ => "the web identity token cannot be used".into(),
+            },
             ErrorClass::Container => "the container's credential endpoint gave no credentials".into(),
             ErrorClass::Metadata if !self.identity.metadata.is_there => NO_CREDENTIALS.into(),
             ErrorClass::Metadata => "the instance metadata service gave no credentials".into(),
@@ -201,6 +206,7 @@ impl CallContext<'_> {
         match class {
             ErrorClass::SessionEnded | ErrorClass::SessionMissing => self.renewal().unwrap_or_else(|| self.compare()),
             ErrorClass::Process => "run the command of credential_process by hand to see what it says".into(),
+            ErrorClass::TokenFile if self.has_given_token() => self.trust(),
             ErrorClass::TokenFile => {
                 "check the file that AWS_WEB_IDENTITY_TOKEN_FILE (or the profile) names and the role's trust policy".into()
             }
@@ -258,6 +264,7 @@ impl CallContext<'_> {
                     if external { " with this external id" } else { "; it may also ask for an external-id" }
                 )
             }
+            Stage::Credentials if self.has_given_token() => self.trust(),
             Stage::Credentials => match (part("to perform: "), part("on resource: ")) {
                 (Some(action), Some(resource)) => {
                     format!("allow {action} on {resource} to {user}, and let the role's trust policy name it")
@@ -266,6 +273,18 @@ impl CallContext<'_> {
                 _ => "ask for access to that role or permission set".into(),
             },
         }
+    }
+
+    /// Whether the token of the identity came from the caller: a pod's service account.
+    fn has_given_token(&self) -> bool {
+        matches!(&self.identity.source, Source::WebIdentity(WebIdentity { token: WebToken::Given(_), .. }))
+    }
+
+    /// What the role of a service account needs.
+    fn trust(&self) -> String {
+        "let the role's trust policy name the cluster's identity provider, this service account and the audience \
+         that serviceAccountTokenAudience names"
+            .into()
     }
 
     /// What else must allow a call on another account's signing profile.
@@ -282,7 +301,7 @@ impl CallContext<'_> {
         match &self.identity.source {
             Source::Environment(keys) => format!("access key {}", keys.access_key_id),
             Source::Profile(profile) => format!("profile {}", profile.name),
-            Source::WebIdentity { role_arn, .. } => format!("web identity {role_arn}"),
+            Source::WebIdentity(web) => format!("web identity {}", web.role_arn),
             Source::Container { .. } => "the container".into(),
             Source::InstanceMetadata => "the instance".into(),
             Source::None => "nobody".into(),

@@ -1,6 +1,6 @@
 //! Whose AWS credentials a command takes.
 
-use crate::{app::App, config::Config, door::Start, report::Report};
+use crate::{app::App, config::Config, door::Start, identity::Chosen, report::Report};
 
 /// The options that choose AWS credentials.
 #[derive(Debug, Default, clap::Args)]
@@ -14,6 +14,11 @@ impl AwsArgs {
     /// Reads the configuration and opens what it names, for the profile that was chosen.
     pub(super) fn open(&self, start: Start) -> Result<App, Report> {
         let config = Config::load(&start.environment)?;
-        Ok(App { profile: self.profile.clone(), ..App::open(start.environment, config, start.now) })
+        Ok(App { chosen: self.chosen(), ..App::open(start.environment, config, start.now) })
+    }
+
+    /// Whose credentials the person insists on.
+    pub(super) fn chosen(&self) -> Option<Chosen> {
+        self.profile.clone().map(Chosen::Profile)
     }
 }

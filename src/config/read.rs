@@ -23,7 +23,7 @@ use crate::{
     environment::Environment,
     names::HELPER,
     private_fs,
-    registry::{Custom, TOKEN_LIFETIME, is_account, is_region},
+    registry::{Custom, TOKEN_LIFETIME, is_account, is_region, is_role_arn},
     report::Report,
 };
 
@@ -258,10 +258,7 @@ impl Source<'_> {
             };
         };
         let (at, Text(arn)) = (role.span(), role.into_inner());
-        let parts: Vec<&str> = arn.splitn(6, ':').collect();
-        let is_role = matches!(parts[..], ["arn", partition, "iam", "", account, resource]
-            if partition.starts_with("aws") && is_account(account) && resource.len() > 5 && resource.starts_with("role/"));
-        if !is_role {
+        if !is_role_arn(&arn) {
             let what = format!("role-arn = {arn:?} is no ARN of a role");
             return self.refuse(at, what, "write arn:aws:iam::ACCOUNT:role/NAME");
         }

@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     crash,
     door::{Door, Start},
-    names::{DELEGATE_MARK, PROGRAM},
+    names::{DELEGATE_MARK, VERSION},
 };
 
 /// Docker's door: a verb, whatever name the program was started under. Nothing to do is answered as
@@ -103,12 +103,7 @@ fn run(verb: Verb, helper: &Helper<'_>, stdin: &mut dyn Read, stdout: &mut dyn W
         Verb::Erase => return helper.erase(&wire::read_server(stdin)?),
         // Some clients let `list` inherit their own stdin (docker-py): it is never read.
         Verb::List => wire::list_answer(helper.list()).into(),
-        Verb::Version => version().into(),
+        Verb::Version => format!("{VERSION}\n").into(),
     };
     stdout.write_all(answer.as_bytes()).and_then(|()| stdout.flush()).map_err(Error::Output)
-}
-
-/// `NAME (PACKAGE) VERSION`, as Docker's own helpers print it.
-fn version() -> String {
-    format!("{PROGRAM} (ecr_rs) {}\n", env!("CARGO_PKG_VERSION"))
 }

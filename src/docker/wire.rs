@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::error::Error;
-use crate::secret::Secret;
+use crate::{door, secret::Secret};
 
 /// The longest server name that is read: the reference helper's limit of a line.
 const MAX_SERVER: usize = 64 * 1024;
@@ -110,14 +110,9 @@ pub(super) fn list_answer(logins: impl IntoIterator<Item = (String, String)>) ->
     format!("{}\n", Value::Object(object))
 }
 
-/// Reads all of stdin, wiped when dropped; more than `limit` bytes are an error.
+/// Reads all of stdin; more than `limit` bytes are an error.
 fn read(stdin: &mut dyn Read, limit: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
-    stdin.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|err| Error::Input { what: err.to_string() })?;
-    if bytes.len() > limit {
-        return Err(Error::Input { what: format!("it is longer than {limit} bytes") });
-    }
-    Ok(bytes)
+    door::read_input(stdin, limit).map_err(|what| Error::Input { what })
 }
 
 #[cfg(test)]

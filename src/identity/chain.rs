@@ -5,7 +5,7 @@
 //! what mints: [`crate::aws`] takes exactly the source and the roles that stand here.
 
 use super::{
-    Base, IdentityError, Keys, Role, SessionRenewal, ambient,
+    Base, IdentityError, Keys, Role, SessionRenewal, WebIdentity, WebToken, ambient,
     ini::Section,
     profiles::{Profile, Profiles},
 };
@@ -146,7 +146,8 @@ impl<'a> Reader<'a> {
         if let Some(token_file) = self.text("web_identity_token_file")? {
             let role_arn = self.needed("role_arn")?;
             let session_name = self.text("role_session_name")?.map(String::from);
-            let base = Base::WebIdentity { role_arn: role_arn.into(), token_file: token_file.into(), session_name };
+            let token = WebToken::File(token_file.into());
+            let base = Base::WebIdentity(WebIdentity { role_arn: role_arn.into(), token, session_name });
             return Ok(Some((base, None, account_of(role_arn))));
         }
         if self.profile.get("sso_account_id").is_some() || self.profile.get("sso_role_name").is_some() {
@@ -375,7 +376,7 @@ login_session = arn:aws:iam::333344445555:user/Admin
                 Base::Process { .. } => "process",
                 Base::Login { .. } => "login",
                 Base::Sso { .. } => "sso",
-                Base::WebIdentity { .. } => "web",
+                Base::WebIdentity(_) => "web",
                 Base::Container(_) | Base::InstanceMetadata => "machine",
             };
             assert_eq!(found, kind, "{why}: {config}");

@@ -7,7 +7,10 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{Identity, IdentityError, Metadata, Profile, Role, Source, Target, ambient, chain, profiles::Profiles};
+use super::{
+    Chosen, Identity, IdentityError, Metadata, Profile, Role, Source, Target, WebIdentity, WebToken, ambient, chain,
+    profiles::Profiles,
+};
 use crate::{
     config::{Config, DEFAULTS_PLACE, ProfileChoice, Rule},
     environment::Environment,
@@ -20,6 +23,9 @@ pub type Instance = fn() -> Option<bool>;
 /// What chose a profile on the command line.
 const OPTION: &str = "--profile";
 
+/// What chose the identity of a pod.
+const SERVICE_ACCOUNT: &str = "the pod's service account";
+
 /// Finds identities on one machine, under one configuration.
 #[derive(Clone, Copy)]
 pub struct Finder<'a> {
@@ -27,8 +33,8 @@ pub struct Finder<'a> {
     pub environment: &'a Environment,
     /// The rules.
     pub config: &'a Config,
-    /// The profile that a person chose on the command line, over the rules and the environment.
-    pub profile: Option<&'a str>,
+    /// What the caller chose, over the rules and the environment.
+    pub chosen: Option<&'a Chosen>,
     /// Whether this is an EC2 instance; asked only when nothing else has credentials.
     pub instance: Instance,
 }
@@ -39,13 +45,15 @@ impl Finder<'_> {
         let rule = self.config.rule_for(&target.host);
         let mut search = Search { environment: self.environment, files: Files::default(), target };
         let mut is_instance = None;
-        let (source, why) = match self.profile {
-            Some(name) => (search.named(name, OPTION)?, OPTION.into()),
+        let (source, why) = match self.chosen {
+            Some(Chosen::Profile(name)) => (search.named(name, OPTION)?, OPTION.into()),
+            Some(Chosen::ServiceAccount(web)) => (Source::WebIdentity(web.clone()), SERVICE_ACCOUNT.into()),
             None => search.source(self.config, rule, || {
                 is_instance = (self.instance)();
                 is_instance
             })?,
         };
+        let rule = rule.filter(|_| !matches!(self.chosen, Some(Chosen::ServiceAccount(_))));
         let role = rule.and_then(|rule| rule.role.clone()).map(|role| Role {
             arn: role.arn,
             external_id: role.external_id,
@@ -195,7 +203,8 @@ impl Search<'_> {
             });
         };
         let session_name = session.or_else(|| of_profile("role_session_name"));
-        Ok(Some((Source::WebIdentity { role_arn, token_file: token_file.into(), session_name }, why.into())))
+        let token = WebToken::File(token_file.into());
+        Ok(Some((Source::WebIdentity(WebIdentity { role_arn, token, session_name }), why.into())))
     }
 
     /// A profile that a rule names: it must exist and have credentials.

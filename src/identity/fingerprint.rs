@@ -1,8 +1,6 @@
 //! The name of an identity in cache keys: a hash of everything that selects the principal.
 
-use std::path::Path;
-
-use super::{Base, Container, Identity, Role, Source};
+use super::{Base, Container, Identity, Role, Source, WebIdentity, WebToken};
 use crate::digest::sha256;
 
 impl Identity {
@@ -23,8 +21,8 @@ impl Identity {
                 profile.roles.iter().for_each(|role| text.role(role));
                 profile.base == Base::InstanceMetadata
             }
-            Source::WebIdentity { role_arn, token_file, session_name } => {
-                text.web_identity(role_arn, token_file, session_name.as_deref());
+            Source::WebIdentity(web) => {
+                text.web_identity(web);
                 false
             }
             Source::Container(container) => {
@@ -79,18 +77,20 @@ impl Selector {
         }
     }
 
-    fn web_identity(&mut self, role_arn: &str, token_file: &Path, session_name: Option<&str>) {
-        self.add("web identity role", role_arn);
-        self.add("web identity token", &token_file.to_string_lossy());
-        self.add_some("session name", session_name);
+    fn web_identity(&mut self, web: &WebIdentity) {
+        self.add("web identity role", &web.role_arn);
+        match &web.token {
+            WebToken::File(path) => self.add("web identity token", &path.to_string_lossy()),
+            // Whoever brings another one must show it to STS, though the role is the same.
+            WebToken::Given(token) => self.add("given web identity token", &sha256(token.expose().as_bytes())),
+        }
+        self.add_some("session name", web.session_name.as_deref());
     }
 
     fn base(&mut self, base: &Base) {
         match base {
             Base::Keys(keys) => self.add("access key", &keys.access_key_id),
-            Base::WebIdentity { role_arn, token_file, session_name } => {
-                self.web_identity(role_arn, token_file, session_name.as_deref());
-            }
+            Base::WebIdentity(web) => self.web_identity(web),
             Base::Sso { session, start_url, account, role, .. } => {
                 self.add_some("sso session", session.as_deref());
                 self.add("sso start url", start_url);

@@ -10,12 +10,14 @@ mod ini;
 mod instance;
 mod keys;
 mod profiles;
+mod web_identity;
 
 pub use ambient::Container;
 pub use error::IdentityError;
 pub use find::{Finder, Instance, shared_files};
 pub use instance::is_ec2;
 pub use keys::Keys;
+pub use web_identity::{WebIdentity, WebToken};
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,15 @@ impl From<&Registry> for Target {
     fn from(registry: &Registry) -> Target {
         Target { host: registry.host.clone(), account: registry.account().into(), region: registry.region.clone() }
     }
+}
+
+/// Whose credentials a caller insists on, over the rules and the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chosen {
+    /// The AWS profile that a person named on the command line.
+    Profile(String),
+    /// The service account of a pod. A role of our rules is for the machine and not assumed on top of it.
+    ServiceAccount(WebIdentity),
 }
 
 /// The AWS identity that serves a registry.
@@ -76,15 +87,9 @@ pub struct Metadata {
 pub enum Source {
     /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     Environment(Keys),
-    /// `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN` (EKS's IRSA, CI systems' OIDC).
-    WebIdentity {
-        /// The role that the token is exchanged for.
-        role_arn: String,
-        /// The file that holds the token.
-        token_file: PathBuf,
-        /// `AWS_ROLE_SESSION_NAME`: the session's name in CloudTrail.
-        session_name: Option<String>,
-    },
+    /// `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN` (EKS's IRSA, CI systems' OIDC), or what a caller
+    /// handed over.
+    WebIdentity(WebIdentity),
     /// A profile of `~/.aws/config` or `~/.aws/credentials`.
     Profile(Profile),
     /// `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `…_FULL_URI` (ECS, EKS Pod Identity).
@@ -141,14 +146,7 @@ pub enum Base {
         command: String,
     },
     /// A web identity of the profile.
-    WebIdentity {
-        /// The role that the token is exchanged for.
-        role_arn: String,
-        /// The file that holds the token.
-        token_file: PathBuf,
-        /// The session's name in CloudTrail.
-        session_name: Option<String>,
-    },
+    WebIdentity(WebIdentity),
     /// `credential_source = EcsContainer`.
     Container(Container),
     /// `credential_source = Ec2InstanceMetadata`.
@@ -185,10 +183,10 @@ impl Source {
     /// The file with the token that is exchanged for credentials, where there is one. The SDK reads it.
     pub fn token_file(&self) -> Option<&Path> {
         match self {
-            Source::WebIdentity { token_file, .. } => Some(token_file),
+            Source::WebIdentity(web) => web.token_file(),
             Source::Container(container) => container.token_file.as_deref(),
             Source::Profile(profile) => match &profile.base {
-                Base::WebIdentity { token_file, .. } => Some(token_file),
+                Base::WebIdentity(web) => web.token_file(),
                 Base::Container(container) => container.token_file.as_deref(),
                 _ => None,
             },

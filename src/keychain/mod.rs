@@ -48,6 +48,10 @@ pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 pub trait Keychain {
     /// What people call this store, for messages: "Secret Service", "macOS Keychain".
     fn name(&self) -> &'static str;
+    /// Whether it keeps what it is given; one that does not answers no later question.
+    fn keeps(&self) -> bool {
+        true
+    }
     /// The entry of exactly this key.
     fn get(&self, key: &Key) -> Result<Option<Entry>, Error>;
     /// Keeps an entry, in place of the one with the same key.

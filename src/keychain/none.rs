@@ -19,6 +19,10 @@ impl Keychain for NoStore {
         }
     }
 
+    fn keeps(&self) -> bool {
+        false
+    }
+
     fn get(&self, _: &Key) -> Result<Option<Entry>, Error> {
         Ok(None)
     }

@@ -65,7 +65,7 @@ pub const PUBLIC_REGION: &str = "us-east-1";
 pub const PUBLIC_HOST: &str = "public.ecr.aws";
 
 /// ECR Public's hosts: IPv4 and dual-stack.
-const PUBLIC_HOSTS: [(&str, bool); 2] = [(PUBLIC_HOST, false), ("ecr-public.aws.com", true)];
+pub(crate) const PUBLIC_HOSTS: [(&str, bool); 2] = [(PUBLIC_HOST, false), ("ecr-public.aws.com", true)];
 
 /// The user name of every ECR token (ECR API reference, GetAuthorizationToken: `AWS:password`).
 pub const USERNAME: &str = "AWS";
@@ -167,6 +167,14 @@ impl Registry {
 /// Whether this is an AWS account id: 12 digits.
 pub fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether this is the ARN of an IAM role: `arn:PARTITION:iam::ACCOUNT:role/NAME` (IAM user guide, "ARN format").
+pub fn is_role_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    matches!(parts[..], ["arn", partition, "iam", "", account, resource]
+        if partition.starts_with("aws") && is_account(account) && resource.len() > 5 && resource.starts_with("role/"))
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Whether this can be an AWS region: it becomes a part of a host name that we call.

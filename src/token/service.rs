@@ -130,7 +130,7 @@ impl Service<'_> {
             return self.fall_back(registry, cached, cause);
         }
         // Where nothing can be cached, a line of waiting processes would help nobody.
-        let usable = fault.is_none();
+        let usable = fault.is_none() && self.cache.keeps();
         let line = folder.as_ref().filter(|_| usable);
         let _turn = line.and_then(|folder| self.acquire_turn(folder, registry, &fingerprint));
         let again = if usable { self.cached(registry, &fingerprint).token } else { None };

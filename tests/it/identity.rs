@@ -70,7 +70,7 @@ fn find_on(host: &str, config: &str, variables: &[(&str, &str)], ec2: bool) -> R
     };
     let config = Config::parse(config, PathBuf::from("config.toml")).unwrap();
     let instance: fn() -> Option<bool> = if ec2 { || Some(true) } else { || Some(false) };
-    let finder = Finder { environment: &environment, config: &config, profile: None, instance };
+    let finder = Finder { environment: &environment, config: &config, chosen: None, instance };
     finder.find(&Target::from(&registry(host)))
 }
 
@@ -272,7 +272,7 @@ fn f6_8_where_nobody_can_tell_the_metadata_service_is_asked_once() {
         ((|| None) as fn() -> Option<bool>, "this machine has no AWS credentials", 1),
         (|| Some(true), "the instance metadata service gave no credentials", 2),
     ] {
-        let finder = Finder { environment: &here, config: &config, profile: None, instance };
+        let finder = Finder { environment: &here, config: &config, chosen: None, instance };
         let mut identity = finder.find(&Target::from(&registry(ECR))).unwrap();
         assert_eq!(name(&identity.source), "instance");
         assert_eq!(identity.metadata.endpoint, "http://169.254.169.254", "EC2's own place");

@@ -64,7 +64,7 @@ fn whose(registry: &Registry, identity: &Identity, valid_until: Option<SystemTim
         }
         Source::Environment(keys) => format!("access key {}", keys.access_key_id),
         Source::Profile(profile) => format!("profile {}", profile.name),
-        Source::WebIdentity { role_arn, .. } => format!("web identity for {role_arn}"),
+        Source::WebIdentity(web) => format!("web identity for {}", web.role_arn),
         Source::Container(container) => format!("the container's credentials at {}", container.uri),
         Source::InstanceMetadata => "the instance's role".into(),
         Source::None => {

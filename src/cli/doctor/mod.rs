@@ -71,7 +71,7 @@ impl Doctor {
 
         // A config.toml that cannot be read stops every `get`: what it would have chosen is not known.
         if let Ok(config) = loaded {
-            let app = App { profile: self.aws.profile.clone(), ..App::open(environment, config, start.now) };
+            let app = App { chosen: self.aws.chosen(), ..App::open(environment, config, start.now) };
             let (store, labels) = cache::store(&*app.cache);
             all.add([store, cache::lock(&app.environment)]);
             all.add([cache::logins(&app)]);
