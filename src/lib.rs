@@ -33,3 +33,4 @@ pub mod verify;
 pub mod app;
 pub mod cli;
 pub mod docker;
+pub mod kubelet;

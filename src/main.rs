@@ -13,11 +13,12 @@ use ecr_rs::{
     cli, crash, docker,
     door::{Door, Start, Streams, Terminals},
     environment::Environment,
+    kubelet,
     report::{Level, Report},
 };
 
 /// The doors; the first that claims a start runs it. The command line claims what is left.
-const DOORS: [Door; 2] = [docker::DOOR, cli::DOOR];
+const DOORS: [Door; 3] = [kubelet::DOOR, docker::DOOR, cli::DOOR];
 
 /// The program. `examples/sandbox.rs` calls it too, when it is started under the program's name.
 pub(crate) fn main() -> ExitCode {

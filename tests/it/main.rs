@@ -35,6 +35,10 @@ mod special_files;
 #[cfg(target_os = "linux")] // the same
 mod verbs;
 
+// The kubelet's.
+#[cfg(target_os = "linux")] // it runs on nodes
+mod kubelet;
+
 // AWS: from a credential source to a token.
 #[cfg(target_os = "linux")] // the same
 mod aws_sources;
