@@ -117,11 +117,11 @@ impl CallContext<'_> {
             (Stage::Credentials, _) => format!("waiting for credentials from {}", self.asker()),
             (Stage::Role, _) => format!("assuming {}", self.role()),
             (Stage::Call, Subject::Token(_)) => "waiting for the token".into(),
-            (Stage::Call, Subject::Signer { .. }) => "waiting for the answer".into(),
+            (Stage::Call, Subject::Signer { .. } | Subject::ManagedSigning { .. }) => "waiting for the answer".into(),
         };
         let wanted = match self.subject {
             Subject::Token(_) => format!("token of {}", self.subject.asked()),
-            Subject::Signer { .. } => format!("answer for {}", self.subject.asked()),
+            Subject::Signer { .. } | Subject::ManagedSigning { .. } => format!("answer for {}", self.subject.asked()),
         };
         let report = Report::new(format!("AWS gave no {wanted} within {} s", bound.as_secs_f32()))
             .cause(format!("the time ended while {waited}{host}"))
@@ -144,6 +144,9 @@ impl CallContext<'_> {
         if let (Stage::Call, Subject::Signer { doing, profile, region, .. }) = (stage, self.subject) {
             let profile = profile.map_or_else(|| "the signing profiles".into(), ToString::to_string);
             return format!("AWS Signer cannot {doing} {profile} in {region}");
+        }
+        if let (Stage::Call, Subject::ManagedSigning { doing, region, .. }) = (stage, self.subject) {
+            return format!("ECR cannot {doing} in {region}");
         }
         let (asker, asked, goal) = (self.asker(), self.subject.asked(), self.subject.goal());
         match class {

@@ -10,6 +10,7 @@ mod error_class;
 mod explain;
 mod http;
 mod inspect;
+pub mod managed_signing;
 mod resolved;
 mod response;
 mod revocation;

@@ -19,6 +19,17 @@ pub(super) enum Subject<'a> {
         /// The region of AWS Signer.
         region: &'a str,
     },
+    /// An operation of ECR's own signing.
+    ManagedSigning {
+        /// The operation, as IAM names it behind `ecr:`.
+        operation: &'static str,
+        /// What it does, in words: "read the signing rules".
+        doing: &'a str,
+        /// The region of the registry.
+        region: &'a str,
+        /// The ARN of the repository; an operation on the whole registry has none.
+        resource: Option<&'a str>,
+    },
 }
 
 impl Subject<'_> {
@@ -27,6 +38,7 @@ impl Subject<'_> {
         match self {
             Subject::Token(registry) => registry.host.clone(),
             Subject::Signer { region, .. } => format!("AWS Signer in {region}"),
+            Subject::ManagedSigning { region, .. } => format!("ECR in {region}"),
         }
     }
 
@@ -37,7 +49,7 @@ impl Subject<'_> {
                 format!("account {account} in {region}")
             }
             Subject::Token(Registry { kind: Kind::Public, .. }) => "ECR Public".into(),
-            Subject::Signer { .. } => self.name(),
+            Subject::Signer { .. } | Subject::ManagedSigning { .. } => self.name(),
         }
     }
 
@@ -45,14 +57,14 @@ impl Subject<'_> {
     pub(super) fn goal(self) -> String {
         match self {
             Subject::Token(_) => format!("a token of {}", self.asked()),
-            Subject::Signer { .. } => self.name(),
+            Subject::Signer { .. } | Subject::ManagedSigning { .. } => self.name(),
         }
     }
 
     pub(super) fn region(&self) -> &str {
         match self {
             Subject::Token(registry) => &registry.region,
-            Subject::Signer { region, .. } => region,
+            Subject::Signer { region, .. } | Subject::ManagedSigning { region, .. } => region,
         }
     }
 
@@ -62,6 +74,7 @@ impl Subject<'_> {
             Subject::Token(Registry { kind: Kind::Private { .. }, .. }) => "ecr:GetAuthorizationToken".into(),
             Subject::Token(Registry { kind: Kind::Public, .. }) => "ecr-public:GetAuthorizationToken".into(),
             Subject::Signer { operation, .. } => format!("signer:{operation}"),
+            Subject::ManagedSigning { operation, .. } => format!("ecr:{operation}"),
         }
     }
 
@@ -81,6 +94,7 @@ impl Subject<'_> {
         match self {
             Subject::Token(_) => "resource *".into(),
             Subject::Signer { profile, .. } => profile.map_or_else(|| "resource *".into(), ToString::to_string),
+            Subject::ManagedSigning { resource, .. } => resource.unwrap_or("resource *").into(),
         }
     }
 }

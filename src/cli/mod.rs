@@ -10,6 +10,7 @@ mod confirm;
 mod doctor;
 mod help;
 mod man;
+mod managed_signing;
 mod output;
 mod profile;
 mod root_args;
@@ -55,6 +56,8 @@ enum Command {
     Signatures(Box<signatures::Signatures>),
     #[command(subcommand)]
     Profile(Box<profile::Profile>),
+    #[command(subcommand)]
+    ManagedSigning(Box<managed_signing::ManagedSigning>),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -99,6 +102,7 @@ impl Command {
             Command::Sign(sign) => sign.run(start, streams),
             Command::Signatures(command) => command.run(start, streams),
             Command::Profile(command) => command.run(start, streams),
+            Command::ManagedSigning(command) => command.run(start, streams),
             Command::Completions(completions) => completions.run(command(), streams),
             Command::Man(man) => man.run(command(), streams),
         }

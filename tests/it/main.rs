@@ -67,6 +67,8 @@ mod cli;
 mod doctor;
 #[cfg(target_os = "linux")] // the same
 mod hostile_text;
+#[cfg(target_os = "linux")] // the same
+mod managed_signing;
 #[cfg(target_os = "linux")] // elsewhere the clients' folders are the user's own
 mod setup;
 

@@ -17,6 +17,7 @@ pub mod ecr;
 pub mod faults;
 pub mod iam;
 pub mod machine;
+pub mod managed_signing;
 pub mod sso;
 pub mod sts;
 pub mod tokens;
