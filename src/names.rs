@@ -9,6 +9,9 @@ pub(crate) const VERSION: &str = concat!("docker-credential-ecr-rs (ecr_rs) ", e
 /// The program's name in a client's configuration: [`PROGRAM`] without `docker-credential-`.
 pub(crate) const HELPER: &str = "ecr-rs";
 
+/// The name in clients' configurations of the helper that we replace: amazon-ecr-credential-helper.
+pub(crate) const REPLACED_HELPER: &str = "ecr-login";
+
 /// What docker puts before a helper's name to find its program (docker-credential-helpers,
 /// `client/command.go`).
 pub(crate) const HELPER_PREFIX: &str = "docker-credential-";

@@ -13,7 +13,10 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::file;
-use crate::{names::HELPER, report::Report};
+use crate::{
+    names::{HELPER, REPLACED_HELPER},
+    report::Report,
+};
 
 /// The keys that clients read, by docker/cli `configfile.ConfigFile`; oras-go and containers/image
 /// use the same ones.
@@ -70,6 +73,12 @@ impl Logins {
     /// The helper that `credHelpers` names for a host.
     pub(super) fn own_helper(&self, host: &str) -> Option<&str> {
         self.helpers.iter().find(|(name, _)| name == host).map(|(_, helper)| &**helper)
+    }
+
+    /// The hosts whose entries name the helper that we replace.
+    pub(super) fn replaced(&self) -> impl Iterator<Item = String> {
+        let entries = self.helpers.iter().filter(|(_, helper)| helper == REPLACED_HELPER);
+        entries.map(|(host, _)| host.clone())
     }
 
     /// Whether this edit is in the file.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::{Config, LoginStore},
     environment::Environment,
-    names::{DOCKER_HUB, HELPER},
+    names::{DOCKER_HUB, HELPER, REPLACED_HELPER},
     registry::{Kind, Registry, Server},
     report::Report,
 };
@@ -83,8 +83,8 @@ impl Plan {
             store = dockers.store;
             named_in = docker;
         }
-        let edits = match hosts {
-            [] => vec![Edit::Store],
+        let edits: Vec<Edit> = match hosts {
+            [] => [Edit::Store].into_iter().chain(logins.replaced().map(Edit::Host)).collect(),
             hosts => hosts.iter().cloned().map(Edit::Host).collect(),
         };
         self.warnings.extend(warning::of_client(target, &file, &logins, hosts));
@@ -99,7 +99,7 @@ impl Plan {
         let applied = Logins::of(&file.path, file.text())?.has_ours();
         let hosts: Vec<&str> =
             edits.iter().filter_map(|edit| if let Edit::Host(host) = edit { Some(&**host) } else { None }).collect();
-        let what = if hosts.is_empty() { "every registry".into() } else { hosts.join(", ") };
+        let what = if edits.contains(&Edit::Store) { "every registry".into() } else { hosts.join(", ") };
         self.change(target, FileKind::Client, file, after, applied, &what)
     }
 
@@ -153,10 +153,11 @@ impl Plan {
     fn adopt_previous_store(&mut self, previous: &[Previous], environment: &Environment) -> Result<(), Report> {
         let config = config(environment)?;
         // Amazon's helper answers for ECR alone and keeps no logins: there is nothing to take over.
-        let others = previous.iter().filter(|previous| previous.store != "ecr-login");
+        let others = previous.iter().filter(|previous| previous.store != REPLACED_HELPER);
         let (ours, keepers): (Vec<_>, Vec<_>) = others.partition(|previous| previous.leads_to_us(environment));
         self.warnings.extend(ours.into_iter().map(Previous::not_taken_over));
         let Some(first) = keepers.first() else { return Ok(()) };
+        self.warnings.extend(first.missing(environment));
         let path = places::ours(environment)?;
         let configured = match &config.logins {
             LoginStore::Keychain => None,

@@ -41,6 +41,21 @@ impl Previous {
         }
     }
 
+    /// What to know of a helper that is not there: it is taken over all the same, since a client may have another
+    /// PATH, or it may come back.
+    pub(super) fn missing(&self, environment: &Environment) -> Option<Report> {
+        let program = format!("{HELPER_PREFIX}{}", self.store);
+        if environment.program(&program).is_some() {
+            return None;
+        }
+        let path = self.path.display();
+        let what = format!(
+            "{program}, which {path} names for the logins of other registries, is not on PATH: until it is, they cannot be pulled from"
+        );
+        let cure = "or write `[other-registries]` with `store = \"keychain\"` into config.toml and log in again";
+        Some(Report::new(what).hint(format!("put {program} into a folder of PATH, {cure}")))
+    }
+
     /// What to know of a helper that leads to us and is no longer asked.
     pub(super) fn not_taken_over(&self) -> Report {
         let (store, path) = (&self.store, self.path.display());

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{client::Logins, file::UserFile, places, request::Target};
 use crate::{
     environment::Environment,
-    names::{HELPER, PROGRAM},
+    names::{HELPER, PROGRAM, REPLACED_HELPER},
     process,
     registry::Server,
     report::Report,
@@ -29,7 +29,8 @@ pub(super) fn of_client(target: Target, file: &UserFile, logins: &Logins, hosts:
         );
     }
     if hosts.is_empty() {
-        for (host, helper) in logins.helpers.iter().filter(|(host, helper)| is_ecr(host) && helper != HELPER) {
+        let others = logins.helpers.iter().filter(|(_, helper)| helper != HELPER && helper != REPLACED_HELPER);
+        for (host, helper) in others.filter(|(host, _)| is_ecr(host)) {
             let first = format!("gives {host} to docker-credential-{helper}, which goes before `credsStore`");
             warnings.push(
                 Report::new(format!("`credHelpers` of {path} {first}"))

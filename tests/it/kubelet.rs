@@ -191,7 +191,7 @@ fn the_nodes_own_identity_and_our_rules_serve() {
     let rule =
         format!("[[registry]]\nmatch = \"{ECR}\"\nrole-arn = \"{GUARDED_ROLE}\"\nexternal-id = \"{EXTERNAL_ID}\"\n");
     type Setup = fn(&Machine, Program) -> Program;
-    let rows: [(&str, Setup, &str, &str); 3] = [
+    let rows: [(&str, Setup, &str, &str); 4] = [
         (
             "",
             |machine, program| {
@@ -203,6 +203,15 @@ fn the_nodes_own_identity_and_our_rules_serve() {
             },
             "assumed-role/puller/",
             "the instance's role",
+        ),
+        (
+            "",
+            |machine, program| {
+                let rule = format!("[[registry]]\nmatch = \"{ECR}\"\nrole-arn = \"{ROLE}\"\n");
+                program.with("ECR_RS_CONFIG", machine.write("etc/config.toml", &rule))
+            },
+            "assumed-role/puller/docker-credential-ecr-rs",
+            "a configuration that the provider's `env` names",
         ),
         (&rule, |_, program| program, "assumed-role/guarded/docker-credential-ecr-rs", "a role of a rule"),
         (

@@ -23,6 +23,8 @@ mod environment;
 
 // Docker's protocol.
 #[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
+mod ecr_login;
+#[cfg(target_os = "linux")] // the same
 mod get;
 #[cfg(target_os = "linux")] // the same
 mod get_failures;

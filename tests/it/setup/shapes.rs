@@ -44,6 +44,9 @@ fn whole_store_and_back() {
         assert!(printed.stdout.contains("names ecr-rs for every registry"), "{name}: {printed:?}");
         let mut expected = parsed(text);
         expected["credsStore"] = json!("ecr-rs");
+        for host in replaced(text) {
+            expected["credHelpers"][host] = json!("ecr-rs");
+        }
         assert_eq!(parsed(&now), expected, "{name}");
         let kept = before(text).filter(|store| store != "ecr-login");
         let carried = kept.map(|store| format!("[other-registries]\nstore = \"{store}\"\n"));
@@ -66,6 +69,15 @@ fn whole_store_and_back() {
 /// The `credsStore` that docker read before.
 fn before(text: &str) -> Option<String> {
     parsed(text)["credsStore"].as_str().filter(|store| !store.is_empty()).map(Into::into)
+}
+
+/// The hosts of the helper that we replace, in the order of their names.
+fn replaced(text: &str) -> Vec<String> {
+    let parsed = parsed(text);
+    let helpers = parsed["credHelpers"].as_object().into_iter().flatten();
+    let mut hosts: Vec<String> = helpers.filter(|(_, one)| *one == "ecr-login").map(|(host, _)| host.clone()).collect();
+    hosts.sort();
+    hosts
 }
 
 #[test]
@@ -131,7 +143,9 @@ fn compact(text: &str) -> String {
 fn everything_outside_the_edit_stays_but_white_space() {
     each(|world, text, name| {
         world.setup("docker").unwrap();
-        let (old, new) = (compact(text), compact(&read(&world.docker())));
+        // An entry of the helper that we replace has our name in its place.
+        let ours = |text: &str| text.replace(":\"ecr-login\"", ":\"ecr-rs\"");
+        let (old, new) = (ours(&compact(text)), compact(&read(&world.docker())));
         let front = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
         let back = old.bytes().rev().zip(new.bytes().rev()).take_while(|(old, new)| old == new).count();
         let cut = old.len().saturating_sub(front + back);
@@ -161,7 +175,7 @@ fn the_files_own_style_stays() {
                     assert!(line.contains(":\"ecr-rs\""), "{name}: one line has no blanks: {line}");
                     continue;
                 };
-                let depth = if line.contains("public.ecr.aws") { 2 } else { 1 };
+                let depth = if line.contains("redsStore\"") { 1 } else { 2 };
                 let expected = format!("{}\"", indent.repeat(depth));
                 assert!(line.starts_with(&expected) && line.contains(": \"ecr-rs\""), "{name}: {line:?} in\n{now}");
             }
@@ -187,7 +201,12 @@ fn a_dry_run_shows_the_keys_that_change_and_writes_nothing() {
         let files = world.files();
         let printed = world.setup("docker --dry-run").unwrap();
         assert_eq!(world.files(), files, "{name}");
+        let entries = |change: &str| {
+            let line = |host| format!("  credHelpers.{host:?}: {change}\n");
+            replaced(text).into_iter().map(line).collect::<String>()
+        };
         let store = format!("{}\n  credsStore: {old} -> \"ecr-rs\"\n", docker.display());
+        let store = store + &entries("\"ecr-login\" -> \"ecr-rs\"");
         assert_eq!(printed.stdout, in_ours("(none) -> STORE", "(new)") + &store, "{name}");
         assert_no_secret(&printed.stderr);
         // And the other way round.
@@ -196,6 +215,7 @@ fn a_dry_run_shows_the_keys_that_change_and_writes_nothing() {
         let printed = world.setup("docker --undo --dry-run").unwrap();
         assert_eq!(world.files(), files, "{name}");
         let store = format!("{}\n  credsStore: \"ecr-rs\" -> {old}\n", docker.display());
+        let store = store + &entries("\"ecr-rs\" -> \"ecr-login\"");
         assert_eq!(printed.stdout, store + &in_ours("STORE -> (none)", "(removed)"), "{name}");
         assert_no_secret(&printed.stderr);
     });

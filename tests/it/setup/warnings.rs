@@ -11,7 +11,7 @@ type Row = (String, &'static str, Vec<(String, String)>, &'static str);
 #[test]
 fn each_warning_has_its_cause_and_one_thing_to_do() {
     let auths = |host: &str, rest: &str| format!("{{\"auths\":{{\"{host}\":{LOGIN}}}{rest}}}");
-    let rows: [Row; 13] = [
+    let rows: [Row; 15] = [
         ("{}".into(), "docker", vec![], "all is well"),
         (auths("https://ghcr.io/v2/", ",\"credsStore\":\"pass\""), "docker", vec![], "a login that pass hid already"),
         (
@@ -35,12 +35,22 @@ fn each_warning_has_its_cause_and_one_thing_to_do() {
         ),
         (auths(ECR, &format!(",\"credHelpers\":{{\"{ECR}\":\"ecr-login\"}}")), "docker --registry public.ecr.aws", vec![], "another helper serves it"),
         (
-            format!("{{\"credHelpers\":{{\"{ECR}\":\"ecr-login\",\"gcr.io\":\"gcloud\"}}}}"),
+            format!("{{\"credHelpers\":{{\"{ECR}\":\"prod\",\"gcr.io\":\"gcloud\"}}}}"),
             "docker",
-            vec![(format!("`credHelpers` of FILE gives {ECR} to docker-credential-ecr-login, which goes before `credsStore`"), format!("docker-credential-ecr-rs setup docker --registry {ECR}"))],
+            vec![(format!("`credHelpers` of FILE gives {ECR} to docker-credential-prod, which goes before `credsStore`"), format!("docker-credential-ecr-rs setup docker --registry {ECR}"))],
             "an entry that goes before us",
         ),
         (format!("{{\"credHelpers\":{{\"{ECR}\":\"ecr-login\"}}}}"), "docker --registry 123456789012.dkr.ecr.eu-west-1.amazonaws.com", vec![], "the entry is replaced"),
+        (format!("{{\"credHelpers\":{{\"{ECR}\":\"ecr-login\"}}}}"), "docker", vec![], "an entry of the helper that we replace is taken over"),
+        (
+            "{\"credsStore\":\"desktop\"}".into(),
+            "docker",
+            vec![
+                ("Docker Desktop may write its own `credsStore` into FILE when it starts or updates".into(), "setup docker` once more".into()),
+                ("docker-credential-desktop, which FILE names for the logins of other registries, is not on PATH: until it is, they cannot be pulled from".into(), "put docker-credential-desktop into a folder of PATH, or write `[other-registries]`".into()),
+            ],
+            "f3_19: a helper that is not there",
+        ),
         (
             "{\"currentContext\":\"desktop-linux\"}".into(),
             "docker",
@@ -58,6 +68,7 @@ fn each_warning_has_its_cause_and_one_thing_to_do() {
     ];
     for (config, arguments, expected, why) in rows {
         let world = World::new();
+        world.install("docker-credential-pass");
         write(&world.docker(), &config);
         let printed = world.setup(arguments).unwrap();
         assert_no_secret(&(printed.stdout + &printed.stderr));
