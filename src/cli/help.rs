@@ -25,10 +25,11 @@ pub(super) fn overview(command: &clap::Command) -> String {
     for (task, names) in TASKS {
         write!(text, "\n{task}:\n").expect("text grows");
         for name in *names {
-            writeln!(text, "  {name:<12} {}", about(name)).expect("text grows");
+            writeln!(text, "  {name:<16} {}", about(name)).expect("text grows");
         }
     }
-    text += "\nDocker's protocol, which clients speak: get, store, erase, list, version\n\n";
+    text += "\nDocker's protocol, which clients speak: get, store, erase, list, version\n";
+    text += "The kubelet's: kubelet, whose --help tells more\n\n";
     writeln!(text, "`{PROGRAM} COMMAND --help` explains a command.").expect("text grows");
     text
 }

@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
+
 use crate::support::{
     aws::faults::Fault,
     bus::Knob,
@@ -139,6 +141,17 @@ fn rows() -> Vec<Row> {
                 .with("AWS_ROLE_ARN", ROLE)
                 .with("AWS_WEB_IDENTITY_TOKEN_FILE", token);
             (program, arguments, stdin)
+        }),
+        row("STS for a service account: ten bytes a second", "within 20 s", |fixture| {
+            let (program, _, _) = get_with(fixture, "AssumeRoleWithWebIdentity", Fault::Trickle);
+            let request = json!({
+                "kind": "CredentialProviderRequest",
+                "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
+                "image": host(),
+                "serviceAccountToken": WEB_IDENTITY_TOKEN,
+                "serviceAccountAnnotations": { "eks.amazonaws.com/ecr-role-arn": ROLE },
+            });
+            (program.without("HOME"), vec!["kubelet".into()], request.to_string())
         }),
         row("container endpoint: 1 GB of credentials", "longer than 1048576 bytes", |fixture| {
             get_of_container(fixture, Fault::Gigabyte)

@@ -51,7 +51,7 @@ fn two_accounts(machine: &Machine) {
 fn help_is_for_people_and_lists_every_door() {
     let machine = Machine::new();
     let help = data(&machine.program(), &["--help"]);
-    for words in ["setup", "token", "status", "clear", "completions", "man", "get, store, erase, list"] {
+    for words in ["setup", "token", "status", "clear", "completions", "man", "get, store, erase, list", "kubelet"] {
         assert!(help.contains(words), "{words}: {help}");
     }
     assert_eq!(data(&machine.program(), &["-h"]), help);

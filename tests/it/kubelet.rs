@@ -9,6 +9,7 @@ use crate::support::{
     loopback::{ACCOUNT, EXTERNAL_ID, GUARDED_ROLE, OTHER_ROLE, REGION, ROLE, WEB_IDENTITY_TOKEN},
     machine::Machine,
     program::{Outcome, Program},
+    terminal,
 };
 
 const API_VERSION: &str = "credentialprovider.kubelet.k8s.io/v1";
@@ -498,6 +499,11 @@ fn the_name_or_the_first_argument_is_the_door() {
     let version = format!("docker-credential-ecr-rs (ecr_rs) {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(linked.run(&["--version"], "").exits(0, "version").stdout, version);
     assert!(linked.run(&["--help"], "").exits(0, "help").stdout.contains("--config-example"));
+    let (status, screen) = terminal::run(&linked, &[]);
+    assert!(
+        status == 2 && screen.contains("Usage: "),
+        "a person who starts it is told, and not left waiting: {screen}"
+    );
     let usage = linked.run(&["--frobnicate"], request(ECR).to_string()).exits(2, "an option that is none");
     assert!(usage.stdout.is_empty() && usage.stderr.contains("Usage: "), "{usage:?}");
 }
