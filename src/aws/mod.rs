@@ -16,6 +16,7 @@ mod revocation;
 mod settings;
 pub mod signer;
 pub mod signer_roots;
+pub mod signers;
 mod signing_job;
 pub mod signing_profile;
 mod subject;

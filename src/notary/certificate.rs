@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use x509_parser::{
     certificate::X509Certificate,
     der_parser::oid::Oid,
-    extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, X509Extension},
+    extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, ParsedExtension, X509Extension},
     oid_registry::{
-        OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_EXTENDED_KEY_USAGE,
+        OID_PKIX_ACCESS_DESCRIPTOR_OCSP, OID_PKIX_AUTHORITY_INFO_ACCESS, OID_X509_EXT_BASIC_CONSTRAINTS,
+        OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_EXT_EXTENDED_KEY_USAGE,
         OID_X509_EXT_KEY_USAGE, OID_X509_EXT_SUBJECT_ALT_NAME, asn1_rs::FromDer,
     },
     pem::Pem,
@@ -84,6 +85,18 @@ impl Certificate {
         self.not_before <= time && time <= self.not_after
     }
 
+    /// Whether it names a place that tells of its revocation, over OCSP or as a list (RFC 5280, 4.2.1.13 and
+    /// 4.2.2.1). What cannot be read counts as one.
+    pub fn tells_of_revocation(&self) -> bool {
+        let Ok(certificate) = parse(&self.der) else { return true };
+        certificate.extensions().iter().any(|extension| match extension.parsed_extension() {
+            ParsedExtension::AuthorityInfoAccess(access) => {
+                access.accessdescs.iter().any(|description| description.access_method == OID_PKIX_ACCESS_DESCRIPTOR_OCSP)
+            }
+            _ => [OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_PKIX_AUTHORITY_INFO_ACCESS].contains(&extension.oid),
+        })
+    }
+
     /// Whether its own key signed it. Equal names alone say nothing: a leaf may carry its root's name.
     fn is_self_signed(&self) -> bool {
         self.raw_subject == self.raw_issuer && self.is_signed_by(self).is_ok()
@@ -99,6 +112,9 @@ impl Certificate {
     }
 }
 
+/// Most certificates of a chain. AWS's have four; each one more is a signature to verify.
+const MAX_CHAIN: usize = 32;
+
 /// Checks that certificates are an ordered chain, leaf first, that may sign code. Who issued whom is
 /// judged by keys as well as by names (notation-core-go, `isIssuedBy`).
 ///
@@ -110,6 +126,9 @@ pub fn check_chain(chain: &[Certificate]) -> Result<(), Report> {
     let Some(leaf) = chain.first() else {
         return Err(Report::new("the certificate chain is empty"));
     };
+    if chain.len() > MAX_CHAIN {
+        return Err(Report::new(format!("the chain has {} certificates, more than {MAX_CHAIN}", chain.len())));
+    }
     let bad = |certificate: &Certificate, why: String| {
         Report::new(format!("the certificate `{}` breaks the chain: {why}", certificate.subject))
     };

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     aws::{signer_roots::Roots, signing_profile::SigningProfile},
     notary::{
-        certificate::rfc3339,
+        certificate::{check_time, rfc3339},
         envelope::{self, Envelope},
     },
     oci::{Descriptor, media},
@@ -61,6 +61,7 @@ pub fn check_returned(bytes: &[u8], expected: &Expected<'_>) -> Result<(Envelope
         return Err(Report::new("the signature has already expired"));
     }
     expected.roots.check(&envelope.chain)?;
+    check_time(&envelope.chain, envelope.signed_at)?;
     Ok((envelope, signed_by))
 }
 
