@@ -1,4 +1,9 @@
-//! Judging the signatures of an image: found, read, told who made them.
+//! Judging the signatures of an image: what is trusted, what was found and read, who made it.
 
+pub mod distinguished_name;
+pub mod places;
+pub mod policy;
+mod policy_file;
 pub mod signatures;
 pub mod signed_by;
+pub mod trust_store;

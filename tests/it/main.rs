@@ -14,6 +14,7 @@ mod floors;
 mod identity;
 mod partitions;
 mod sign_envelope;
+mod trust_policy;
 
 // Whatever comes in.
 #[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own

@@ -2,7 +2,7 @@
 
 mod cose;
 mod headers;
-mod json;
+pub(crate) mod json;
 mod jws;
 mod signed;
 
