@@ -10,8 +10,8 @@ use x509_parser::{
     der_parser::oid::Oid,
     extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, ParsedExtension, X509Extension},
     oid_registry::{
-        OID_PKIX_ACCESS_DESCRIPTOR_OCSP, OID_PKIX_AUTHORITY_INFO_ACCESS, OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
-        OID_X509_COMMON_NAME, OID_X509_COUNTRY_NAME, OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES,
+        OID_PKIX_ACCESS_DESCRIPTOR_OCSP, OID_PKIX_AUTHORITY_INFO_ACCESS, OID_X509_COMMON_NAME, OID_X509_COUNTRY_NAME,
+        OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
         OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE, OID_X509_EXT_SUBJECT_ALT_NAME, OID_X509_LOCALITY_NAME,
         OID_X509_ORGANIZATION_NAME, OID_X509_ORGANIZATIONAL_UNIT, OID_X509_POSTAL_CODE, OID_X509_SERIALNUMBER,
         OID_X509_STATE_OR_PROVINCE_NAME, OID_X509_STREET_ADDRESS,
@@ -94,11 +94,13 @@ impl Certificate {
     pub fn tells_of_revocation(&self) -> bool {
         let Ok(certificate) = parse(&self.der) else { return true };
         certificate.extensions().iter().any(|extension| match extension.parsed_extension() {
-            ParsedExtension::AuthorityInfoAccess(access) => {
-                access.accessdescs.iter().any(|description| description.access_method == OID_PKIX_ACCESS_DESCRIPTOR_OCSP)
-            }
+            ParsedExtension::AuthorityInfoAccess(access) => access
+                .accessdescs
+                .iter()
+                .any(|description| description.access_method == OID_PKIX_ACCESS_DESCRIPTOR_OCSP),
             _ => [OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_PKIX_AUTHORITY_INFO_ACCESS].contains(&extension.oid),
         })
+    }
 
     /// The subject's attributes that policies can name, as type and value, in the certificate's order.
     ///
