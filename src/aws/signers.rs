@@ -14,8 +14,11 @@ use crate::{identity::Identity, report::Report};
 pub struct Signers<'a> {
     aws: &'a Aws,
     identity: &'a Result<Identity, Report>,
-    open: Mutex<HashMap<String, Arc<OnceCell<Result<Signer, Report>>>>>,
+    open: Mutex<HashMap<String, Place>>,
 }
+
+/// The client of a region, opened once; or why it could not be.
+type Place = Arc<OnceCell<Result<Signer, Report>>>;
 
 impl<'a> Signers<'a> {
     /// Opens nothing. Where there is no identity, that is what every client fails with.

@@ -31,7 +31,7 @@ pub(super) type Found = Result<String, Report>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Maker {
     /// AWS Signer, in place of whose plugin this program stands.
-    AwsSigner(SignedBy),
+    AwsSigner(Box<SignedBy>),
     /// Somebody whose plugin must be asked.
     Plugin {
         /// Its name.
@@ -65,8 +65,8 @@ pub(super) fn integrity(media_type: &str, bytes: &[u8], image: &Descriptor) -> R
         Some(plugin) if plugin != NOTATION_PLUGIN => {
             Maker::Plugin { name: plugin.into(), oldest: envelope.text(VERIFICATION_PLUGIN_VERSION).map(str::to_owned) }
         }
-        Some(_) => Maker::AwsSigner(SignedBy::claimed(&envelope)?),
-        None if critical(PROFILE_VERSION) => Maker::AwsSigner(SignedBy::claimed(&envelope)?),
+        Some(_) => Maker::AwsSigner(Box::new(SignedBy::claimed(&envelope)?)),
+        None if critical(PROFILE_VERSION) => Maker::AwsSigner(Box::new(SignedBy::claimed(&envelope)?)),
         None => {
             // Without a plugin nobody is left to understand it (signature-specification.md, "Extended attributes").
             if let Some((name, _)) = envelope.extended.iter().find(|(_, attribute)| attribute.critical) {

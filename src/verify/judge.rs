@@ -290,7 +290,7 @@ impl Examined<'_> {
                 if let Answer::Revoked(answer) = answer {
                     self.checks.found(CheckName::Revocation, || checks::aws_revocation(answer));
                 }
-                Some(by)
+                Some(*by)
             }
             Maker::Plain => {
                 self.checks.found(CheckName::Revocation, || checks::chain_revocation(&envelope.chain));

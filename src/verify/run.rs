@@ -91,7 +91,7 @@ pub struct Verdict<'a> {
 #[derive(Debug)]
 pub enum Outcome {
     /// The policy is satisfied, by this signature.
-    Verified(Judged),
+    Verified(Box<Judged>),
     /// The policy asks for no check (`skip`).
     Unchecked,
     /// The policy is not satisfied.
@@ -237,7 +237,7 @@ impl<'a> Verifier<'a> {
             count += found.len();
             found.truncate(room);
             match self.first_good(&found, repository, subject, trust).await {
-                Ok(good) => return Outcome::Verified(good),
+                Ok(good) => return Outcome::Verified(Box::new(good)),
                 Err(others) => signatures.extend(others),
             }
         }
