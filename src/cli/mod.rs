@@ -19,6 +19,8 @@ mod sign_report;
 mod signatures;
 mod status;
 mod token;
+mod verify;
+mod verify_report;
 
 use std::{io::Write, process::ExitCode};
 
@@ -51,6 +53,7 @@ enum Command {
     Clear(clear::Clear),
     Token(token::Token),
     Sign(Box<sign::Sign>),
+    Verify(Box<verify::Verify>),
     #[command(subcommand)]
     Signatures(Box<signatures::Signatures>),
     #[command(subcommand)]
@@ -97,6 +100,7 @@ impl Command {
             Command::Clear(clear) => clear.run(start, streams),
             Command::Token(token) => token.run(start, streams),
             Command::Sign(sign) => sign.run(start, streams),
+            Command::Verify(verify) => verify.run(start, streams),
             Command::Signatures(command) => command.run(start, streams),
             Command::Profile(command) => command.run(start, streams),
             Command::Completions(completions) => completions.run(command(), streams),

@@ -67,6 +67,7 @@ struct RegistryRule {
     session_name: Option<Spanned<Text>>,
     account: Option<Spanned<Text>>,
     region: Option<Spanned<Text>>,
+    signing_profile: Option<Spanned<Text>>,
 }
 
 /// A text that is not empty.
@@ -239,12 +240,26 @@ impl Source<'_> {
             return self.refuse(at, what, "put the narrower rule first, or remove one of the two");
         }
         let (custom, profile) = (self.custom(&keys, &hosts)?, keys.profile.take().map(profile));
-        let rule = Rule { hosts, profile, role: self.role(keys)?, custom, line: self.line(&at) };
-        if rule.profile.is_none() && rule.role.is_none() && rule.custom.is_none() {
-            let hint = "give it a profile, a role-arn, or an account with a region";
+        let signing_profile = keys.signing_profile.take().map(|arn| self.signing_profile(&arn)).transpose()?;
+        let rule = Rule { hosts, profile, role: self.role(keys)?, custom, signing_profile, line: self.line(&at) };
+        if rule.profile.is_none() && rule.role.is_none() && rule.custom.is_none() && rule.signing_profile.is_none() {
+            let hint = "give it a profile, a role-arn, a signing-profile, or an account with a region";
             return self.refuse(at, "a rule has no effect", hint);
         }
         Ok(rule)
+    }
+
+    /// The ARN of a signing profile: a name alone may be any account's. Who uses it reads the rest of it.
+    fn signing_profile(&self, arn: &Spanned<Text>) -> Result<String, Report> {
+        let Text(text) = arn.get_ref();
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        match parts[..] {
+            ["arn", _, "signer", _, _, _] => Ok(text.clone()),
+            _ => {
+                let what = format!("signing-profile = {text:?} is no ARN of a signing profile");
+                self.refuse(arn.span(), what, "write arn:aws:signer:REGION:ACCOUNT:/signing-profiles/NAME")
+            }
+        }
     }
 
     fn role(&self, keys: RegistryRule) -> Result<Option<AssumedRole>, Report> {

@@ -57,19 +57,23 @@ pub struct Wanted<'a> {
 }
 
 /// What a run judges with; the same for all its images.
-pub struct Verifier<'a> {
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
     /// The metadata that must be signed.
     pub metadata: &'a BTreeMap<String, String>,
     /// Most signatures of one image that are judged.
     pub max_signatures: usize,
     /// Whether what an index lists must be signed, too.
     pub recursive: bool,
-    /// AWS Signer, which tells of revocations.
-    pub signers: &'a Signers<'a>,
-    /// Other verification plugins.
-    pub plugins: &'a Plugins,
     /// Tells the time. It is asked for each signature.
     pub clock: fn() -> SystemTime,
+}
+
+/// A run.
+pub struct Verifier<'a> {
+    options: Options<'a>,
+    signers: &'a Signers<'a>,
+    plugins: &'a Plugins,
     memory: Semaphore,
     plugin_runs: Semaphore,
 }
@@ -123,23 +127,10 @@ impl Outcome {
 }
 
 impl<'a> Verifier<'a> {
-    /// For signatures without metadata, fifty of one image, and no index's parts.
-    pub fn new(
-        metadata: &'a BTreeMap<String, String>,
-        signers: &'a Signers<'a>,
-        plugins: &'a Plugins,
-        clock: fn() -> SystemTime,
-    ) -> Verifier<'a> {
-        Verifier {
-            metadata,
-            max_signatures: CONCURRENT_SIGNATURES,
-            recursive: false,
-            signers,
-            plugins,
-            clock,
-            memory: Semaphore::new(ENVELOPE_MEMORY as usize),
-            plugin_runs: Semaphore::new(CONCURRENT_PLUGINS),
-        }
+    /// A run that asks AWS Signer and other plugins.
+    pub fn new(options: Options<'a>, signers: &'a Signers<'a>, plugins: &'a Plugins) -> Verifier<'a> {
+        let (memory, plugin_runs) = (Semaphore::new(ENVELOPE_MEMORY as usize), Semaphore::new(CONCURRENT_PLUGINS));
+        Verifier { options, signers, plugins, memory, plugin_runs }
     }
 
     /// Verifies images. Verdicts come in the order of the images, an index before what it lists.
@@ -194,7 +185,7 @@ impl<'a> Verifier<'a> {
                 _ => None,
             }
         };
-        let (items, mut ahead) = join(expand(image, repository, self.recursive), ahead).await;
+        let (items, mut ahead) = join(expand(image, repository, self.options.recursive), ahead).await;
         let with_lists: Vec<_> = items.into_iter().map(|item| (item, ahead.take())).collect();
         let verifying = stream::iter(with_lists).map(|(item, listed)| async move {
             match item {
@@ -233,7 +224,7 @@ impl<'a> Verifier<'a> {
                 Err(why) => return Outcome::Refused { why, signatures },
             };
             found.retain(|signature| seen.insert(signature.digest.clone()));
-            let room = self.max_signatures.saturating_sub(count);
+            let room = self.options.max_signatures.saturating_sub(count);
             count += found.len();
             found.truncate(room);
             match self.first_good(&found, repository, subject, trust).await {
@@ -274,7 +265,7 @@ impl<'a> Verifier<'a> {
         subject: &Descriptor,
         Trust { statement, anchors }: Trust<'_>,
     ) -> Judged {
-        let rules = Rules { statement, anchors, metadata: self.metadata, now: (self.clock)().into() };
+        let rules = Rules { statement, anchors, metadata: self.options.metadata, now: (self.options.clock)().into() };
         let fetched = async {
             let blob = find_envelope(repository, subject, listed).await?;
             let size = u32::try_from(blob.size / (1024 * 1024) + 1).unwrap_or(u32::MAX).min(ENVELOPE_MEMORY);
