@@ -12,6 +12,7 @@ mod help;
 mod man;
 mod output;
 mod profile;
+mod profile_rule;
 mod root_args;
 mod setup;
 mod sign;

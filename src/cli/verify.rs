@@ -6,6 +6,7 @@ use super::{
     aws_args::AwsArgs,
     clients::Clients,
     output::{OutputFormat, exit_code, key_value, write_json},
+    profile_rule,
     root_args::RootArgs,
     verify_report as report,
 };
@@ -116,7 +117,7 @@ impl Verify {
         }
         let named = Named { policy: self.policy.clone(), store: self.trust_store.clone() };
         let of_rule = |image: &Reference| match (&self.policy, &self.trust_store) {
-            (None, None) => rule_profile(app, image),
+            (None, None) => profile_rule::of_rule(app, image),
             _ => Ok(None),
         };
         let trusted = images.iter().map(|image| match of_rule(image)? {
@@ -132,13 +133,6 @@ impl Verify {
         });
         trusted.collect()
     }
-}
-
-/// The signing profile that config.toml names for an image's registry.
-pub(super) fn rule_profile(app: &App, image: &Reference) -> Result<Option<SigningProfile>, Report> {
-    let Some(rule) = app.config.rule_for(image.host()) else { return Ok(None) };
-    let Some(arn) = &rule.signing_profile else { return Ok(None) };
-    SigningProfile::parse(arn).map(Some).map_err(|err| err.under(rule.place()))
 }
 
 /// A policy, and its trust stores.

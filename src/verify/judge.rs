@@ -250,6 +250,9 @@ pub fn examine<'a>(evidence: &Evidence<'_>, rules: &Rules<'a>) -> Examined<'a> {
         false => checks.found(CheckName::Metadata, || checks::metadata(&whole.metadata, metadata)),
     }
     let asks_revocation = statement.actions.revocation != Action::Skip;
+    if !asks_revocation {
+        checks.skip(CheckName::Revocation, LEFT_OUT);
+    }
     let question = match &whole.maker {
         _ if checks.stopped => Question::Nobody,
         Maker::AwsSigner(_) if asks_revocation => Question::AwsSigner,
@@ -318,6 +321,9 @@ impl Examined<'_> {
     }
 }
 
+/// Why a check is not made.
+const LEFT_OUT: &str = "the trust policy leaves it out";
+
 /// The checks as they are made.
 #[derive(Debug)]
 struct Checks {
@@ -339,7 +345,7 @@ impl Checks {
         }
         let action = name.action(&self.actions);
         if action == Action::Skip {
-            return self.skip(name, "the trust policy leaves it out");
+            return self.skip(name, LEFT_OUT);
         }
         match (check(), action) {
             (Ok(why), _) => self.set(name, CheckResult::Passed, Report::new(why)),

@@ -15,6 +15,7 @@ mod identity;
 mod partitions;
 mod sign_envelope;
 mod trust_policy;
+mod verify_judge;
 
 // Whatever comes in.
 #[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
@@ -86,6 +87,12 @@ mod sign_runs;
 mod sign_signatures;
 #[cfg(target_os = "linux")] // the same
 mod sign_words;
+
+// Verifying.
+#[cfg(target_os = "linux")] // the program's keychain, again
+mod verify_command;
+#[cfg(target_os = "linux")] // the same
+mod verify_faults;
 
 // The loopback AWS and registries that they use.
 mod loopback;
