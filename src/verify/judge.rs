@@ -187,9 +187,10 @@ impl Judgement {
         self.checks.len() == CheckName::ALL.len() && self.failure().is_none()
     }
 
-    /// The first check that keeps it from being verified.
+    /// The check that keeps it from being verified: the one that failed, else the first that was not reached.
     pub fn failure(&self) -> Option<&Check> {
-        self.checks.iter().find(|check| matches!(check.result, CheckResult::Failed | CheckResult::NotReached))
+        let first = |result: CheckResult| self.checks.iter().find(move |check| check.result == result);
+        first(CheckResult::Failed).or_else(|| first(CheckResult::NotReached))
     }
 
     /// The checks that failed and that the policy wants told only.
@@ -392,7 +393,7 @@ impl Checks {
 
     /// All of them, in their order.
     fn finish(mut self) -> Vec<Check> {
-        let why = if self.stopped { "another check failed before it" } else { "nobody was asked" };
+        let why = if self.stopped { "another check failed" } else { "nobody was asked" };
         let not_reached = |name| Check { name, result: CheckResult::NotReached, reason: Report::new(why) };
         CheckName::ALL.map(|name| self.made.remove(&name).unwrap_or_else(|| not_reached(name))).into()
     }
