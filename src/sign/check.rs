@@ -60,8 +60,8 @@ pub fn check_returned(bytes: &[u8], expected: &Expected<'_>) -> Result<(Envelope
     if envelope.expires_at.is_some_and(|end| end <= expected.now) {
         return Err(Report::new("the signature has already expired"));
     }
-    expected.roots.check(&envelope.chain)?;
     check_time(&envelope.chain, envelope.signed_at)?;
+    expected.roots.check(&envelope.chain)?;
     Ok((envelope, signed_by))
 }
 
