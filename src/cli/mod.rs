@@ -19,6 +19,8 @@ mod sign_report;
 mod signatures;
 mod status;
 mod token;
+mod trust;
+mod trust_report;
 
 use std::{io::Write, process::ExitCode};
 
@@ -53,6 +55,8 @@ enum Command {
     Sign(Box<sign::Sign>),
     #[command(subcommand)]
     Signatures(Box<signatures::Signatures>),
+    #[command(subcommand)]
+    Trust(Box<trust::Trust>),
     #[command(subcommand)]
     Profile(Box<profile::Profile>),
     Completions(completions::Completions),
@@ -98,6 +102,7 @@ impl Command {
             Command::Token(token) => token.run(start, streams),
             Command::Sign(sign) => sign.run(start, streams),
             Command::Signatures(command) => command.run(start, streams),
+            Command::Trust(command) => command.run(start, streams),
             Command::Profile(command) => command.run(start, streams),
             Command::Completions(completions) => completions.run(command(), streams),
             Command::Man(man) => man.run(command(), streams),

@@ -87,6 +87,12 @@ mod sign_signatures;
 #[cfg(target_os = "linux")] // the same
 mod sign_words;
 
+// Trust.
+#[cfg(target_os = "linux")] // elsewhere Notation's folder is the user's own
+mod trust_command;
+#[cfg(unix)] // links and pipes
+mod trust_store;
+
 // The loopback AWS and registries that they use.
 mod loopback;
 mod registries;
