@@ -20,6 +20,8 @@ mod sign_report;
 mod signatures;
 mod status;
 mod token;
+mod trust;
+mod trust_report;
 mod verify;
 mod verify_report;
 
@@ -57,6 +59,8 @@ enum Command {
     Verify(Box<verify::Verify>),
     #[command(subcommand)]
     Signatures(Box<signatures::Signatures>),
+    #[command(subcommand)]
+    Trust(Box<trust::Trust>),
     #[command(subcommand)]
     Profile(Box<profile::Profile>),
     Completions(completions::Completions),
@@ -103,6 +107,7 @@ impl Command {
             Command::Sign(sign) => sign.run(start, streams),
             Command::Verify(verify) => verify.run(start, streams),
             Command::Signatures(command) => command.run(start, streams),
+            Command::Trust(command) => command.run(start, streams),
             Command::Profile(command) => command.run(start, streams),
             Command::Completions(completions) => completions.run(command(), streams),
             Command::Man(man) => man.run(command(), streams),

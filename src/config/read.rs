@@ -24,7 +24,7 @@ use crate::{
     names::HELPER,
     private_fs,
     registry::{Custom, TOKEN_LIFETIME, is_account, is_region},
-    report::Report,
+    report::{Report, nearest},
 };
 
 /// The file as it is written. A key that is not here is an error.
@@ -327,15 +327,6 @@ fn duration(text: &str) -> Option<Duration> {
     };
     let number: u64 = text[..text.len() - 1].trim().parse().ok()?;
     Some(Duration::from_secs(number.checked_mul(unit)?))
-}
-
-/// The hint for a word that is not known: the nearest that is, or all.
-fn nearest(word: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|candidate| (strsim::levenshtein(word, candidate), candidate)).min();
-    match near {
-        Some((distance, candidate)) if distance <= 2.max(candidate.len() / 3) => format!("did you mean {candidate:?}?"),
-        _ => format!("known here: {}", known.join(", ")),
-    }
 }
 
 #[cfg(test)]

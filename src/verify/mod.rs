@@ -4,6 +4,7 @@ pub mod anchors;
 mod checks;
 pub mod distinguished_name;
 pub mod judge;
+pub mod lint;
 pub mod places;
 pub mod plugin;
 pub mod plugin_protocol;

@@ -56,7 +56,7 @@ impl Named {
     pub fn find(&self, environment: &Environment) -> Result<Found, Report> {
         let policy = match &self.policy {
             Some(policy) => policy.clone(),
-            None => in_place(environment).ok_or_else(|| no_policy(environment))?,
+            None => present(environment).into_iter().next().ok_or_else(|| no_policy(environment))?,
         };
         let beside = || policy.parent().unwrap_or(Path::new("")).join("truststore");
         let store = TrustStore::Folder(self.store.clone().unwrap_or_else(beside));
@@ -86,16 +86,16 @@ impl Found {
     }
 }
 
-/// The first policy that is there. What cannot be looked at for want of rights, a home folder of
-/// another user, is not this user's.
-fn in_place(environment: &Environment) -> Option<PathBuf> {
+/// The policies that are there, the one in force first. What cannot be looked at for want of rights, a
+/// home folder of another user, is not this user's.
+pub fn present(environment: &Environment) -> Vec<PathBuf> {
     let files = folders(environment).into_iter().flat_map(|folder| POLICY_FILES.map(|name| folder.join(name)));
-    files.into_iter().find(|path| path.symlink_metadata().is_ok())
+    files.filter(|path| path.symlink_metadata().is_ok()).collect()
 }
 
 fn no_policy(environment: &Environment) -> Report {
     let places: Vec<String> = folders(environment).iter().map(|folder| folder.display().to_string()).collect();
     Report::new("there is no trust policy, so that no image is trusted")
         .cause(format!("neither {} is in {}", POLICY_FILES.join(" nor "), places.join(" or in ")))
-        .hint("name who signs with --signing-profile ARN, or write a policy with `trust init --signing-profile ARN`")
+        .hint("`trust init --signing-profile ARN` writes one; `verify --signing-profile ARN` needs none")
 }

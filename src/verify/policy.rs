@@ -261,6 +261,24 @@ impl fmt::Display for StoreName {
     }
 }
 
+/// In one line, for people.
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "statement `{}` for {}: {}", self.name, self.scopes.join(", "), self.level.name())?;
+        if self.is_customized() {
+            let actions = self.actions.by_name().map(|(check, action)| format!("{check} {}", action.name()));
+            write!(f, " ({})", actions.join(", "))?;
+        }
+        for (word, identity) in ["; by"].iter().chain(std::iter::repeat(&",")).zip(&self.identities) {
+            write!(f, "{word} {identity}")?;
+        }
+        for (word, store) in ["; under"].iter().chain(std::iter::repeat(&",")).zip(&self.stores) {
+            write!(f, "{word} {store}")?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for TrustedIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -14,7 +14,15 @@ use super::{
         VerifyTimestamp,
     },
 };
-use crate::{aws::signing_profile::SigningProfile, notary::envelope::json, oci::reference::check_name, report::Report};
+use crate::{
+    aws::signing_profile::SigningProfile,
+    notary::envelope::json,
+    oci::reference::check_name,
+    report::{Report, nearest},
+};
+
+/// Said of what this program refuses and Notation does not.
+const NOTATION_ACCEPTS: &str = "Notation accepts this";
 
 /// The one version of policies.
 const VERSION: &str = "1.0";
@@ -58,6 +66,14 @@ impl Rules<'_> {
     fn refuse(&mut self, place: &str, what: impl AsRef<str>, hint: impl Into<String>) {
         let place = if place.is_empty() { String::new() } else { format!(" {place}:") };
         self.broken.push(Report::new(format!("{}:{place} {}", self.origin, what.as_ref())).hint(hint));
+    }
+
+    /// Refuses what Notation lets through.
+    fn refuse_unlike_notation(&mut self, place: &str, what: impl AsRef<str>, hint: impl Into<String>) {
+        self.refuse(place, what, hint);
+        if let Some(last) = self.broken.pop() {
+            self.broken.push(last.cause(NOTATION_ACCEPTS));
+        }
     }
 
     fn document(&mut self, document: &Map<String, Value>) -> Vec<Statement> {
@@ -236,9 +252,9 @@ impl Rules<'_> {
             );
         }
         if wide && level == Level::Skip {
-            // trust-store-trust-policy.md, "Signature Verification details"; Notation accepts it.
+            // trust-store-trust-policy.md, "Signature Verification details"
             let hint = "name the repositories whose images nobody signs; for the others use the level audit";
-            self.refuse(place, "the level `skip` for the scope `*` would trust every image", hint);
+            self.refuse_unlike_notation(place, "the level `skip` for the scope `*` would trust every image", hint);
         }
         for (at, scope) in scopes.iter().enumerate().filter(|(_, scope)| *scope != EVERYTHING) {
             if scope.contains('*') {
@@ -281,7 +297,11 @@ impl Rules<'_> {
                 // Notation asks only whether one has all attributes of the other.
                 let what =
                     format!("one certificate could be both `{SUBJECT_PREFIX}{other}` and `{SUBJECT_PREFIX}{name}`");
-                self.refuse(place, what, "remove one of them, or give both an attribute in which they differ");
+                let hint = "remove one of them, or give both an attribute in which they differ";
+                match other.matches(name.attributes()) || name.matches(other.attributes()) {
+                    true => self.refuse(place, what, hint),
+                    false => self.refuse_unlike_notation(place, what, hint),
+                }
             }
         }
         identities
@@ -325,21 +345,11 @@ impl Rules<'_> {
     /// Refuses members that nobody reads.
     fn known(&mut self, place: &str, members: &Map<String, Value>, known: &[&str]) {
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
-            self.refuse(place, format!("`{name}` means nothing here"), nearest(name, known));
+            self.refuse_unlike_notation(place, format!("`{name}` means nothing here"), nearest(name, known));
         }
     }
 }
 
 fn place(name: &str) -> String {
     format!("statement `{name}`")
-}
-
-/// The hint for a word that is not known: the nearest that is, or all.
-fn nearest(word: &str, known: &[&str]) -> String {
-    let (word, far) = (word.to_lowercase(), |known: &str| 2.max(known.len() / 3));
-    let near = known.iter().map(|known| (strsim::levenshtein(&word, &known.to_lowercase()), known)).min();
-    match near {
-        Some((distance, known)) if distance <= far(known) => format!("did you mean `{known}`?"),
-        _ => format!("known here: {}", known.join(", ")),
-    }
 }

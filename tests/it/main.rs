@@ -94,6 +94,12 @@ mod verify_command;
 #[cfg(target_os = "linux")] // the same
 mod verify_faults;
 
+// Trust.
+#[cfg(target_os = "linux")] // elsewhere Notation's folder is the user's own
+mod trust_command;
+#[cfg(unix)] // links and pipes
+mod trust_store;
+
 // The loopback AWS and registries that they use.
 mod loopback;
 mod registries;
