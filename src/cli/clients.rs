@@ -81,7 +81,7 @@ impl<'a> Clients<'a> {
             None => signer_target(home, region),
         };
         let identity = app.identities().find(&target);
-        let identity = identity.map_err(|err| Report::from(err).prefixed("no AWS identity for signing"));
+        let identity = identity.map_err(|err| Report::from(err).prefixed("no AWS identity for AWS Signer"));
         let registry_region =
             in_ecr.filter(|found| matches!(found.kind, Kind::Private { .. })).map(|found| found.region);
         let own_region = || identity.as_ref().map(|identity| identity.region.clone()).unwrap_or_default();

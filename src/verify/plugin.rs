@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::{
+    places,
     plugin_protocol::{PluginAnswer, PluginMetadata, PluginRequest, Verified},
     policy::StoreName,
 };
@@ -37,12 +38,11 @@ pub struct Plugins {
 }
 
 impl Plugins {
-    /// Notation's own place: `plugins` below `$NOTATION_LIBEXEC`, else below Notation's configuration (notation-go,
+    /// Notation's own place: `plugins` below `$NOTATION_LIBEXEC`, else below Notation's folder (notation-go,
     /// `dir/path.go`).
     pub fn of(environment: &Environment) -> Plugins {
-        let configuration = || environment.config_folder.as_ref().map(|folder| folder.join("notation"));
-        let above = environment.path("NOTATION_LIBEXEC").or_else(|| environment.path("NOTATION_CONFIG"));
-        Plugins { folder: above.or_else(configuration).map(|folder| folder.join("plugins")) }
+        let above = environment.path("NOTATION_LIBEXEC").or_else(|| places::notation_folder(environment));
+        Plugins { folder: above.map(|folder| folder.join("plugins")) }
     }
 
     /// Asks a plugin what it makes of a signature. Blocks until it has answered, a minute at most.
