@@ -96,6 +96,12 @@ fn demo() -> Result<(usize, usize), String> {
     demo.step("profile", "create app", || signing.create_profile())?;
     let signature = demo.step("sign", "hello:v1", || signing.sign(&image))?;
     demo.step("signatures", "list hello:v1", || signing.list(&signature))?;
+    let arn = demo.step("profile", "show app", || signing.arn())?;
+    demo.step("verify", "hello:v1", || signing.verify("v1", &arn, "verified "))?;
+    demo.step("tamper", "hello:v2", || registry.tamper(&image, &signature))?;
+    demo.step("verify", "hello:v2", || signing.verify("v2", &arn, "integrity: it signs "))?;
+    demo.step("profile", "revoke app", || signing.revoke())?;
+    demo.step("verify", "hello:v1", || signing.verify("v1", &arn, "revocation: it is revoked: "))?;
     demo.step("push", "wrong token", || match (Registry { password: "wrong", ..registry }).push() {
         Err(refused) if refused.starts_with("403") => Ok(("refused by the registry".into(), ())),
         Err(other) => Err(other),
@@ -218,6 +224,20 @@ impl Registry<'_> {
         Ok((format!("with that token: the same bytes, {:?}", layer.text().trim()), ()))
     }
 
+    /// Puts a changed image under another tag, with the signature of the first beside it, as who can push could.
+    fn tamper(&self, image: &Image, signature: &str) -> Result<(String, ()), String> {
+        let changed = image.manifest.replacen('{', r#"{"annotations":{"changed":"yes"},"#, 1);
+        self.ask("PUT /v2/hello/manifests/v2", MANIFEST, changed.as_bytes())?;
+        let stolen = self.ask(&format!("GET /v2/hello/manifests/{signature}"), "", b"")?;
+        let mut stolen: Value = serde_json::from_slice(&stolen.body).map_err(|err| err.to_string())?;
+        stolen["subject"] =
+            json!({ "mediaType": MANIFEST, "digest": digest(changed.as_bytes()), "size": changed.len() });
+        let stolen = stolen.to_string();
+        let name = digest(stolen.as_bytes());
+        self.ask(&format!("PUT /v2/hello/manifests/{name}"), MANIFEST, stolen.as_bytes())?;
+        Ok(("another image, with the first one's signature beside it".into(), ()))
+    }
+
     fn blob(&self, media_type: &str, bytes: &[u8]) -> Result<Value, String> {
         let digest = digest(bytes);
         self.ask(&format!("POST /v2/hello/blobs/uploads/?digest={digest}"), "application/octet-stream", bytes)?;
@@ -282,6 +302,37 @@ impl Signing<'_> {
                 Ok(("that one signature, found beside the image".into(), ()))
             }
             _ => Err(format!("listed {listed}, not {signature} alone")),
+        }
+    }
+}
+
+impl Signing<'_> {
+    /// The profile's ARN: a name alone may be any account's.
+    fn arn(&self) -> Result<(String, String), String> {
+        let shown = read(&self.program.run(&["profile", "show", "app", "--output", "json"], ""))?;
+        let arn = shown["arn"].as_str().ok_or_else(|| format!("no ARN: {shown}"))?;
+        Ok((arn.to_owned(), arn.to_owned()))
+    }
+
+    /// Verifies an image, and shows what the program says: where it must contain these words.
+    fn verify(&self, tag: &str, arn: &str, expected: &str) -> Result<(String, ()), String> {
+        let image = self.image.replace(":v1", &format!(":{tag}"));
+        let ran = self.program.run(&["verify", &image, "--signing-profile", arn, "--signer-root", &self.root], "");
+        let good = expected == "verified ";
+        let said = if good { &ran.stdout } else { &ran.stderr };
+        if ran.status != Some(i32::from(!good)) || !said.contains(expected) {
+            return Err(complaint(&ran));
+        }
+        let lines = said.lines().map(|line| format!("\n    | {line}"));
+        Ok((format!("it says:{}", lines.collect::<String>()), ()))
+    }
+
+    fn revoke(&self) -> Result<(String, ()), String> {
+        let long_ago = "2020-01-01T00:00:00Z";
+        let revoke = ["profile", "revoke", "app", "--reason", "its key was lost", "--from", long_ago, "--yes"];
+        match self.program.run(&revoke, "") {
+            Outcome { status: Some(0), .. } => Ok(("all signatures of its version".into(), ())),
+            other => Err(complaint(&other)),
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Environment {
     pub config_folder: Option<PathBuf>,
     /// Where caches live: `$XDG_CACHE_HOME`, `~/Library/Caches`, `%LocalAppData%`.
     pub cache_folder: Option<PathBuf>,
+    /// Where the machine's own configuration lives, for every user: `/etc`, `%ProgramData%`.
+    pub system_folder: PathBuf,
     /// The folder for temporary files, which is always there.
     pub temporary_folder: PathBuf,
     /// Whether a person sits at a terminal and could answer a prompt. Never true in `get`.

@@ -73,6 +73,7 @@ fn start() -> Start {
             home: dirs::home_dir(),
             config_folder: dirs::config_dir(),
             cache_folder: dirs::cache_dir(),
+            system_folder: env::var_os("ProgramData").filter(|_| cfg!(windows)).map_or("/etc".into(), Into::into),
             temporary_folder: env::temp_dir(),
             interactive: false,
         },

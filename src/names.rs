@@ -33,3 +33,7 @@ pub(crate) const NOT_FOUND: &str = "credentials not found in native keychain";
 /// The AWS Signer plugin's name in Notation (AWS Signer developer guide, "Installing the client
 /// components").
 pub(crate) const NOTATION_PLUGIN: &str = "com.amazonaws.signer.notation.plugin";
+
+/// The version of that plugin that this program stands for: where a signature asks for a newer one, it has
+/// rules that are unknown here. Above AWS's own newest, 1.0.2292.
+pub(crate) const NOTATION_PLUGIN_VERSION: &str = "1.1.0";

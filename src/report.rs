@@ -159,6 +159,16 @@ pub fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// The hint for a word that is not known: the nearest that is, or all.
+pub fn nearest(word: &str, known: &[&str]) -> String {
+    let word = word.to_lowercase();
+    let near = known.iter().map(|known| (strsim::levenshtein(&word, &known.to_lowercase()), known)).min();
+    match near {
+        Some((distance, candidate)) if distance <= 2.max(candidate.len() / 3) => format!("did you mean {candidate:?}?"),
+        _ => format!("known here: {}", known.join(", ")),
+    }
+}
+
 /// Most characters that are repeated of what a server said.
 const MAX_EXCERPT: usize = 400;
 

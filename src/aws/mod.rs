@@ -17,6 +17,7 @@ mod revocation;
 mod settings;
 pub mod signer;
 pub mod signer_roots;
+pub mod signers;
 mod signing_job;
 pub mod signing_profile;
 mod subject;
@@ -54,9 +55,11 @@ impl Aws {
         Aws { settings, resolved: Resolved::default() }
     }
 
-    /// The HTTP client for registries: the same TLS, proxies and CA bundle as for AWS.
-    pub fn registry_http(&self, identity: &Identity) -> Result<oci::Http, Report> {
-        let ca_bundle = self.settings.ca_bundle.as_deref().or(identity.ca_bundle.as_deref());
+    /// The HTTP client for registries: the same TLS, proxies and CA bundle as for AWS, the bundle of an identity's
+    /// profile included.
+    pub fn registry_http(&self, identity: Option<&Identity>) -> Result<oci::Http, Report> {
+        let of_identity = identity.and_then(|identity| identity.ca_bundle.as_deref());
+        let ca_bundle = self.settings.ca_bundle.as_deref().or(of_identity);
         let client = http::Client::new(ca_bundle)
             .map_err(|bundle| bundle.report("cannot speak to registries: the CA bundle cannot be used"))?;
         let connector = client.unbounded_connector(&self.settings.bounds.of_connector());

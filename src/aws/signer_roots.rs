@@ -2,16 +2,42 @@
 
 use crate::{notary::certificate::Certificate, report::Report};
 
-/// AWS Signer's own root certificates by SHA-256 of their DER. The root travels in every
-/// signature's chain, so that its fingerprint is enough.
-///
+/// A root certificate of AWS Signer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AwsRoot {
+    /// The partition whose signatures lead to it.
+    pub partition: &'static str,
+    /// The trust store that AWS's documentation keeps it in.
+    pub store: &'static str,
+    /// SHA-256 of its DER. The root travels in every signature's chain, so that this is enough to know it.
+    pub fingerprint: &'static str,
+    /// The certificate itself, for a trust store.
+    pub pem: &'static str,
+}
+
 /// "AWS Signer Code Signing Root CA G1" (2022 to 2122) and its GovCloud (US) sister (2024 to 2124):
 /// the files that AWS publishes as `aws-signer-notation-root.cert` and
 /// `aws-us-gov-signer-notation-root.cert`. No root of another partition is published.
-const AWS_ROOTS: [&str; 2] = [
-    "90a87d0543c3f094dbff9589b6649affe2f3d6e0f308799be2258461c686473f",
-    "673653ab76f41a10546cdeb4107ecd6df2c15c2c9a0d32ed97d271b4436fc3e8",
+pub const AWS_ROOTS: [AwsRoot; 2] = [
+    AwsRoot {
+        partition: "aws",
+        store: "aws-signer-ts",
+        fingerprint: "90a87d0543c3f094dbff9589b6649affe2f3d6e0f308799be2258461c686473f",
+        pem: include_str!("signer_roots/aws.pem"),
+    },
+    AwsRoot {
+        partition: "aws-us-gov",
+        store: "aws-us-gov-signer-ts",
+        fingerprint: "673653ab76f41a10546cdeb4107ecd6df2c15c2c9a0d32ed97d271b4436fc3e8",
+        pem: include_str!("signer_roots/aws-us-gov.pem"),
+    },
 ];
+
+/// The root of a partition; the commercial regions' for one whose own is not published: a signature
+/// that does not lead to it fails.
+pub fn of_partition(partition: &str) -> &'static AwsRoot {
+    AWS_ROOTS.iter().find(|root| root.partition == partition).unwrap_or(&AWS_ROOTS[0])
+}
 
 /// The root certificates that a chain may end in.
 #[derive(Debug, Clone)]
@@ -36,7 +62,7 @@ impl Roots {
         let Some(root) = chain.last() else { return Err(Report::new("the certificate chain is empty")) };
         let fingerprint = root.fingerprint();
         let trusted = match self {
-            Roots::Aws => AWS_ROOTS.contains(&fingerprint.as_str()),
+            Roots::Aws => AWS_ROOTS.iter().any(|root| root.fingerprint == fingerprint),
             Roots::Given(roots) => roots.iter().any(|known| known.der == root.der),
         };
         if trusted {
@@ -49,5 +75,20 @@ impl Roots {
         Err(Report::new(format!("the signature's root certificate `{}` is {whose}", root.subject))
             .cause(format!("its SHA-256 is {fingerprint}"))
             .hint("give the root that you trust with --signer-root FILE"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_root_is_the_one_that_is_pinned() {
+        for root in &AWS_ROOTS {
+            let certificates = Certificate::read_file(root.pem.as_bytes()).unwrap();
+            let fingerprints: Vec<String> = certificates.iter().map(Certificate::fingerprint).collect();
+            assert_eq!(fingerprints, [root.fingerprint], "{}", root.partition);
+            assert!(certificates[0].is_self_signed() && certificates[0].is_authority(), "{}", root.partition);
+        }
     }
 }

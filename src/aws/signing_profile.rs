@@ -119,11 +119,17 @@ impl SigningProfile {
     }
 
     /// Whether the profile version that a signature names is the one asked for. A name alone
-    /// matches the name; an ARN matches whole; a version matches exactly that version.
+    /// matches the name; an ARN matches whole; a version matches exactly that version. Case says nothing, as
+    /// with AWS Signer's plugin for Notation (`verifier.go`, `EqualFold`).
     pub fn is_met_by(&self, signed_with: &SigningProfile) -> bool {
-        (self.kind, &self.name) == (signed_with.kind, &signed_with.name)
+        let same = |wanted: &str, found: &str| wanted.eq_ignore_ascii_case(found);
+        self.kind == signed_with.kind
+            && same(&self.name, &signed_with.name)
             && (self.home.is_none() || self.home == signed_with.home)
-            && (self.version.is_none() || self.version == signed_with.version)
+            && self
+                .version
+                .as_deref()
+                .is_none_or(|wanted| signed_with.version.as_deref().is_some_and(|found| same(wanted, found)))
     }
 
     /// The profile without its version.
@@ -227,6 +233,8 @@ mod tests {
             assert!(profile.is_met_by(&version), "{why}");
         }
         assert_eq!(version.to_string(), format!("{ARN}/0123456789"));
+        let shouted = SigningProfile { name: "TEAM_APP".into(), version: Some("ABCDEFGHIJ".into()), ..whole.clone() };
+        assert!(shouted.is_met_by(&SigningProfile { version: Some("abcdefghij".into()), ..whole.clone() }), "case");
         for (other, why) in [
             (SigningProfile { version: Some("9876543210".into()), ..whole.clone() }, "another version"),
             (SigningProfile { name: "team_app2".into(), ..version.clone() }, "another name"),

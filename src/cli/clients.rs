@@ -11,6 +11,7 @@ use crate::{
     app::App,
     aws::{
         signer::Signer,
+        signers::Signers,
         signing_profile::{Home, SigningProfile},
     },
     docker::Helper,
@@ -36,7 +37,8 @@ pub(super) struct Clients<'a> {
     app: &'a App,
     log: &'a Log<'a>,
     runtime: BoundedRuntime,
-    identity: Identity,
+    /// Whose credentials AWS is asked with, or why there is nobody.
+    identity: Result<Identity, Report>,
     /// The region of profiles that are given by name.
     pub(super) region: String,
     /// Registries' HTTP client.
@@ -55,6 +57,19 @@ impl<'a> Clients<'a> {
         images: &[Reference],
         profile: Option<&SigningProfile>,
     ) -> Result<Clients<'a>, Report> {
+        let clients = Clients::open_lazily(app, log, args.region.as_deref(), images, profile)?;
+        clients.identity.as_ref().map_err(Clone::clone)?;
+        Ok(clients)
+    }
+
+    /// The same for who may never ask AWS: that there is no identity is told when one is needed.
+    pub(super) fn open_lazily(
+        app: &'a App,
+        log: &'a Log<'a>,
+        region: Option<&str>,
+        images: &[Reference],
+        profile: Option<&SigningProfile>,
+    ) -> Result<Clients<'a>, Report> {
         let in_ecr =
             images.iter().find_map(|image| match Server::parse(image.host(), |host| app.config.custom(host)) {
                 Some(Server::Ecr(registry)) => Some(registry),
@@ -63,14 +78,15 @@ impl<'a> Clients<'a> {
         let home = profile.and_then(|profile| profile.home.as_ref());
         let target = match &in_ecr {
             Some(registry) => Target::from(registry),
-            None => signer_target(home, args.region.as_deref()),
+            None => signer_target(home, region),
         };
         let identity = app.identities().find(&target);
-        let identity = identity.map_err(|err| Report::from(err).prefixed("no AWS identity for signing"))?;
+        let identity = identity.map_err(|err| Report::from(err).prefixed("no AWS identity for AWS Signer"));
         let registry_region =
             in_ecr.filter(|found| matches!(found.kind, Kind::Private { .. })).map(|found| found.region);
-        let region = args.region.clone().or(registry_region).unwrap_or_else(|| identity.region.clone());
-        let http = app.aws.registry_http(&identity)?;
+        let own_region = || identity.as_ref().map(|identity| identity.region.clone()).unwrap_or_default();
+        let region = region.map(str::to_owned).or(registry_region).unwrap_or_else(own_region);
+        let http = app.aws.registry_http(identity.as_ref().ok())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|err| Report::new("cannot start the network").cause(err))?;
         Ok(Clients { app, log, runtime: BoundedRuntime(Some(runtime)), identity, region, http })
@@ -85,7 +101,13 @@ impl<'a> Clients<'a> {
     pub(super) fn signer(&self, profile: Option<&SigningProfile>) -> Result<Signer, Report> {
         let home = profile.and_then(|profile| profile.home.as_ref());
         let region = home.map_or(self.region.as_str(), |home| home.region.as_str());
-        self.run(self.app.aws.signer(&self.identity, region))
+        let identity = self.identity.as_ref().map_err(Clone::clone)?;
+        self.run(self.app.aws.signer(identity, region))
+    }
+
+    /// AWS Signer in every region, each when it is needed.
+    pub(super) fn signers(&self) -> Signers<'_> {
+        Signers::new(&self.app.aws, &self.identity)
     }
 
     /// The logins of images' registries, each looked up once, before any async code runs: minting

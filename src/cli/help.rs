@@ -8,7 +8,7 @@ use crate::names::PROGRAM;
 const TASKS: &[(&str, &[&str])] = &[
     ("Set up and check", &["setup", "doctor"]),
     ("Tokens of ECR", &["token", "status", "clear"]),
-    ("Signatures", &["sign", "signatures", "profile", "managed-signing"]),
+    ("Signatures", &["sign", "verify", "signatures", "trust", "profile", "managed-signing"]),
     ("Shell and manual", &["completions", "man", "help"]),
 ];
 

@@ -13,6 +13,7 @@ mod man;
 mod managed_signing;
 mod output;
 mod profile;
+mod profile_rule;
 mod root_args;
 mod setup;
 mod sign;
@@ -20,6 +21,10 @@ mod sign_report;
 mod signatures;
 mod status;
 mod token;
+mod trust;
+mod trust_report;
+mod verify;
+mod verify_report;
 
 use std::{io::Write, process::ExitCode};
 
@@ -52,8 +57,11 @@ enum Command {
     Clear(clear::Clear),
     Token(token::Token),
     Sign(Box<sign::Sign>),
+    Verify(Box<verify::Verify>),
     #[command(subcommand)]
     Signatures(Box<signatures::Signatures>),
+    #[command(subcommand)]
+    Trust(Box<trust::Trust>),
     #[command(subcommand)]
     Profile(Box<profile::Profile>),
     #[command(subcommand)]
@@ -100,7 +108,9 @@ impl Command {
             Command::Clear(clear) => clear.run(start, streams),
             Command::Token(token) => token.run(start, streams),
             Command::Sign(sign) => sign.run(start, streams),
+            Command::Verify(verify) => verify.run(start, streams),
             Command::Signatures(command) => command.run(start, streams),
+            Command::Trust(command) => command.run(start, streams),
             Command::Profile(command) => command.run(start, streams),
             Command::ManagedSigning(command) => command.run(start, streams),
             Command::Completions(completions) => completions.run(command(), streams),

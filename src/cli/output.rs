@@ -152,6 +152,7 @@ mod tests {
                 home: None,
                 config_folder: None,
                 cache_folder: None,
+                system_folder: "/etc".into(),
                 temporary_folder: "/tmp".into(),
                 interactive: false,
             };

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     clients::{Clients, SigningArgs},
     output::{OutputFormat, exit_code, key_value, write_json},
+    profile_rule,
     root_args::RootArgs,
     sign_report as report,
 };
@@ -36,9 +37,9 @@ pub(super) struct Sign {
     /// Images to sign, as docker names them: by tag, by digest, or both
     #[arg(value_name = "IMAGE", required_unless_present = "digest_file")]
     images: Vec<String>,
-    /// The signing profile: its name, its ARN, or the ARN of one version
+    /// The signing profile: its name, its ARN, or the ARN of one version [default: that of config.toml]
     #[arg(long, value_name = "PROFILE")]
-    signing_profile: String,
+    signing_profile: Option<String>,
     /// Sign metadata with the image; may be given several times
     #[arg(short = 'm', long = "user-metadata", value_name = "KEY=VALUE", value_parser = key_value)]
     metadata: Vec<(String, String)>,
@@ -113,7 +114,7 @@ impl Sign {
     /// Fails when any image was not signed; each is printed with its reason.
     pub(super) fn run(&self, start: Start, Streams { stdout, stderr, .. }: Streams<'_>) -> Result<ExitCode, Report> {
         self.refuse_what_notation_decides()?;
-        let (images, profile) = (self.images()?, SigningProfile::parse(&self.signing_profile)?);
+        let images = self.images()?;
         let roots = self.root.roots()?;
         let by_notation = self.engine == Engine::Notation;
         let notation = match by_notation && !self.dry_run {
@@ -122,6 +123,7 @@ impl Sign {
         };
         let (terminal, clock) = ((start.terminals)().stderr, start.clock);
         let app = self.access.aws.open(start)?;
+        let profile = profile_rule::that_signs(&app, self.signing_profile.as_deref(), &images)?;
         let log = app.log(stderr);
         let clients = Clients::open(&app, &log, &self.access, &images, Some(&profile))?;
         let auths = clients.registry_auths(&images);

@@ -78,6 +78,8 @@ pub struct Rule {
     pub role: Option<AssumedRole>,
     /// `account` and `region`: the host is a custom domain in front of this registry.
     pub custom: Option<Custom>,
+    /// `signing-profile`: the ARN of the profile whose signatures the images there have.
+    pub signing_profile: Option<String>,
     /// Its line in the file, from 1.
     pub line: usize,
 }

@@ -24,7 +24,7 @@ use crate::{
     names::HELPER,
     private_fs,
     registry::{Custom, TOKEN_LIFETIME, is_account, is_region, is_role_arn},
-    report::Report,
+    report::{Report, nearest},
 };
 
 /// The file as it is written. A key that is not here is an error.
@@ -67,6 +67,7 @@ struct RegistryRule {
     session_name: Option<Spanned<Text>>,
     account: Option<Spanned<Text>>,
     region: Option<Spanned<Text>>,
+    signing_profile: Option<Spanned<Text>>,
 }
 
 /// A text that is not empty.
@@ -239,12 +240,26 @@ impl Source<'_> {
             return self.refuse(at, what, "put the narrower rule first, or remove one of the two");
         }
         let (custom, profile) = (self.custom(&keys, &hosts)?, keys.profile.take().map(profile));
-        let rule = Rule { hosts, profile, role: self.role(keys)?, custom, line: self.line(&at) };
-        if rule.profile.is_none() && rule.role.is_none() && rule.custom.is_none() {
-            let hint = "give it a profile, a role-arn, or an account with a region";
+        let signing_profile = keys.signing_profile.take().map(|arn| self.signing_profile(&arn)).transpose()?;
+        let rule = Rule { hosts, profile, role: self.role(keys)?, custom, signing_profile, line: self.line(&at) };
+        if rule.profile.is_none() && rule.role.is_none() && rule.custom.is_none() && rule.signing_profile.is_none() {
+            let hint = "give it a profile, a role-arn, a signing-profile, or an account with a region";
             return self.refuse(at, "a rule has no effect", hint);
         }
         Ok(rule)
+    }
+
+    /// The ARN of a signing profile: a name alone may be any account's. Who uses it reads the rest of it.
+    fn signing_profile(&self, arn: &Spanned<Text>) -> Result<String, Report> {
+        let Text(text) = arn.get_ref();
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        match parts[..] {
+            ["arn", _, "signer", _, _, _] => Ok(text.clone()),
+            _ => {
+                let what = format!("signing-profile = {text:?} is no ARN of a signing profile");
+                self.refuse(arn.span(), what, "write arn:aws:signer:REGION:ACCOUNT:/signing-profiles/NAME")
+            }
+        }
     }
 
     fn role(&self, keys: RegistryRule) -> Result<Option<AssumedRole>, Report> {
@@ -309,15 +324,6 @@ fn duration(text: &str) -> Option<Duration> {
     };
     let number: u64 = text[..text.len() - 1].trim().parse().ok()?;
     Some(Duration::from_secs(number.checked_mul(unit)?))
-}
-
-/// The hint for a word that is not known: the nearest that is, or all.
-fn nearest(word: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|candidate| (strsim::levenshtein(word, candidate), candidate)).min();
-    match near {
-        Some((distance, candidate)) if distance <= 2.max(candidate.len() / 3) => format!("did you mean {candidate:?}?"),
-        _ => format!("known here: {}", known.join(", ")),
-    }
 }
 
 #[cfg(test)]

@@ -268,6 +268,7 @@ login_session = arn:aws:iam::333344445555:user/Admin
             home: None,
             config_folder: None,
             cache_folder: None,
+            system_folder: std::path::PathBuf::new(),
             temporary_folder: std::path::PathBuf::new(),
             interactive: false,
         }

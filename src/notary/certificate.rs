@@ -3,14 +3,19 @@
 //! The rules are the Notary Project's certificate profile (specifications, signature-specification.md,
 //! "Certificate Requirements"; notation-core-go, `x509/codesigning_cert_validations.go`).
 
+use base64::Engine as _;
 use chrono::{DateTime, Utc};
 use x509_parser::{
     certificate::X509Certificate,
     der_parser::oid::Oid,
-    extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, X509Extension},
+    extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, ParsedExtension, X509Extension},
     oid_registry::{
-        OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_EXTENDED_KEY_USAGE,
-        OID_X509_EXT_KEY_USAGE, OID_X509_EXT_SUBJECT_ALT_NAME, asn1_rs::FromDer,
+        OID_PKIX_ACCESS_DESCRIPTOR_OCSP, OID_PKIX_AUTHORITY_INFO_ACCESS, OID_X509_COMMON_NAME, OID_X509_COUNTRY_NAME,
+        OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
+        OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE, OID_X509_EXT_SUBJECT_ALT_NAME, OID_X509_LOCALITY_NAME,
+        OID_X509_ORGANIZATION_NAME, OID_X509_ORGANIZATIONAL_UNIT, OID_X509_POSTAL_CODE, OID_X509_SERIALNUMBER,
+        OID_X509_STATE_OR_PROVINCE_NAME, OID_X509_STREET_ADDRESS,
+        asn1_rs::{Any, FromDer, Tag},
     },
     pem::Pem,
 };
@@ -84,8 +89,53 @@ impl Certificate {
         self.not_before <= time && time <= self.not_after
     }
 
+    /// Whether it names a place that tells of its revocation, over OCSP or as a list (RFC 5280, 4.2.1.13 and
+    /// 4.2.2.1). What cannot be read counts as one.
+    pub fn tells_of_revocation(&self) -> bool {
+        let Ok(certificate) = parse(&self.der) else { return true };
+        certificate.extensions().iter().any(|extension| match extension.parsed_extension() {
+            ParsedExtension::AuthorityInfoAccess(access) => access
+                .accessdescs
+                .iter()
+                .any(|description| description.access_method == OID_PKIX_ACCESS_DESCRIPTOR_OCSP),
+            _ => [OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_PKIX_AUTHORITY_INFO_ACCESS].contains(&extension.oid),
+        })
+    }
+
+    /// The subject's attributes that policies can name, as type and value, in the certificate's order.
+    ///
+    /// # Errors
+    /// A subject that reads two ways: a type twice, or a value that is no text.
+    pub fn subject_attributes(&self) -> Result<Vec<(String, String)>, String> {
+        let certificate = parse(&self.der)?;
+        let mut attributes: Vec<(String, String)> = Vec::new();
+        for attribute in certificate.subject().iter_attributes() {
+            let known = NAMED.iter().find(|(oid, _)| attribute.attr_type() == oid).map(|(_, name)| *name);
+            let Some(name) = known else { continue };
+            if attributes.iter().any(|(there, _)| there == name) {
+                return Err(format!("its subject has `{name}` twice"));
+            }
+            let value = text(attribute.attr_value()).ok_or_else(|| format!("`{name}` of its subject is no text"))?;
+            attributes.push((name.into(), value));
+        }
+        Ok(attributes)
+    }
+
+    /// Whether it calls itself a certificate authority.
+    pub fn is_authority(&self) -> bool {
+        let parsed = parse(&self.der);
+        parsed.is_ok_and(|parsed| extensions(&parsed).is_ok_and(|e| e.constraints.is_some_and(|(_, basic)| basic.ca)))
+    }
+
+    /// The certificate as PEM (RFC 7468).
+    pub fn pem(&self) -> String {
+        let base64 = base64::engine::general_purpose::STANDARD.encode(&self.der);
+        let lines = base64.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned() + "\n");
+        format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", lines.collect::<String>())
+    }
+
     /// Whether its own key signed it. Equal names alone say nothing: a leaf may carry its root's name.
-    fn is_self_signed(&self) -> bool {
+    pub fn is_self_signed(&self) -> bool {
         self.raw_subject == self.raw_issuer && self.is_signed_by(self).is_ok()
     }
 
@@ -99,6 +149,9 @@ impl Certificate {
     }
 }
 
+/// Most certificates of a chain. AWS's have four; each one more is a signature to verify.
+const MAX_CHAIN: usize = 32;
+
 /// Checks that certificates are an ordered chain, leaf first, that may sign code. Who issued whom is
 /// judged by keys as well as by names (notation-core-go, `isIssuedBy`).
 ///
@@ -110,6 +163,9 @@ pub fn check_chain(chain: &[Certificate]) -> Result<(), Report> {
     let Some(leaf) = chain.first() else {
         return Err(Report::new("the certificate chain is empty"));
     };
+    if chain.len() > MAX_CHAIN {
+        return Err(Report::new(format!("the chain has {} certificates, more than {MAX_CHAIN}", chain.len())));
+    }
     let bad = |certificate: &Certificate, why: String| {
         Report::new(format!("the certificate `{}` breaks the chain: {why}", certificate.subject))
     };
@@ -156,6 +212,34 @@ pub fn check_time(chain: &[Certificate], time: DateTime<Utc>) -> Result<(), Repo
 /// A time as the formats write it: UTC, whole seconds.
 pub fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// The attributes of a subject that have a short name (RFC 4514, 3, and `SERIALNUMBER`, `POSTALCODE` as
+/// Go's `crypto/x509/pkix` writes them, whose names policies of Notation are compared with).
+const NAMED: [(Oid<'static>, &str); 9] = [
+    (OID_X509_COMMON_NAME, "CN"),
+    (OID_X509_SERIALNUMBER, "SERIALNUMBER"),
+    (OID_X509_COUNTRY_NAME, "C"),
+    (OID_X509_LOCALITY_NAME, "L"),
+    (OID_X509_STATE_OR_PROVINCE_NAME, "ST"),
+    (OID_X509_STREET_ADDRESS, "STREET"),
+    (OID_X509_ORGANIZATION_NAME, "O"),
+    (OID_X509_ORGANIZATIONAL_UNIT, "OU"),
+    (OID_X509_POSTAL_CODE, "POSTALCODE"),
+];
+
+/// The text of an attribute's value.
+fn text(value: &Any<'_>) -> Option<String> {
+    match value.tag() {
+        Tag::Utf8String | Tag::PrintableString | Tag::NumericString | Tag::Ia5String => {
+            std::str::from_utf8(value.data).ok().map(str::to_owned)
+        }
+        Tag::BmpString => {
+            let units = value.data.chunks(2).map(|pair| Some(u16::from_be_bytes(pair.try_into().ok()?)));
+            String::from_utf16(&units.collect::<Option<Vec<u16>>>()?).ok()
+        }
+        _ => None,
+    }
 }
 
 fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {

@@ -109,6 +109,16 @@ impl fmt::Display for Reference {
     }
 }
 
+/// Checks a name of exactly a registry and a repository, with nothing implied: `REGISTRY/REPOSITORY`.
+///
+/// # Errors
+/// The part that is wrong, and why.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let (registry, repository) = name.split_once('/').ok_or("it has no registry before a `/`")?;
+    check_registry(registry).map_err(|why| format!("the registry `{registry}` {why}"))?;
+    check_repository(repository).map_err(|why| format!("the repository `{repository}` {why}"))
+}
+
 /// Whether a registry's host is this machine, so that plain HTTP is spoken to it, as docker does.
 pub fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {

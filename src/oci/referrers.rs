@@ -57,10 +57,12 @@ impl Repository {
         let (api, tagged) = join(self.api(subject), self.tagged(&tag)).await;
         let mut found = api?.unwrap_or_default();
         found.extend(tagged?.listed);
-        let mut seen = HashSet::new();
-        // A registry need not filter (distribution-spec, "Listing Referrers").
-        found.retain(|one| one.artifact_type.as_deref() == Some(media::SIGNATURE) && seen.insert(one.digest.clone()));
-        Ok(found)
+        Ok(signatures_among(found))
+    }
+
+    /// Those of them that one of the two lists.
+    pub async fn signatures_by(&self, subject: &Digest, by: ListedBy) -> Result<Vec<Descriptor>, Report> {
+        Ok(signatures_among(self.listed(subject, by).await?))
     }
 
     /// What one of the two lists.
@@ -227,6 +229,13 @@ impl Repository {
         Err(Report::new(format!("other writers keep changing {}", self.full_name(&tag)))
             .hint("run the same command again"))
     }
+}
+
+/// What calls itself a signature, each once: a registry need not filter (distribution-spec, "Listing Referrers").
+fn signatures_among(mut listed: Vec<Descriptor>) -> Vec<Descriptor> {
+    let mut seen = HashSet::new();
+    listed.retain(|one| one.artifact_type.as_deref() == Some(media::SIGNATURE) && seen.insert(one.digest.clone()));
+    listed
 }
 
 /// Whether an index lists signatures and nothing else, so that it may be deleted when the tag has left it:

@@ -1,9 +1,13 @@
 //! One file with what becomes of it.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, path::Path};
 
 use super::{client::Logins, file::UserFile, tables};
-use crate::report::Report;
+use crate::{
+    notary::certificate::Certificate,
+    report::Report,
+    verify::policy::{Policy, Statement},
+};
 
 /// A file with what becomes of it.
 pub(super) struct Change {
@@ -23,6 +27,10 @@ pub(super) enum FileKind {
     Registries,
     /// Our own config.toml.
     Ours,
+    /// A trust policy.
+    Policy,
+    /// Certificates of a trust store.
+    Certificates,
 }
 
 /// What becomes of the copy beside it.
@@ -60,8 +68,27 @@ impl Change {
                 let (before, after) = (tables::store(path, before)?, tables::store(path, after)?);
                 Ok(changed("[other-registries] store", before, after).into_iter().collect())
             }
+            FileKind::Policy => {
+                let (before, after) = (statements(path, before)?, statements(path, after)?);
+                let gone = before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}"));
+                let new = after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}"));
+                Ok(gone.chain(new).collect())
+            }
+            FileKind::Certificates => {
+                let certificates = Certificate::read_file(after.as_bytes()).map_err(Report::new)?;
+                Ok(certificates.iter().map(|one| format!("{} (SHA-256 {})", one.subject, one.fingerprint())).collect())
+            }
         }
     }
+}
+
+/// The statements of a policy, a line each; none of a file that is not there.
+fn statements(path: &Path, text: &str) -> Result<Vec<String>, Report> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let policy = Policy::parse(text.as_bytes(), &path.display().to_string())?;
+    Ok(policy.statements.iter().map(Statement::to_string).collect())
 }
 
 fn changed<T: fmt::Debug + PartialEq>(key: &str, before: Option<T>, after: Option<T>) -> Option<String> {

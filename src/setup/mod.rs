@@ -14,6 +14,7 @@ mod plan;
 mod previous;
 mod request;
 mod tables;
+mod trust;
 mod undo;
 pub(crate) mod warning;
 mod write;
@@ -24,4 +25,5 @@ pub use places::{docker as docker_path, notation as notation_path, podman_auth_f
 pub use plan::Plan;
 pub use request::{Request, Target};
 pub(crate) use tables::podman_helpers;
+pub use trust::TrustRequest;
 pub use write::{Step, Watch};

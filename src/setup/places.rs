@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::request::Target;
-use crate::{config::Config, environment::Environment, names::PROGRAM, report::Report};
+use crate::{
+    config::Config, environment::Environment, names::PROGRAM, report::Report, verify::places::notation_folder,
+};
 
 /// Docker's file: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json` (docker/cli `config.Dir`).
 pub fn docker(environment: &Environment) -> Result<PathBuf, Report> {
@@ -13,11 +15,9 @@ pub fn docker(environment: &Environment) -> Result<PathBuf, Report> {
     Ok(folder.ok_or_else(|| no_home("docker", "set HOME or DOCKER_CONFIG"))?.join("config.json"))
 }
 
-/// Notation's file: `$NOTATION_CONFIG/config.json`, else `notation/config.json` in the user's
-/// config folder (notation-go `dir.UserConfigDir`, which is Go's `os.UserConfigDir`).
+/// Notation's file: `config.json` in its folder.
 pub fn notation(environment: &Environment) -> Result<PathBuf, Report> {
-    let named = (environment.variable)("NOTATION_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = named.or_else(|| Some(environment.config_folder.as_ref()?.join("notation")));
+    let folder = notation_folder(environment);
     Ok(folder.ok_or_else(|| no_home("notation", "set HOME or NOTATION_CONFIG"))?.join("config.json"))
 }
 

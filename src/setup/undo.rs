@@ -57,6 +57,7 @@ impl Plan {
         let reverted = match kind {
             FileKind::Registries => tables::remove_helper(path, file.text(), &before)?,
             FileKind::Client | FileKind::Ours => client::revert(path, file.text(), &before)?,
+            FileKind::Policy | FileKind::Certificates => None, // `Plan::undo_trust` is theirs
         };
         let path = file.path.display();
         match &reverted {

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     aws::{signer_roots::Roots, signing_profile::SigningProfile},
     notary::{
-        certificate::rfc3339,
+        certificate::{check_time, rfc3339},
         envelope::{self, Envelope},
     },
     oci::{Descriptor, media},
@@ -60,6 +60,7 @@ pub fn check_returned(bytes: &[u8], expected: &Expected<'_>) -> Result<(Envelope
     if envelope.expires_at.is_some_and(|end| end <= expected.now) {
         return Err(Report::new("the signature has already expired"));
     }
+    check_time(&envelope.chain, envelope.signed_at)?;
     expected.roots.check(&envelope.chain)?;
     Ok((envelope, signed_by))
 }

@@ -86,6 +86,7 @@ mod tests {
             home: None,
             config_folder: None,
             cache_folder: cache,
+            system_folder: temporary.path().into(),
             temporary_folder: temporary.path().into(),
             interactive: false,
         };

@@ -55,17 +55,27 @@ async fn read_all(repository: &Repository, image: &Descriptor, roots: &Roots) ->
 }
 
 async fn open(repository: &Repository, image: &Descriptor, descriptor: &Descriptor) -> Result<Envelope, Report> {
-    let manifest = repository.manifest(descriptor.digest.as_str()).await?;
-    let manifest = SignatureManifest::read(&manifest.descriptor.media_type, &manifest.bytes)?;
-    manifest.check_signs(&image.digest)?;
-    let bytes = repository.blob(&manifest.envelope, MAX_ENVELOPE).await?;
-    let envelope = envelope::open(&manifest.envelope.media_type, &bytes)?;
+    let blob = find_envelope(repository, image, descriptor).await?;
+    let bytes = repository.blob(&blob, MAX_ENVELOPE).await?;
+    let envelope = envelope::open(&blob.media_type, &bytes)?;
     let target = envelope.target()?;
     // As notation compares (notation-go, `content.Equal`).
     if !target.same_content(image) {
         return Err(Report::new(format!("it signs {target}, not this image, {image}")));
     }
     Ok(envelope)
+}
+
+/// Where the envelope of a listed signature is, by the word of a manifest that calls itself one of this image.
+pub(super) async fn find_envelope(
+    repository: &Repository,
+    image: &Descriptor,
+    listed: &Descriptor,
+) -> Result<Descriptor, Report> {
+    let manifest = repository.manifest(listed.digest.as_str()).await?;
+    let manifest = SignatureManifest::read(&manifest.descriptor.media_type, &manifest.bytes)?;
+    manifest.check_signs(&image.digest)?;
+    Ok(manifest.envelope)
 }
 
 impl Signature {

@@ -2,13 +2,18 @@
 
 use std::fmt;
 
+use semver::Version;
+
 use crate::{
     aws::{
         signer_roots::Roots,
         signing_profile::{Kind, PROFILE_ALIAS, PROFILE_VERSION, SIGNING_JOB, SigningProfile},
     },
-    names::NOTATION_PLUGIN,
-    notary::envelope::{Envelope, Scheme, VERIFICATION_PLUGIN},
+    names::{NOTATION_PLUGIN, NOTATION_PLUGIN_VERSION},
+    notary::{
+        certificate::check_time,
+        envelope::{Envelope, Scheme, VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_VERSION},
+    },
     report::Report,
 };
 
@@ -26,7 +31,7 @@ pub struct SignedBy {
 
 impl SignedBy {
     /// Reads the attributes of an envelope whose integrity holds, and asks for their proof: AWS's
-    /// scheme, and a chain up to one of the roots.
+    /// scheme, and a chain up to one of the roots that was valid when it signed.
     ///
     /// # Errors
     /// Why this is no signature of AWS Signer, or of a kind that is unknown here: then all that the
@@ -34,12 +39,14 @@ impl SignedBy {
     pub fn of(envelope: &Envelope, roots: &Roots) -> Result<SignedBy, Report> {
         let signed_by = SignedBy::claimed(envelope)?;
         roots.check(&envelope.chain)?;
+        check_time(&envelope.chain, envelope.signed_at)?;
         Ok(signed_by)
     }
 
     /// The same without the proof that is the chain.
     pub(crate) fn claimed(envelope: &Envelope) -> Result<SignedBy, Report> {
-        const KNOWN: [&str; 4] = [VERIFICATION_PLUGIN, PROFILE_VERSION, PROFILE_ALIAS, SIGNING_JOB];
+        const KNOWN: [&str; 5] =
+            [VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_VERSION, PROFILE_VERSION, PROFILE_ALIAS, SIGNING_JOB];
         if envelope.scheme != Scheme::SigningAuthority {
             return Err(Report::new(format!(
                 "the signing scheme is `{}`, not the signing authority's",
@@ -65,6 +72,9 @@ impl SignedBy {
         if let Some(plugin) = envelope.text(VERIFICATION_PLUGIN).filter(|plugin| *plugin != NOTATION_PLUGIN) {
             return Err(Report::new(format!("the signature asks for the plugin `{plugin}`, not `{NOTATION_PLUGIN}`")));
         }
+        if let Some(oldest) = envelope.text(VERIFICATION_PLUGIN_VERSION) {
+            check_version(NOTATION_PLUGIN, NOTATION_PLUGIN_VERSION, oldest)?;
+        }
         let alias = match envelope.extended.contains_key(PROFILE_ALIAS) {
             true => Some(profile(critical(PROFILE_ALIAS)?, &[Kind::Alias, Kind::Aliased])?),
             false => None,
@@ -82,6 +92,17 @@ impl SignedBy {
     pub fn is(&self, wanted: &SigningProfile) -> bool {
         std::iter::once(&self.profile).chain(&self.alias).any(|named| wanted.is_met_by(named))
     }
+}
+
+/// Checks that a plugin is not older than a signature asks.
+pub(super) fn check_version(plugin: &str, version: &str, oldest: &str) -> Result<(), Report> {
+    let read = |text: &str| {
+        Version::parse(text).map_err(|err| Report::new(format!("`{text}` is not a version of {plugin}")).cause(err))
+    };
+    if read(version)?.cmp_precedence(&read(oldest)?).is_lt() {
+        return Err(Report::new(format!("the signature asks for {plugin} {oldest} or newer, this is {version}")));
+    }
+    Ok(())
 }
 
 impl fmt::Display for SignedBy {

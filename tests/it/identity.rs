@@ -65,6 +65,7 @@ fn find_on(host: &str, config: &str, variables: &[(&str, &str)], ec2: bool) -> R
         home: Some(home.path().into()),
         config_folder: None,
         cache_folder: None,
+        system_folder: home.path().join("etc"),
         temporary_folder: home.path().into(),
         interactive: false,
     };
@@ -264,6 +265,7 @@ fn f6_8_where_nobody_can_tell_the_metadata_service_is_asked_once() {
         home: Some(home.path().into()),
         config_folder: None,
         cache_folder: None,
+        system_folder: home.path().join("etc"),
         temporary_folder: home.path().into(),
         interactive: false,
     };

@@ -14,6 +14,8 @@ mod floors;
 mod identity;
 mod partitions;
 mod sign_envelope;
+mod trust_policy;
+mod verify_judge;
 
 // Whatever comes in.
 #[cfg(target_os = "linux")] // elsewhere the program's keychain is the user's own
@@ -93,6 +95,18 @@ mod sign_runs;
 mod sign_signatures;
 #[cfg(target_os = "linux")] // the same
 mod sign_words;
+
+// Verifying.
+#[cfg(target_os = "linux")] // the program's keychain, again
+mod verify_command;
+#[cfg(target_os = "linux")] // the same
+mod verify_faults;
+
+// Trust.
+#[cfg(target_os = "linux")] // elsewhere Notation's folder is the user's own
+mod trust_command;
+#[cfg(unix)] // links and pipes
+mod trust_store;
 
 // The loopback AWS and registries that they use.
 mod loopback;

@@ -31,6 +31,7 @@ fn f2_5_the_clock_is_asked_for_each_image() {
             home: Some(home.clone()),
             config_folder: Some(home.join(".config")),
             cache_folder: Some(home.join(".cache")),
+            system_folder: home.join("etc"),
             temporary_folder: home,
             interactive: false,
         },

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::{Map, Value};
 
 /// Reads one JSON object; a repeated member at any depth is an error.
-pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     match serde_json::from_slice::<Unique>(bytes).map_err(|err| err.to_string())?.0 {
         Value::Object(members) => Ok(members),
         _ => Err("it is not a JSON object".into()),

@@ -2,14 +2,13 @@
 
 mod cose;
 mod headers;
-mod json;
+pub(crate) mod json;
 mod jws;
 mod signed;
 
 pub use headers::{VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_VERSION};
 pub use signed::{Attribute, Envelope, Scheme};
 
-use super::certificate::check_time;
 use crate::{oci::media, report::Report};
 
 /// Largest envelope that is read (notation-go, `registry/repository.go`).
@@ -17,7 +16,7 @@ pub const MAX_ENVELOPE: usize = 32 * 1024 * 1024;
 
 /// Reads an envelope and checks what holds for every envelope: protected headers and `crit`,
 /// the chain's shape, the algorithm that the leaf's key fixes, the signature, the expiry after
-/// the signing time. Roots, times and identities are for the caller to judge.
+/// the signing time. Roots, the chain's validity in time and identities are for the caller to judge.
 pub fn open(media_type: &str, bytes: &[u8]) -> Result<Envelope, Report> {
     if bytes.len() > MAX_ENVELOPE {
         return Err(Report::new(format!("the signature envelope has {} bytes, more than 32 MiB", bytes.len())));
@@ -29,9 +28,6 @@ pub fn open(media_type: &str, bytes: &[u8]) -> Result<Envelope, Report> {
     }?;
     if envelope.expires_at.is_some_and(|end| end <= envelope.signed_at) {
         return Err(Report::new("the signature expires before it was made"));
-    }
-    if envelope.scheme == Scheme::SigningAuthority {
-        check_time(&envelope.chain, envelope.signed_at)?;
     }
     Ok(envelope)
 }

@@ -104,6 +104,7 @@ impl World {
             config_folder: home.as_ref().map(|home| home.join(".config")),
             cache_folder: home.as_ref().map(|home| home.join(".cache")),
             home,
+            system_folder: self.path("etc"),
             temporary_folder: self.path("tmp"),
             interactive: false,
         }

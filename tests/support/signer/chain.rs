@@ -3,8 +3,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, SignatureAlgorithm, date_time_ymd,
+    BasicConstraints, CertificateParams, CrlDistributionPoint, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, SignatureAlgorithm,
+    date_time_ymd,
 };
 use ring::{
     rand::SystemRandom,
@@ -41,6 +42,8 @@ pub struct Shape {
     pub leaf_name: &'static str,
     /// A critical extension of every certificate, by its object identifier; its content is NULL.
     pub critical: Option<&'static [u64]>,
+    /// Where a list of revoked certificates is, by every certificate's word.
+    pub revocation_list: Option<&'static str>,
 }
 
 /// The root's common name.
@@ -62,6 +65,7 @@ impl Shape {
             between: 2,
             leaf_name: "AWS Signer",
             critical: None,
+            revocation_list: None,
         }
     }
 }
@@ -105,6 +109,7 @@ impl Chain {
         let leaf_key = key(algorithm);
         let mut params = named(shape.leaf_name);
         params.custom_extensions.extend(critical(shape));
+        params.crl_distribution_points.extend(revocation_list(shape));
         params.key_usages.clone_from(&shape.leaf_usage);
         params.extended_key_usages.clone_from(&shape.leaf_extended);
         if shape.leaf_is_authority {
@@ -144,9 +149,14 @@ fn critical(shape: &Shape) -> Option<CustomExtension> {
     Some(extension)
 }
 
+fn revocation_list(shape: &Shape) -> Option<CrlDistributionPoint> {
+    Some(CrlDistributionPoint { uris: vec![shape.revocation_list?.into()] })
+}
+
 fn authority(name: &str, shape: &Shape, path_length: Option<u8>) -> CertificateParams {
     let mut params = named(name);
     params.custom_extensions.extend(critical(shape));
+    params.crl_distribution_points.extend(revocation_list(shape));
     if shape.authorities {
         params.is_ca = IsCa::Ca(path_length.map_or(BasicConstraints::Unconstrained, BasicConstraints::Constrained));
     }

@@ -1,0 +1,130 @@
+//! What `verify` tells of its images.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::{
+    log::Log,
+    notary::certificate::rfc3339,
+    report::{Level, Report, excerpt, fold},
+    verify::{
+        judge::{Check, Judgement},
+        run::{Judged, Outcome, Verdict},
+    },
+};
+
+/// The verdicts for people.
+pub(super) fn text(quiet: bool, verdicts: &[Verdict<'_>], stdout: &mut dyn Write) -> io::Result<()> {
+    for verdict in verdicts {
+        let name = name_of(verdict);
+        match &verdict.outcome {
+            Outcome::Verified(_) if quiet => writeln!(stdout, "{name}")?,
+            _ if quiet => {}
+            Outcome::Unchecked => writeln!(stdout, "not checked {name}")?,
+            Outcome::Verified(judged) => {
+                writeln!(stdout, "verified {name}")?;
+                policy(verdict, stdout)?;
+                signature(judged, stdout)?;
+            }
+            Outcome::Refused { signatures, .. } => {
+                writeln!(stdout, "not verified {}", fold(name))?;
+                policy(verdict, stdout)?;
+                signatures.iter().try_for_each(|judged| signature(judged, stdout))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is not data: warnings, and why images are not verified.
+pub(super) fn tell(verdicts: &[Verdict<'_>], log: &Log<'_>) {
+    for verdict in verdicts {
+        let name = name_of(verdict);
+        match &verdict.outcome {
+            Outcome::Verified(judged) => {
+                if !verdict.reference.contains('@') {
+                    log.warn(format_args!(
+                        "{} can move; what is verified, and what to run, is {name}",
+                        verdict.reference
+                    ));
+                }
+                for check in judged.judgement.logged() {
+                    let what =
+                        format!("{name}: {} does not hold, which the trust policy only wants told", check.name.name());
+                    log.report(Level::Warning, &check.reason.clone().under(what));
+                }
+            }
+            Outcome::Unchecked => {
+                let statement = verdict.statement.map(|statement| statement.name.as_str()).unwrap_or_default();
+                log.warn(format_args!("nothing of {name} was checked: `{statement}` of the trust policy says skip"));
+            }
+            Outcome::Refused { why, .. } => {
+                log.report(Level::Error, &why.clone().under(format!("{name} is not verified")));
+            }
+        }
+    }
+}
+
+/// The image by digest, as far as that is known.
+fn name_of<'a>(verdict: &'a Verdict<'_>) -> &'a str {
+    verdict.resolved.as_ref().map_or(&verdict.reference, |(_, name)| name)
+}
+
+fn policy(verdict: &Verdict<'_>, stdout: &mut dyn Write) -> io::Result<()> {
+    let Some(statement) = verdict.statement else { return Ok(()) };
+    writeln!(stdout, "  trust policy  {} ({})", fold(&statement.name), statement.level.name())
+}
+
+/// One signature: who made it, where that is known, and every check.
+fn signature(Judged { digest, judgement }: &Judged, stdout: &mut dyn Write) -> io::Result<()> {
+    writeln!(stdout, "  signature     {digest}")?;
+    if let (true, Some(envelope)) = (judgement.verified(), &judgement.envelope) {
+        let leaf = || envelope.chain.first().map(|leaf| leaf.subject.clone()).unwrap_or_default();
+        let signer = judgement.signed_by.as_ref().map_or_else(leaf, ToString::to_string);
+        writeln!(stdout, "  signed by     {}", fold(&signer))?;
+        writeln!(stdout, "  signed at     {}", rfc3339(envelope.signed_at))?;
+    }
+    for Check { name, result, reason } in &judgement.checks {
+        writeln!(stdout, "    {:<12}  {:<11}  {}", name.name(), result.name(), told(reason))?;
+    }
+    Ok(())
+}
+
+/// A reason in one line.
+fn told(reason: &Report) -> String {
+    excerpt(&reason.full())
+}
+
+/// The verdicts for programs. The version changes when a member changes its meaning or goes.
+pub(super) fn json(verdicts: &[Verdict<'_>]) -> Value {
+    let images: Vec<Value> = verdicts.iter().map(image).collect();
+    json!({ "version": 1, "images": images })
+}
+
+fn image(verdict: &Verdict<'_>) -> Value {
+    let none: &[Judged] = &[];
+    let (verified, error, signatures) = match &verdict.outcome {
+        Outcome::Verified(judged) => (true, None, std::slice::from_ref(&**judged)),
+        Outcome::Unchecked => (false, None, none),
+        Outcome::Refused { why, signatures } => (false, Some(why.full()), signatures.as_slice()),
+    };
+    json!({
+        "reference": verdict.reference,
+        "digest": verdict.resolved.as_ref().map(|(digest, _)| digest),
+        "verified": verified,
+        "level": verdict.statement.map(|statement| statement.level.name()),
+        "statement": verdict.statement.map(|statement| &statement.name),
+        "error": error,
+        "signatures": signatures.iter().map(judged).collect::<Vec<_>>(),
+    })
+}
+
+fn judged(Judged { digest, judgement }: &Judged) -> Value {
+    json!({ "digest": digest, "verified": judgement.verified(), "checks": checks(judgement) })
+}
+
+fn checks(judgement: &Judgement) -> Vec<Value> {
+    let told = |check: &Check| json!({ "name": check.name.name(), "result": check.result.name(), "reason": told(&check.reason) });
+    judgement.checks.iter().map(told).collect()
+}

@@ -1,0 +1,348 @@
+//! Images in one run: resolved, their signatures fetched and judged at the same time, each image with its verdict.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    pin::pin,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use futures_util::{
+    StreamExt,
+    future::{Either, join, select},
+    stream,
+};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+use super::{
+    anchors::Anchors,
+    judge::{Answer, Evidence, Judgement, Question, Rules, examine},
+    plugin::Plugins,
+    policy::{Action, Level, Statement, TrustedIdentity},
+    signatures::find_envelope,
+    signed_by::SignedBy,
+};
+use crate::{
+    aws::signers::Signers,
+    digest::Digest,
+    names::PROGRAM,
+    notary::envelope::{Envelope, MAX_ENVELOPE},
+    oci::{
+        Descriptor, ListedBy, Reference, Repositories, Repository,
+        bound::{MAX_TIME, within},
+        expand::{Item, expand},
+    },
+    report::{Report, excerpt},
+};
+
+/// Images in work at the same time.
+const CONCURRENT_IMAGES: usize = 16;
+
+/// Signatures of one image that are in work at the same time: as many as are judged of it by default.
+pub const CONCURRENT_SIGNATURES: usize = 50;
+
+/// Mebibytes of envelopes that are in memory at the same time, in all: two of the largest.
+const ENVELOPE_MEMORY: u32 = 64;
+
+/// Plugins that run at the same time.
+const CONCURRENT_PLUGINS: usize = 4;
+
+/// An image, and what is trusted there.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Its name.
+    pub image: Reference,
+    /// The statement that is for its repository, and what that statement's stores hold.
+    pub trust: Result<(&'a Statement, Anchors), Report>,
+}
+
+/// What a run judges with; the same for all its images.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// The metadata that must be signed.
+    pub metadata: &'a BTreeMap<String, String>,
+    /// Most signatures of one image that are judged.
+    pub max_signatures: usize,
+    /// Whether what an index lists must be signed, too.
+    pub recursive: bool,
+    /// Tells the time. It is asked for each signature.
+    pub clock: fn() -> SystemTime,
+}
+
+/// A run.
+pub struct Verifier<'a> {
+    options: Options<'a>,
+    signers: &'a Signers<'a>,
+    plugins: &'a Plugins,
+    memory: Semaphore,
+    plugin_runs: Semaphore,
+}
+
+/// What became of an image.
+#[derive(Debug)]
+pub struct Verdict<'a> {
+    /// Its name: as it was given, or by digest where an index lists it.
+    pub reference: String,
+    /// Its digest, once that is known, and itself at it: what was judged.
+    pub resolved: Option<(Digest, String)>,
+    /// The statement that it was judged by.
+    pub statement: Option<&'a Statement>,
+    /// The verdict.
+    pub outcome: Outcome,
+}
+
+/// The verdict on an image.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The policy is satisfied, by this signature.
+    Verified(Box<Judged>),
+    /// The policy asks for no check (`skip`).
+    Unchecked,
+    /// The policy is not satisfied.
+    Refused {
+        /// Why.
+        why: Report,
+        /// The signatures that were judged, in the registry's order.
+        signatures: Vec<Judged>,
+    },
+}
+
+/// A signature that was judged.
+#[derive(Debug)]
+pub struct Judged {
+    /// Its manifest.
+    pub digest: Digest,
+    /// The verdict on it. The envelope is kept of one that is verified.
+    pub judgement: Judgement,
+}
+
+impl Outcome {
+    /// Whether nothing speaks against running the image.
+    pub fn satisfied(&self) -> bool {
+        match self {
+            Outcome::Verified(_) | Outcome::Unchecked => true,
+            Outcome::Refused { .. } => false,
+        }
+    }
+}
+
+impl<'a> Verifier<'a> {
+    /// A run that asks AWS Signer and other plugins.
+    pub fn new(options: Options<'a>, signers: &'a Signers<'a>, plugins: &'a Plugins) -> Verifier<'a> {
+        let (memory, plugin_runs) = (Semaphore::new(ENVELOPE_MEMORY as usize), Semaphore::new(CONCURRENT_PLUGINS));
+        Verifier { options, signers, plugins, memory, plugin_runs }
+    }
+
+    /// Verifies images. Verdicts come in the order of the images, an index before what it lists.
+    pub async fn verify<'t>(&self, images: &'t [Wanted<'t>], repositories: &mut Repositories<'_>) -> Vec<Verdict<'t>> {
+        let opened: Vec<_> = images.iter().map(|wanted| (wanted, repositories.of(&wanted.image))).collect();
+        let verifying = stream::iter(opened).map(|(wanted, repository)| async move {
+            let refused = |why| vec![Verdict::unresolved(wanted.image.to_string(), wanted.statement(), why)];
+            let (repository, (statement, anchors)) = match (repository, &wanted.trust) {
+                (Ok(repository), Ok(trust)) => (repository, trust),
+                (_, Err(why)) => return refused(why.clone()),
+                (Err(why), _) => return refused(why),
+            };
+            let trust = Trust { statement, anchors };
+            let what = || format!("cannot verify {}", wanted.image);
+            let work =
+                pin!(within(MAX_TIME, what, async { Ok(self.expanded(&wanted.image, &repository, trust).await) }));
+            // The credentials of AWS are looked up meanwhile: they are needed last.
+            let done = match select(work, pin!(self.prepare(statement))).await {
+                Either::Left((done, _)) => done,
+                Either::Right(((), work)) => work.await,
+            };
+            done.unwrap_or_else(refused)
+        });
+        let verdicts: Vec<Vec<Verdict<'t>>> = verifying.buffered(CONCURRENT_IMAGES).collect().await;
+        verdicts.into_iter().flatten().collect()
+    }
+
+    /// Opens the client that will tell of revocations, where one place is likely.
+    async fn prepare(&self, statement: &Statement) {
+        let region = statement.identities.iter().find_map(|identity| match identity {
+            TrustedIdentity::SigningProfile(profile) => Some(&profile.home.as_ref()?.region),
+            TrustedIdentity::Any | TrustedIdentity::Subject(_) | TrustedIdentity::Other(_) => None,
+        });
+        if let Some(region) = region.filter(|_| statement.actions.revocation != Action::Skip) {
+            self.signers.with(region, async |_| Ok(())).await.ok(); // who needs it will hear of it
+        }
+    }
+
+    /// An image and, where that is asked for, what it lists.
+    async fn expanded<'t>(
+        &self,
+        image: &Reference,
+        repository: &Arc<Repository>,
+        trust: Trust<'t>,
+    ) -> Vec<Verdict<'t>> {
+        // A digest's signatures can be listed before anything else is known of it.
+        let ahead = async {
+            match &image.digest {
+                Some(digest) if trust.statement.level != Level::Skip => {
+                    Some(repository.signatures_by(digest, ListedBy::Api).await)
+                }
+                _ => None,
+            }
+        };
+        let (items, mut ahead) = join(expand(image, repository, self.options.recursive), ahead).await;
+        let with_lists: Vec<_> = items.into_iter().map(|item| (item, ahead.take())).collect();
+        let verifying = stream::iter(with_lists).map(|(item, listed)| async move {
+            match item {
+                Item::Resolved { image, repository, subject } => {
+                    let outcome = self.image(&image, &repository, &subject, trust, listed).await;
+                    let resolved = Some((subject.digest.clone(), image.at(&subject.digest)));
+                    Verdict { reference: image.to_string(), resolved, statement: Some(trust.statement), outcome }
+                }
+                Item::Failed { image, report } => Verdict::unresolved(image, Some(trust.statement), report),
+            }
+        });
+        verifying.buffered(CONCURRENT_IMAGES).collect().await
+    }
+
+    async fn image(
+        &self,
+        image: &Reference,
+        repository: &Repository,
+        subject: &Descriptor,
+        trust: Trust<'_>,
+        listed: Option<Result<Vec<Descriptor>, Report>>,
+    ) -> Outcome {
+        if trust.statement.level == Level::Skip {
+            return Outcome::Unchecked;
+        }
+        let (mut signatures, mut count, mut seen) = (Vec::new(), 0, HashSet::new());
+        let mut listed = listed;
+        // Who has been satisfied by the referrers API does not ask for the tag of older clients.
+        for by in [ListedBy::Api, ListedBy::Tag] {
+            let found = match listed.take() {
+                Some(listed) => listed,
+                None => repository.signatures_by(&subject.digest, by).await,
+            };
+            let mut found = match found {
+                Ok(found) => found,
+                Err(why) => return Outcome::Refused { why, signatures },
+            };
+            found.retain(|signature| seen.insert(signature.digest.clone()));
+            let room = self.options.max_signatures.saturating_sub(count);
+            count += found.len();
+            found.truncate(room);
+            match self.first_good(&found, repository, subject, trust).await {
+                Ok(good) => return Outcome::Verified(Box::new(good)),
+                Err(others) => signatures.extend(others),
+            }
+        }
+        Outcome::Refused { why: why_refused(image, &signatures, count), signatures }
+    }
+
+    /// Judges signatures at the same time; the first that is good ends it. Else all of them, in their order.
+    async fn first_good(
+        &self,
+        listed: &[Descriptor],
+        repository: &Repository,
+        subject: &Descriptor,
+        trust: Trust<'_>,
+    ) -> Result<Judged, Vec<Judged>> {
+        let judging = stream::iter(listed.iter().enumerate())
+            .map(|(place, listed)| async move { (place, self.signature(listed, repository, subject, trust).await) });
+        let mut judging = judging.buffer_unordered(CONCURRENT_SIGNATURES);
+        let mut others = Vec::new();
+        while let Some((place, mut judged)) = judging.next().await {
+            if judged.judgement.verified() {
+                return Ok(judged);
+            }
+            judged.judgement.envelope = None; // it may be large
+            others.push((place, judged));
+        }
+        others.sort_by_key(|(place, _)| *place);
+        Err(others.into_iter().map(|(_, judged)| judged).collect())
+    }
+
+    async fn signature(
+        &self,
+        listed: &Descriptor,
+        repository: &Repository,
+        subject: &Descriptor,
+        Trust { statement, anchors }: Trust<'_>,
+    ) -> Judged {
+        let rules = Rules { statement, anchors, metadata: self.options.metadata, now: (self.options.clock)().into() };
+        let fetched = async {
+            let blob = find_envelope(repository, subject, listed).await?;
+            let size = u32::try_from(blob.size / (1024 * 1024) + 1).unwrap_or(u32::MAX).min(ENVELOPE_MEMORY);
+            let room = self.memory.acquire_many(size).await;
+            Ok((room, repository.blob(&blob, MAX_ENVELOPE).await?, blob.media_type))
+        };
+        let examined = fetched.await.map(|(room, envelope, media_type)| {
+            let examined = examine(&Evidence { media_type: &media_type, envelope: &envelope, image: subject }, &rules);
+            drop(room);
+            examined
+        });
+        let judgement = match examined {
+            Ok(examined) => {
+                let answer = match examined.question() {
+                    Question::Nobody => Answer::None,
+                    Question::AwsSigner => self.revoked(examined.envelope(), examined.signed_by()).await,
+                    Question::Plugin(request) => {
+                        let _running = self.plugin_runs.acquire().await;
+                        let (plugins, request) = (self.plugins.clone(), request.clone());
+                        let asked = spawn_blocking(move || plugins.ask(&request)).await;
+                        Answer::Plugin(asked.unwrap_or_else(|_| Err(Report::new("it could not be asked"))))
+                    }
+                };
+                examined.conclude(answer)
+            }
+            Err(why) => Judgement::unreadable(why, statement),
+        };
+        Judged { digest: listed.digest.clone(), judgement }
+    }
+
+    /// What AWS Signer calls revoked of a signature, asked in its profile's own region.
+    async fn revoked(&self, envelope: Option<&Envelope>, by: Option<&SignedBy>) -> Answer {
+        let home = by.and_then(|by| by.profile.home.as_ref());
+        let Some((envelope, home)) = envelope.zip(home) else { return Answer::None };
+        Answer::Revoked(self.signers.with(&home.region, async |signer| signer.revoked(envelope).await).await)
+    }
+}
+
+impl<'a> Wanted<'a> {
+    fn statement(&self) -> Option<&'a Statement> {
+        self.trust.as_ref().ok().map(|(statement, _)| *statement)
+    }
+}
+
+/// What an image is judged by.
+#[derive(Clone, Copy)]
+struct Trust<'a> {
+    statement: &'a Statement,
+    anchors: &'a Anchors,
+}
+
+impl<'a> Verdict<'a> {
+    fn unresolved(reference: String, statement: Option<&'a Statement>, why: Report) -> Verdict<'a> {
+        Verdict { reference, resolved: None, statement, outcome: Outcome::Refused { why, signatures: Vec::new() } }
+    }
+}
+
+/// Why no signature satisfies the policy: each one's reason, and what can be done about the first that has one.
+fn why_refused(image: &Reference, judged: &[Judged], count: usize) -> Report {
+    if count == 0 {
+        return Report::new("it has no signature")
+            .hint(format!("sign it: {PROGRAM} sign {image} --signing-profile PROFILE"));
+    }
+    let mut why = Report::new("no signature of it satisfies the trust policy");
+    let mut hint = None;
+    for Judged { digest, judgement } in judged {
+        if let Some(check) = judgement.failure() {
+            why = why.cause(format!("{digest}: {}: {}", check.name.name(), excerpt(&check.reason.full())));
+            hint = hint.or(check.reason.advice());
+        }
+    }
+    if judged.len() < count {
+        why = why.cause(format!("{} more were not judged", count - judged.len()));
+        hint = hint.or(Some("judge them too with --max-signatures"));
+    }
+    match hint {
+        Some(hint) => why.hint(hint),
+        None => why,
+    }
+}
