@@ -50,7 +50,7 @@ pub(super) struct Init {
     #[arg(long, value_name = "ARN", required_unless_present = "undo")]
     signing_profile: Option<String>,
     /// Trust this root certificate in place of AWS Signer's own, which is built in
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, alias = "signer-root", value_name = "FILE")]
     root: Option<PathBuf>,
     /// For this repository only, REGISTRY/REPOSITORY; may be given several times [default: every one]
     #[arg(long = "scope", value_name = "REPOSITORY")]
