@@ -1,6 +1,6 @@
 //! The composition root: from configuration and environment to stores, AWS, and the token service.
 
-use std::{io::Write, path::PathBuf, time::SystemTime};
+use std::{cell::Cell, io::Write, path::PathBuf, rc::Rc, time::SystemTime};
 
 use crate::{
     aws::{Aws, Settings},
@@ -22,9 +22,9 @@ pub struct App {
     /// Our configuration.
     pub config: Config,
     /// Where ECR tokens are kept.
-    pub cache: Box<dyn Keychain>,
-    /// Where other registries' logins are kept.
-    pub logins: Box<dyn Keychain>,
+    pub cache: Rc<dyn Keychain>,
+    /// Where other registries' logins are kept. The same store, and connection, where both are in the keychain.
+    pub logins: Rc<dyn Keychain>,
     /// Amazon.
     pub aws: Aws,
     /// Whose credentials the caller insists on.
@@ -36,9 +36,10 @@ pub struct App {
 impl App {
     /// Opens what a configuration names.
     pub fn open(environment: Environment, config: Config, now: SystemTime) -> App {
+        let keychain = native(&environment);
         App {
-            cache: cache(&environment, &config),
-            logins: logins(&environment, &config),
+            cache: cache(&environment, &config, &keychain),
+            logins: logins(&environment, &config, &keychain),
             aws: Aws::new(Settings::read(&environment, now)),
             environment,
             config,
@@ -64,7 +65,14 @@ impl App {
 
     /// What answers with tokens of ECR.
     pub fn tokens<'a>(&'a self, log: &'a Log<'a>) -> Service<'a> {
-        Service { identities: self.identities(), cache: &*self.cache, source: &self.aws, now: self.now, log }
+        Service {
+            identities: self.identities(),
+            cache: &*self.cache,
+            source: &self.aws,
+            now: self.now,
+            log,
+            kept: Cell::default(),
+        }
     }
 }
 
@@ -73,42 +81,42 @@ impl App {
 /// `AWS_ECR_DISABLE_CACHE` (any text) turns the cache off. `AWS_ECR_CACHE_DIR` names the folder of
 /// the clear-text store and, where `config.toml` names no store, asks for it, as with
 /// amazon-ecr-credential-helper, whose only cache it is.
-fn cache(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
+fn cache(environment: &Environment, config: &Config, keychain: &Rc<dyn Keychain>) -> Rc<dyn Keychain> {
     if environment.text("AWS_ECR_DISABLE_CACHE").is_some() {
-        return Box::new(NoStore::Forgets);
+        return Rc::new(NoStore::Forgets);
     }
     let folder = environment.path("AWS_ECR_CACHE_DIR");
     let store = config.cache.unwrap_or(if folder.is_some() { CacheStore::File } else { CacheStore::Keychain });
     match store {
-        CacheStore::Keychain => native(environment),
+        CacheStore::Keychain => keychain.clone(),
         CacheStore::Keyutils => keyutils(),
-        CacheStore::None => Box::new(NoStore::Forgets),
+        CacheStore::None => Rc::new(NoStore::Forgets),
         CacheStore::File => {
             let usual = || Some(environment.cache_folder.as_ref()?.join(PROGRAM).join("tokens"));
             match folder.or_else(usual) {
-                Some(folder) => Box::new(FileStore::new(folder)),
-                None => Box::new(NoStore::Forgets), // no home folder: nowhere to keep a file
+                Some(folder) => Rc::new(FileStore::new(folder)),
+                None => Rc::new(NoStore::Forgets), // no home folder: nowhere to keep a file
             }
         }
     }
 }
 
 /// Where other registries' logins are kept.
-fn logins(environment: &Environment, config: &Config) -> Box<dyn Keychain> {
+fn logins(environment: &Environment, config: &Config, keychain: &Rc<dyn Keychain>) -> Rc<dyn Keychain> {
     match &config.logins {
-        LoginStore::Keychain => native(environment),
-        LoginStore::None => Box::new(NoStore::Refuses),
+        LoginStore::Keychain => keychain.clone(),
+        LoginStore::None => Rc::new(NoStore::Refuses),
         LoginStore::File => match login_folder(environment) {
-            Some(folder) => Box::new(FileStore::new(folder)),
-            None => Box::new(UnavailableStore(keychain::Error {
+            Some(folder) => Rc::new(FileStore::new(folder)),
+            None => Rc::new(UnavailableStore(keychain::Error {
                 store: "file store",
                 kind: ErrorKind::Unavailable,
                 detail: "without a home folder there is none to keep logins in".into(),
             })),
         },
         LoginStore::Helper(suffix) => match HelperStore::find(suffix, &environment.search_path()) {
-            Ok(helper) => Box::new(helper),
-            Err(err) => Box::new(UnavailableStore(err)),
+            Ok(helper) => Rc::new(helper),
+            Err(err) => Rc::new(UnavailableStore(err)),
         },
     }
 }
@@ -119,10 +127,10 @@ pub fn login_folder(environment: &Environment) -> Option<PathBuf> {
 }
 
 #[cfg(target_os = "linux")]
-fn native(environment: &Environment) -> Box<dyn Keychain> {
+fn native(environment: &Environment) -> Rc<dyn Keychain> {
     let address = environment.text("DBUS_SESSION_BUS_ADDRESS");
     let runtime_folder = environment.path("XDG_RUNTIME_DIR");
-    Box::new(keychain::linux::SecretServiceStore::new(
+    Rc::new(keychain::linux::SecretServiceStore::new(
         address.as_deref(),
         runtime_folder.as_deref(),
         environment.interactive,
@@ -130,22 +138,22 @@ fn native(environment: &Environment) -> Box<dyn Keychain> {
 }
 
 #[cfg(target_os = "macos")]
-fn native(_: &Environment) -> Box<dyn Keychain> {
-    keychain::macos::open()
+fn native(_: &Environment) -> Rc<dyn Keychain> {
+    keychain::macos::open().into()
 }
 
 #[cfg(windows)]
-fn native(_: &Environment) -> Box<dyn Keychain> {
-    keychain::windows::open()
+fn native(_: &Environment) -> Rc<dyn Keychain> {
+    keychain::windows::open().into()
 }
 
 #[cfg(target_os = "linux")]
-fn keyutils() -> Box<dyn Keychain> {
-    Box::new(keychain::keyutils::KeyutilsStore::new())
+fn keyutils() -> Rc<dyn Keychain> {
+    Rc::new(keychain::keyutils::KeyutilsStore::new())
 }
 
 /// The kernel's key store is Linux's alone: elsewhere config.toml refuses its choice.
 #[cfg(not(target_os = "linux"))]
-fn keyutils() -> Box<dyn Keychain> {
-    Box::new(NoStore::Forgets)
+fn keyutils() -> Rc<dyn Keychain> {
+    Rc::new(NoStore::Forgets)
 }

@@ -42,7 +42,7 @@ impl Clear {
         let host = asked.map(|registry| registry.host);
         let whose = host.as_ref().map_or("of any registry".into(), |host| format!("of {host}"));
         let failed = |err: keychain::Error| err.report(&format!("forget the tokens {whose}"));
-        let Cached { tokens, damaged } =
+        let Cached { tokens, damaged, .. } =
             cache::forget(&*app.cache, host.as_deref(), identity.as_deref()).map_err(failed)?;
         if self.quiet {
             return Ok(ExitCode::SUCCESS);

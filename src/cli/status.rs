@@ -46,11 +46,11 @@ struct Row {
 }
 
 impl Status {
-    pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
+    pub(super) fn run(&self, start: Start, Streams { stdout, stderr, .. }: Streams<'_>) -> Result<ExitCode, Report> {
         let style = Style::of((start.terminals)().stdout, &start.environment);
         let app = self.aws.open(start)?;
-        let Cached { tokens, damaged } =
-            cache::inventory(&*app.cache).map_err(|err: keychain::Error| err.report("list the cached tokens"))?;
+        let Cached { tokens, damaged, incomplete } =
+            cache::inventory(&*app.cache, None).map_err(|err: keychain::Error| err.report("list the cached tokens"))?;
         let mut rows: Vec<Row> = tokens.into_iter().map(|label| Row::of(label, &app)).collect();
         rows.sort_by(|a, b| {
             (&a.label.host, !a.current, &a.label.identity).cmp(&(&b.label.host, !b.current, &b.label.identity))
@@ -63,6 +63,9 @@ impl Status {
                 }
             }
             OutputFormat::Json => write_json(&to_json(&rows, &damaged, app.cache.name()), stdout)?,
+        }
+        if let Some(fault) = incomplete {
+            app.log(stderr).warn(format_args!("not all cached tokens are listed: {fault}"));
         }
         Ok(ExitCode::SUCCESS)
     }

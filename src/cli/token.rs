@@ -35,9 +35,12 @@ impl Token {
         }
         let app = self.aws.open(start)?;
         let registry = registry(&app, host)?;
-        let token = app.tokens(&app.log(streams.stderr)).login(&registry)?;
+        let log = app.log(streams.stderr);
+        let tokens = app.tokens(&log);
+        let token = tokens.login(&registry)?;
         writeln!(streams.stdout, "{}", token.password.expose())?;
         streams.stdout.flush()?;
+        tokens.tidy();
         Ok(ExitCode::SUCCESS)
     }
 }

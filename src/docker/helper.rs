@@ -11,11 +11,13 @@ use crate::{
     keychain::{self, ErrorKind, Keychain},
     log::Log,
     registry::{Server, USERNAME},
-    token::{Service, cache},
+    token::{
+        Service,
+        cache::{self, Cached},
+    },
 };
 
 /// What answers Docker: tokens of ECR, and the logins of all other registries.
-#[derive(Clone, Copy)]
 pub struct Helper<'a> {
     /// ECR's tokens.
     pub tokens: Service<'a>,
@@ -98,20 +100,32 @@ impl<'a> Helper<'a> {
     /// registries that `config.toml` names whole: a client that goes by `list` alone (docker's classic
     /// builder) would not ask for those before their first token.
     ///
-    /// A keychain that cannot be read lists nothing and says so on stderr: clients that call `list`
-    /// give up all their logins on an error, ECR's too, which need no keychain.
+    /// A keychain that cannot be read, or not to the end, lists what could be read and says so on stderr:
+    /// clients that call `list` give up all their logins on an error, ECR's too, which need no keychain.
     pub(super) fn list(&self) -> Vec<(String, String)> {
         let mut servers = Vec::new();
-        match logins::list(self.logins) {
-            Ok(labels) => servers.extend(labels.into_iter().map(|label| (label.spelled, label.username))),
-            Err(err) => self.tokens.log.warn_once(format_args!("nothing is listed: {err}")),
-        }
-        match cache::tokens(self.tokens.cache) {
-            Ok(labels) => {
-                let valid = labels.into_iter().filter(|label| cache::time(label.expires) > self.tokens.now);
-                servers.extend(valid.map(|label| (label.host, USERNAME.to_owned())));
+        let failed = |err| self.tokens.log.warn_once(format_args!("what is stored is not listed: {err}"));
+        let cut = |err| self.tokens.log.warn_once(format_args!("not all that is stored is listed: {err}"));
+        let logins = logins::list(self.logins, None);
+        // One store for both: what failed just now would fail again, after another silence.
+        let tokens = match &logins {
+            Err(err) if std::ptr::addr_eq(self.logins, self.tokens.cache) => Err(err.clone()),
+            _ => cache::inventory(self.tokens.cache, None),
+        };
+        match logins {
+            Ok((labels, incomplete)) => {
+                servers.extend(labels.into_iter().map(|label| (label.spelled, label.username)));
+                incomplete.into_iter().for_each(cut);
             }
-            Err(err) => self.tokens.log.warn_once(format_args!("nothing is listed: {err}")),
+            Err(err) => failed(err),
+        }
+        match tokens {
+            Ok(Cached { tokens, incomplete, .. }) => {
+                let valid = tokens.into_iter().filter(|label| cache::time(label.expires) > self.tokens.now);
+                servers.extend(valid.map(|label| (label.host, USERNAME.to_owned())));
+                incomplete.into_iter().for_each(cut);
+            }
+            Err(err) => failed(err),
         }
         let rules = &self.tokens.identities.config.rules;
         let named = rules.iter().map(|rule| &rule.hosts).filter(|hosts| hosts.is_literal());

@@ -2,7 +2,7 @@
 
 use super::wire::Login;
 use crate::{
-    keychain::{Entry, EntryKind, Error, Key, Keychain, Label},
+    keychain::{Entry, EntryKind, Error, Inventory, Key, Keychain, Label, Selection},
     secret::Secret,
 };
 
@@ -14,7 +14,7 @@ pub static LOGIN: EntryKind = EntryKind {
     further: &["spelled", "username"],
     title: "Registry login for",
     titled_by: "spelled",
-    numbers: &[],
+    ends: None,
     restored_by: Some("log in again"),
 };
 
@@ -46,14 +46,21 @@ pub fn remove(store: &dyn Keychain, server: &str) -> Result<(), Error> {
     store.remove(&key(server))
 }
 
-/// The labels of all logins. No secret is read.
-pub fn list(store: &dyn Keychain) -> Result<Vec<LoginLabel>, Error> {
+/// The labels of the logins, of one server or of all, and why there may be more where not all could be
+/// read. No secret is read.
+pub fn list(store: &dyn Keychain, server: Option<&str>) -> Result<(Vec<LoginLabel>, Option<Error>), Error> {
     let read = |label: &Label| LoginLabel {
         server: text(label, "server"),
         spelled: text(label, "spelled"),
         username: text(label, "username"),
     };
-    Ok(store.list(&LOGIN)?.iter().map(read).collect())
+    let all = Selection::all(&LOGIN);
+    let which = match server {
+        Some(server) => all.with("server", server),
+        None => all,
+    };
+    let Inventory { labels, incomplete, .. } = store.inventory(&which)?;
+    Ok((labels.iter().map(read).collect(), incomplete))
 }
 
 fn key(server: &str) -> Key {

@@ -88,7 +88,10 @@ fn answer(start: Start, stdin: &mut dyn Read, stdout: &mut dyn Write, stderr: &m
     };
     let app = App::open(environment, config, start.now);
     let log = app.log(stderr);
-    run(verb, &Helper::of(&app, &log), stdin, stdout)
+    let helper = Helper::of(&app, &log);
+    run(verb, &helper, stdin, stdout)?;
+    helper.tokens.tidy(); // the client has its answer
+    Ok(())
 }
 
 /// Runs one verb.

@@ -3,8 +3,12 @@
 //! A store that has attributes (Secret Service) writes [`Label::attributes`] one by one; a store
 //! that has a single text (Windows, macOS, keyutils) writes [`Label::to_text`].
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
+use super::Error;
 use crate::secret::Secret;
 
 /// A kind of entries: what its entries consist of, and what it means to lose one. Stores know no
@@ -21,9 +25,9 @@ pub struct EntryKind {
     pub title: &'static str,
     /// The attribute whose value ends that title.
     pub titled_by: &'static str,
-    /// The attributes whose value is a number, in decimal digits. An entry with another one there is
-    /// damaged, as one is that lacks an attribute.
-    pub numbers: &'static [&'static str],
+    /// The attribute that tells when an entry ends, in seconds since 1970, in decimal digits. An entry
+    /// with no number there is damaged, as one is that lacks an attribute. `None` when entries do not end.
+    pub ends: Option<&'static str>,
     /// What a person does to get a lost entry back: "log in again". `None` for a cache: its entries
     /// are there more often than not, and what is lost is made again without a person.
     pub restored_by: Option<&'static str>,
@@ -43,6 +47,13 @@ pub struct Label {
     key: Key,
     /// One for each of the kind's `further`.
     further: Vec<String>,
+}
+
+/// Which entries are meant: those of a kind whose keys have the values that are asked for.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    kind: &'static EntryKind,
+    key: Vec<(&'static str, String)>,
 }
 
 /// A label with its secret.
@@ -105,8 +116,14 @@ impl Label {
         self.key.attributes().into_iter().chain(pairs(self.key.kind.further, &self.further)).collect()
     }
 
-    /// Reads a label of this kind back; `None` when it is of another, an attribute is missing, or one of
-    /// the kind's `numbers` is none.
+    /// Whether the entry has ended. An end beyond what the clock can say is none that a token has.
+    pub(super) fn has_ended(&self, now: SystemTime) -> bool {
+        let end = self.key.kind.ends.and_then(|name| self.attribute(name)?.parse().ok());
+        end.is_some_and(|end| UNIX_EPOCH.checked_add(Duration::from_secs(end)).is_none_or(|end| end <= now))
+    }
+
+    /// Reads a label of this kind back; `None` when it is of another, an attribute is missing, or its end
+    /// is no number.
     pub(super) fn from_attributes<'a>(
         kind: &'static EntryKind,
         attribute: impl Fn(&str) -> Option<&'a str>,
@@ -114,7 +131,7 @@ impl Label {
         if attribute("kind")? != kind.name {
             return None;
         }
-        if !kind.numbers.iter().all(|name| attribute(name).is_some_and(|value| value.parse::<u64>().is_ok())) {
+        if kind.ends.is_some_and(|name| attribute(name).is_none_or(|value| value.parse::<u64>().is_err())) {
             return None;
         }
         let values =
@@ -136,6 +153,42 @@ impl Label {
     }
 }
 
+impl Selection {
+    /// All entries of a kind.
+    pub fn all(kind: &'static EntryKind) -> Selection {
+        Selection { kind, key: Vec::new() }
+    }
+
+    /// Those of them whose key has this value, under one of the kind's key attributes.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &str) -> Selection {
+        debug_assert!(self.kind.key.contains(&name), "{name} is no part of the key");
+        self.key.push((name, value.to_owned()));
+        self
+    }
+
+    /// Their kind.
+    pub(super) fn kind(&self) -> &'static EntryKind {
+        self.kind
+    }
+
+    /// The attributes that all of them have, `kind` first.
+    pub(super) fn attributes(&self) -> Vec<(&'static str, &str)> {
+        let key = self.key.iter().map(|(name, value)| (*name, value.as_str()));
+        [("kind", self.kind.name)].into_iter().chain(key).collect()
+    }
+
+    /// Whether an entry is one of them.
+    pub(super) fn has(&self, label: &Label) -> bool {
+        self.attributes().into_iter().skip(1).all(|(name, value)| label.key.attribute(name) == Some(value))
+    }
+
+    /// Whether a damaged entry may be one of them: it does not say that it is another.
+    pub(super) fn may_have(&self, attributes: &BTreeMap<String, String>) -> bool {
+        self.attributes().into_iter().all(|(name, value)| attributes.get(name).is_none_or(|found| found == value))
+    }
+}
+
 fn owned(names: &[&str], values: &[&str]) -> Vec<String> {
     assert_eq!(names.len(), values.len(), "a value for each of {names:?}");
     values.iter().map(|value| (*value).to_owned()).collect()
@@ -149,16 +202,18 @@ fn pairs<'a>(names: &'static [&'static str], values: &'a [String]) -> impl Itera
     names.iter().copied().zip(values.iter().map(String::as_str))
 }
 
-/// What a store holds of one kind.
+/// What a store holds of a selection.
 #[derive(Debug, Default)]
 pub struct Inventory {
     /// The labels of the entries that can be read, in no particular order.
     pub labels: Vec<Label>,
     /// The entries that cannot.
     pub damaged: Vec<Damaged>,
+    /// Why there may be more than these: the store failed in the middle. `None` when they are all.
+    pub incomplete: Option<Error>,
 }
 
-/// An entry that is there and cannot be used. `Keychain::remove_all` removes it by its name.
+/// An entry that is there and cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damaged {
     /// What its store calls it: a file's path, an item's. Not a secret.
@@ -180,7 +235,7 @@ pub(super) mod kinds {
         further: &["spelled", "username"],
         title: "Registry login for",
         titled_by: "spelled",
-        numbers: &[],
+        ends: None,
         restored_by: Some("log in again"),
     };
 
@@ -190,7 +245,7 @@ pub(super) mod kinds {
         further: &["account", "region", "expires"],
         title: "ECR token for",
         titled_by: "host",
-        numbers: &["expires"],
+        ends: Some("expires"),
         restored_by: None,
     };
 

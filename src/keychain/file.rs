@@ -4,6 +4,7 @@
 //! a file is replaced by renaming, so that a reader sees the old entry or the new one. No locks.
 
 use std::{
+    collections::HashSet,
     fmt, fs, io,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -11,7 +12,9 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, record};
+use super::{
+    Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, MAX_TIDIED, Selection, record, turned,
+};
 use crate::private_fs::{self, Replacement};
 
 /// More than any entry takes: secrets end at 16 KiB. Whatever is longer was not written by us.
@@ -21,7 +24,7 @@ const MAX_FILE: u64 = 1 << 20;
 /// remove it: a writer that lives is done in a moment.
 const LEFT_BEHIND: Duration = Duration::from_secs(60);
 
-/// How many names of the folder a `put` looks at for such files.
+/// How many names of the folder a `put` looks at for such files, and a `tidy` for its own.
 const MAX_SWEPT: usize = 1000;
 
 /// A folder of clear-text entries: folder 0700, files 0600. For those who ask for it.
@@ -213,10 +216,12 @@ impl Keychain for FileStore {
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
-        self.remove_all(&[key], &[])
+        let name = record::name(key);
+        // Also what a killed `put` of the key left behind: it holds the secret.
+        self.remove_files(|file| file.key == name)
     }
 
-    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error> {
+    fn inventory(&self, which: &Selection) -> Result<Inventory, Error> {
         let mut inventory = Inventory::default();
         if !self.folder_exists()? {
             return Ok(inventory);
@@ -227,9 +232,9 @@ impl Keychain for FileStore {
                 Ok(None) => continue, // it has gone since
                 Ok(Some(Content::Damaged(why, bytes))) => (why, bytes),
                 Ok(Some(Content::Read(bytes))) if is_unfinished => (UNFINISHED.into(), bytes),
-                Ok(Some(Content::Read(bytes))) => match record::decode_label(kind, &bytes) {
+                Ok(Some(Content::Read(bytes))) => match record::decode_label(which.kind(), &bytes) {
                     Some(label) if record::name(label.key()) == key => {
-                        inventory.labels.push(label);
+                        inventory.labels.extend(which.has(&label).then_some(label));
                         continue;
                     }
                     _ => (NOT_OURS.into(), bytes),
@@ -238,21 +243,37 @@ impl Keychain for FileStore {
             };
             let mut attributes = record::attributes(&bytes);
             // Whole, under its own name, and of another kind: that one's to name.
-            if record::may_be(kind, &attributes) {
-                attributes.retain(|name, _| kind.key.contains(&name.as_str()));
+            if which.may_have(&attributes) {
+                attributes.retain(|name, _| which.kind().key.contains(&name.as_str()));
                 inventory.damaged.push(Damaged { name: path.display().to_string(), why, attributes });
             }
         }
         Ok(inventory)
     }
 
-    fn remove_all(&self, keys: &[&Key], damaged: &[Damaged]) -> Result<(), Error> {
-        let keys: Vec<String> = keys.iter().map(|key| record::name(key)).collect();
-        let damaged: Vec<&str> = damaged.iter().map(|damaged| damaged.name.as_str()).collect();
-        // Also what a killed `put` of a key left behind: it holds the secret.
+    fn remove_all(&self, which: &Selection) -> Result<Inventory, Error> {
+        let found = self.inventory(which)?;
+        let keys: HashSet<String> = found.labels.iter().map(|label| record::name(label.key())).collect();
+        let damaged: HashSet<&str> = found.damaged.iter().map(|damaged| damaged.name.as_str()).collect();
         self.remove_files(|file| {
-            keys.contains(&file.key) || damaged.contains(&file.path.display().to_string().as_str())
-        })
+            keys.contains(&file.key) || damaged.contains(file.path.display().to_string().as_str())
+        })?;
+        Ok(found)
+    }
+
+    fn tidy(&self, kind: &'static EntryKind, now: SystemTime) -> Result<(), Error> {
+        if !self.folder_exists()? {
+            return Ok(());
+        }
+        let files: Vec<OurFile> = self.files()?.take(MAX_SWEPT).flatten().filter(|file| !file.is_unfinished).collect();
+        for file in turned(files, now).take(MAX_TIDIED) {
+            let Ok(Some(Content::Read(bytes))) = self.read(&file.path) else { continue };
+            let label = record::decode_label(kind, &bytes).filter(|label| record::name(label.key()) == file.key);
+            if label.is_some_and(|label| label.has_ended(now)) {
+                fs::remove_file(&file.path).ok(); // `clear --all` says why it cannot be removed
+            }
+        }
+        Ok(())
     }
 }
 

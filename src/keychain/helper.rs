@@ -10,13 +10,13 @@ use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, error::HELPER_STORE};
+use super::{Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, Selection, error::HELPER_STORE};
 use crate::{
     names::{DELEGATE_MARK, HELPER, HELPER_PREFIX, NOT_FOUND, PROGRAM},
     process::{self, Limits, Output, Stderr},
@@ -199,7 +199,8 @@ impl Keychain for HelperStore {
         self.ask("erase", self.server(key)?).map(drop)
     }
 
-    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error> {
+    fn inventory(&self, which: &Selection) -> Result<Inventory, Error> {
+        let kind = which.kind();
         if !kind.key.contains(&"server") {
             return Err(self.no_login());
         }
@@ -213,13 +214,21 @@ impl Keychain for HelperStore {
             Server::Other(server) => Some(self.label(kind, [&server, &spelled, &username])),
             Server::Ecr(_) => None, // Stored before we came: ECR's tokens are minted now.
         };
-        let labels = found.unwrap_or_default().into_iter().filter_map(label).collect::<Result<_, _>>()?;
-        Ok(Inventory { labels, damaged: Vec::new() })
+        let mut labels = found.unwrap_or_default().into_iter().filter_map(label).collect::<Result<Vec<_>, _>>()?;
+        labels.retain(|label| which.has(label));
+        Ok(Inventory { labels, ..Inventory::default() })
     }
 
-    /// One run for each key: the protocol knows no other way. None of it has `damaged` ones.
-    fn remove_all(&self, keys: &[&Key], _: &[Damaged]) -> Result<(), Error> {
-        keys.iter().try_for_each(|key| self.remove(key))
+    /// One run for each entry: the protocol knows no other way.
+    fn remove_all(&self, which: &Selection) -> Result<Inventory, Error> {
+        let found = self.inventory(which)?;
+        found.labels.iter().try_for_each(|label| self.remove(label.key()))?;
+        Ok(found)
+    }
+
+    /// Logins do not end.
+    fn tidy(&self, _: &'static EntryKind, _: SystemTime) -> Result<(), Error> {
+        Ok(())
     }
 }
 

@@ -14,17 +14,19 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     mem,
     sync::{Arc, mpsc},
     thread,
+    time::{Duration, SystemTime},
 };
 
 use keyring_core::{CredentialStore, Entry as Item, Error as OsError};
 use zeroize::Zeroizing;
 
 use super::{
-    CALL_TIMEOUT, Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, SERVICE, record, split,
+    CALL_TIMEOUT, Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, MAX_TIDIED, SERVICE,
+    Selection, TIDY_TIMEOUT, record, split,
 };
 
 /// What differs between the operating systems' stores.
@@ -50,7 +52,7 @@ const MAX_ENTRY: usize = 64 << 10;
 /// A keychain of the operating system.
 ///
 /// Its calls cannot be cancelled, so they run on a thread of their own and are waited for at most
-/// `CALL_TIMEOUT`. After one that did not come back nothing is asked again.
+/// `CALL_TIMEOUT` each. After one that did not come back nothing is asked again.
 pub struct KeyringStore {
     quirks: Quirks,
     worker: RefCell<Worker>,
@@ -74,9 +76,10 @@ impl KeyringStore {
         KeyringStore { quirks, worker: RefCell::new(Worker::NotStarted(Box::new(open))) }
     }
 
-    /// Runs `work` on the store's thread and waits for it, but not for ever.
+    /// Runs `work` on the store's thread and waits for it, but not for longer than `timeout`.
     fn run<T: Send + 'static>(
         &self,
+        timeout: Duration,
         work: impl FnOnce(&Items) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let quirks = self.quirks;
@@ -97,11 +100,11 @@ impl KeyringStore {
             Worker::Running(jobs) if jobs.send(job).is_ok() => {}
             _ => return Err(quirks.timeout("an earlier call is still waiting for it")),
         }
-        answered.recv_timeout(CALL_TIMEOUT).unwrap_or_else(|err| {
+        answered.recv_timeout(timeout).unwrap_or_else(|err| {
             *worker = Worker::Stuck;
             match err {
                 mpsc::RecvTimeoutError::Timeout => {
-                    Err(quirks.timeout(&format!("the operating system's call took over {} s", CALL_TIMEOUT.as_secs())))
+                    Err(quirks.timeout(&format!("the operating system's call took over {} s", timeout.as_secs())))
                 }
                 mpsc::RecvTimeoutError::Disconnected => Err(quirks.timeout("its library stopped in the middle")),
             }
@@ -129,27 +132,42 @@ impl Keychain for KeyringStore {
 
     fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
         let key = key.clone();
-        self.run(move |items| items.get(&key))
+        self.run(CALL_TIMEOUT, move |items| items.get(&key))
     }
 
     fn put(&self, entry: &Entry) -> Result<(), Error> {
         let (label, bytes) = (entry.label.clone(), record::encode(entry));
-        self.run(move |items| items.put(&label, &bytes))
+        self.run(CALL_TIMEOUT, move |items| items.put(&label, &bytes))
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
         let name = record::name(key);
-        self.run(move |items| items.remove(&[name]))
+        self.run(CALL_TIMEOUT, move |items| items.remove(&items.users()?, &HashSet::from([name])))
     }
 
-    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error> {
-        self.run(move |items| items.inventory(kind))
+    fn inventory(&self, which: &Selection) -> Result<Inventory, Error> {
+        let which = which.clone();
+        self.run(CALL_TIMEOUT, move |items| items.inventory(&items.users()?, &which))
     }
 
-    fn remove_all(&self, keys: &[&Key], damaged: &[Damaged]) -> Result<(), Error> {
-        let names: Vec<String> = keys.iter().map(|key| record::name(key)).collect();
-        let damaged: Vec<String> = damaged.iter().map(|damaged| damaged.name.clone()).collect();
-        self.run(move |items| items.remove(&[names, damaged].concat()))
+    fn remove_all(&self, which: &Selection) -> Result<Inventory, Error> {
+        let which = which.clone();
+        self.run(CALL_TIMEOUT, move |items| {
+            let users = items.users()?; // once: Windows reads every credential of the user for it
+            let found = items.inventory(&users, &which)?;
+            let keys = found.labels.iter().map(|label| record::name(label.key()));
+            items.remove(&users, &keys.chain(found.damaged.iter().map(|damaged| damaged.name.clone())).collect())?;
+            Ok(found)
+        })
+    }
+
+    fn tidy(&self, kind: &'static EntryKind, now: SystemTime) -> Result<(), Error> {
+        self.run(TIDY_TIMEOUT, move |items| {
+            let users = items.users()?;
+            let found = items.inventory(&users, &Selection::all(kind))?.labels;
+            let ended = found.iter().filter(|label| label.has_ended(now)).take(MAX_TIDIED);
+            items.remove(&users, &ended.map(|label| record::name(label.key())).collect())
+        })
     }
 }
 
@@ -240,16 +258,16 @@ impl Items {
         Ok(())
     }
 
-    /// Forgets entries by the names of their keys.
-    fn remove(&self, names: &[String]) -> Result<(), Error> {
-        let ours = |user: &&String| user.split_once('.').is_some_and(|(name, _)| names.iter().any(|one| one == name));
+    /// Forgets entries by the names of their keys; `users` are those of all our items.
+    fn remove(&self, users: &[String], names: &HashSet<String>) -> Result<(), Error> {
+        let ours = |user: &&String| user.split_once('.').is_some_and(|(name, _)| names.contains(name));
         // In order of name: the label first, then the first part, so that what is left is no entry.
-        self.users()?.iter().filter(ours).try_for_each(|user| self.delete(user))
+        users.iter().filter(ours).try_for_each(|user| self.delete(user))
     }
 
-    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error> {
+    fn inventory(&self, users: &[String], which: &Selection) -> Result<Inventory, Error> {
         let mut entries: BTreeMap<String, Pieces> = BTreeMap::new();
-        for user in self.users()? {
+        for user in users {
             let mut fields = user.splitn(4, '.');
             let (Some(name), Some(what), Some(number)) = (fields.next(), fields.next(), fields.next()) else {
                 continue;
@@ -270,28 +288,30 @@ impl Items {
         let mut inventory = Inventory::default();
         for (name, Pieces { label, has_parts }) in entries {
             let text = label.into_values().collect::<String>();
-            match Label::from_text(kind, &text) {
-                Some(label) if record::name(label.key()) == name => inventory.labels.push(label),
-                _ => inventory.damaged.extend(self.damaged(kind, name, &text, has_parts)),
+            match Label::from_text(which.kind(), &text) {
+                Some(label) if record::name(label.key()) == name => {
+                    inventory.labels.extend(which.has(&label).then_some(label));
+                }
+                _ => inventory.damaged.extend(self.damaged(which, name, &text, has_parts)),
             }
         }
         Ok(inventory)
     }
 
     /// An entry whose label is not whole, or that has none, since its writer was killed before that.
-    /// `None` when it is of another kind, or of one that cannot be told: it may be a login, which no
+    /// `None` when it is none of the selected, or of a kind that cannot be told: it may be a login, which no
     /// command may drop by the way.
-    fn damaged(&self, kind: &'static EntryKind, name: String, text: &str, has_parts: bool) -> Option<Damaged> {
+    fn damaged(&self, which: &Selection, name: String, text: &str, has_parts: bool) -> Option<Damaged> {
         let mut attributes = record::label_attributes(text.as_bytes());
         if text.is_empty() && has_parts {
             // It is damaged already, so its content is read: behind the header of its first part.
             let first = self.secret(&part(&name, 0)).ok().flatten()?;
             attributes = record::attributes(split::piece(&first)?);
         }
-        if attributes.get("kind").is_none_or(|found| found != kind.name) {
+        if !attributes.contains_key("kind") || !which.may_have(&attributes) {
             return None;
         }
-        attributes.retain(|name, _| kind.key.contains(&name.as_str()));
+        attributes.retain(|name, _| which.kind().key.contains(&name.as_str()));
         Some(Damaged { name, why: "its label is cut short, or of another version".into(), attributes })
     }
 

@@ -4,10 +4,15 @@
 //! Source: keyrings(7), persistent-keyring(7), keyctl(2). Entries are `user` keys in the user's
 //! persistent keyring, which outlives a login session and ends three days after its last use.
 
+use std::time::SystemTime;
+
 use linux_keyutils::{Key as KernelKey, KeyError, KeyRing, KeyRingIdentifier, LinkNode};
 use zeroize::Zeroizing;
 
-use super::{Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, SERVICE, record};
+use super::{
+    Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, MAX_TIDIED, SERVICE, Selection,
+    record,
+};
 use crate::secret::Secret;
 
 const NAME: &str = "kernel keyring";
@@ -69,11 +74,11 @@ impl Keychain for KeyutilsStore {
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
-        self.remove_all(&[key], &[])
+        unlink([self.description(key)])
     }
 
     /// A key's payload is read whole, with the secret, which is wiped unseen.
-    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error> {
+    fn inventory(&self, which: &Selection) -> Result<Inventory, Error> {
         let prefix = format!("{}:", self.service);
         let links = keyring()?.get_links(MAX_KEYS).map_err(|err| error("listing keys", err))?;
         let ours = links.iter().filter_map(|node| match node {
@@ -86,36 +91,51 @@ impl Keychain for KeyutilsStore {
         let mut inventory = Inventory::default();
         for (key, description) in ours {
             let Some(payload) = existing(read(key)).map_err(|err| error("reading a key", err))? else { continue };
-            match parse(kind, &payload).map(|(label, _)| label) {
-                Some(label) if self.description(label.key()) == description => inventory.labels.push(label),
-                _ => inventory.damaged.extend(damaged(kind, description, &payload)),
+            match parse(which.kind(), &payload).map(|(label, _)| label) {
+                Some(label) if self.description(label.key()) == description => {
+                    inventory.labels.extend(which.has(&label).then_some(label));
+                }
+                _ => inventory.damaged.extend(damaged(which, description, &payload)),
             }
         }
         Ok(inventory)
     }
 
-    fn remove_all(&self, keys: &[&Key], damaged: &[Damaged]) -> Result<(), Error> {
-        let keyring = keyring()?;
-        let keys = keys.iter().map(|key| self.description(key));
-        for description in keys.chain(damaged.iter().map(|damaged| damaged.name.clone())) {
-            let unlinked = keyring.search(&description).and_then(|key| keyring.unlink_key(key));
-            existing(unlinked).map_err(|err| error("deleting a key", err))?;
-        }
-        Ok(())
+    fn remove_all(&self, which: &Selection) -> Result<Inventory, Error> {
+        let found = self.inventory(which)?;
+        let keys = found.labels.iter().map(|label| self.description(label.key()));
+        unlink(keys.chain(found.damaged.iter().map(|damaged| damaged.name.clone())))?;
+        Ok(found)
     }
+
+    fn tidy(&self, kind: &'static EntryKind, now: SystemTime) -> Result<(), Error> {
+        let found = self.inventory(&Selection::all(kind))?.labels;
+        let ended = found.iter().filter(|label| label.has_ended(now)).take(MAX_TIDIED);
+        unlink(ended.map(|label| self.description(label.key())))
+    }
+}
+
+/// Forgets the keys of these descriptions, as far as they are there.
+fn unlink(descriptions: impl IntoIterator<Item = String>) -> Result<(), Error> {
+    let keyring = keyring()?;
+    for description in descriptions {
+        let unlinked = keyring.search(&description).and_then(|key| keyring.unlink_key(key));
+        existing(unlinked).map_err(|err| error("deleting a key", err))?;
+    }
+    Ok(())
 }
 
 /// What is wrong with a payload that makes no entry.
 const NOT_OURS: &str = "a key's payload is cut short, of another version, or not an entry of ours";
 
-/// A key of ours whose payload makes no entry; `None` when that is of another kind.
-fn damaged(kind: &'static EntryKind, name: String, payload: &[u8]) -> Option<Damaged> {
+/// A key of ours whose payload makes no entry; `None` when that is none of the selected.
+fn damaged(which: &Selection, name: String, payload: &[u8]) -> Option<Damaged> {
     let label = payload.split(|byte| *byte == SEPARATOR as u8).next().unwrap_or_default();
     let mut attributes = record::label_attributes(label);
-    if !record::may_be(kind, &attributes) {
+    if !which.may_have(&attributes) {
         return None;
     }
-    attributes.retain(|name, _| kind.key.contains(&name.as_str()));
+    attributes.retain(|name, _| which.kind().key.contains(&name.as_str()));
     Some(Damaged { name, why: NOT_OURS.into(), attributes })
 }
 

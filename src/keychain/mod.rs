@@ -21,16 +21,35 @@ pub(crate) mod unavailable;
 #[cfg(windows)]
 pub(crate) mod windows;
 
-pub use entry::{Damaged, Entry, EntryKind, Inventory, Key, Label};
+pub use entry::{Damaged, Entry, EntryKind, Inventory, Key, Label, Selection};
 pub use error::{Error, ErrorKind};
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The service name of every entry that is ours. Entries without it are never listed or touched.
 pub const SERVICE: &str = "docker-credential-ecr-rs";
 
-/// How long any keychain call may take, all its round trips together.
+/// How long a keychain call may take, all its round trips together; of one that reads or removes a
+/// selection of any length, how long the store may be silent.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a call that reads or removes a selection may take in all. gnome-keyring tells of 5,000
+/// entries in a few seconds on a slow machine; nobody waits for longer than this for a list.
+const SELECTION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long `tidy` may take in all: the client has its answer, and still waits for our end.
+const TIDY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many entries `tidy` looks at. Each token that is kept makes one, and is followed by one `tidy`.
+const MAX_TIDIED: usize = 32;
+
+/// All of `found`, beginning at another place each second: of what `tidy` has no time for, each has its turn.
+fn turned<T>(mut found: Vec<T>, now: SystemTime) -> impl Iterator<Item = T> {
+    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let start = seconds.checked_rem(found.len() as u64).unwrap_or_default();
+    found.rotate_left(usize::try_from(start).unwrap_or_default());
+    found.into_iter()
+}
 
 /// The user's keychain, as much of it as we need.
 ///
@@ -42,9 +61,18 @@ pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 ///   open to others) is [`ErrorKind::Damaged`]: what that means is said by who asked.
 /// - `put` replaces the entry of the same key, also when its further attributes differ or it is damaged.
 /// - `remove` of nothing is `Ok(())`. A damaged entry is removed as any other.
-/// - `inventory` names our entries of one kind only, never prompts, and reads no secret of an entry
-///   that is whole. A damaged entry of a kind that cannot be told may be among those of any kind.
-/// - No call takes longer than 3 s (`CALL_TIMEOUT`), and none waits for a person.
+/// - `inventory` names the selected entries only, never prompts, and reads no secret of an entry that is
+///   whole. A damaged entry that does not tell its kind or key may be among those of any selection.
+///   Where the store fails in the middle, what was read is told with the reason that it is not all.
+/// - `remove_all` removes what `inventory` names, and gives it back. An error may leave a part of it.
+/// - `tidy` removes entries of a kind that have ended, and no more than 32 at once (`MAX_TIDIED`). A
+///   store that must ask for each entry looks at so many, beginning elsewhere each second: a later
+///   `tidy` finds what this one leaves. It takes no longer than 1 s (`TIDY_TIMEOUT`).
+/// - No other call takes longer than 3 s (`CALL_TIMEOUT`), but for `inventory` and `remove_all` of a store
+///   that answers entry by entry: there the bound is for silence, and 30 s (`SELECTION_TIMEOUT`) for all.
+///   None waits for a person.
+/// - The cost of a call grows with the entries that it names, not with those of other keys, kinds or
+///   programs, as far as the store can search.
 pub trait Keychain {
     /// What people call this store, for messages: "Secret Service", "macOS Keychain".
     fn name(&self) -> &'static str;
@@ -58,14 +86,18 @@ pub trait Keychain {
     fn put(&self, entry: &Entry) -> Result<(), Error>;
     /// Forgets the entry of this key.
     fn remove(&self, key: &Key) -> Result<(), Error>;
-    /// All our entries of a kind, the damaged ones apart.
-    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error>;
+    /// The selected entries, the damaged ones apart.
+    fn inventory(&self, which: &Selection) -> Result<Inventory, Error>;
 
-    /// The labels of all our entries of a kind that can be read, in no particular order.
+    /// The labels of all our entries of a kind that can be read, in no particular order; an error where
+    /// there may be more.
     fn list(&self, kind: &'static EntryKind) -> Result<Vec<Label>, Error> {
-        Ok(self.inventory(kind)?.labels)
+        let Inventory { labels, incomplete, .. } = self.inventory(&Selection::all(kind))?;
+        incomplete.map_or(Ok(labels), Err)
     }
 
-    /// Forgets all of these within the bound of one call. `damaged` are of this store's `inventory`.
-    fn remove_all(&self, keys: &[&Key], damaged: &[Damaged]) -> Result<(), Error>;
+    /// Forgets the selected entries, the damaged ones too, and gives back what they were.
+    fn remove_all(&self, which: &Selection) -> Result<Inventory, Error>;
+    /// Forgets some of the entries that have ended by `now`, for the room they take.
+    fn tidy(&self, kind: &'static EntryKind, now: SystemTime) -> Result<(), Error>;
 }

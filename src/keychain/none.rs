@@ -1,6 +1,8 @@
 //! `store = "none"` and `AWS_ECR_DISABLE_CACHE`: nothing is kept.
 
-use super::{Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain};
+use std::time::SystemTime;
+
+use super::{Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Selection};
 
 /// A store that has nothing, and what it does with an entry that it is given.
 #[derive(Debug, Clone, Copy)]
@@ -41,11 +43,15 @@ impl Keychain for NoStore {
         Ok(())
     }
 
-    fn inventory(&self, _: &'static EntryKind) -> Result<Inventory, Error> {
+    fn inventory(&self, _: &Selection) -> Result<Inventory, Error> {
         Ok(Inventory::default())
     }
 
-    fn remove_all(&self, _: &[&Key], _: &[Damaged]) -> Result<(), Error> {
+    fn remove_all(&self, _: &Selection) -> Result<Inventory, Error> {
+        Ok(Inventory::default())
+    }
+
+    fn tidy(&self, _: &'static EntryKind, _: SystemTime) -> Result<(), Error> {
         Ok(())
     }
 }

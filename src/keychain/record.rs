@@ -92,11 +92,6 @@ fn kind_alone(bytes: &[u8]) -> BTreeMap<String, String> {
     kind.map(|(kind, _)| ("kind".to_owned(), kind.to_owned())).into_iter().collect()
 }
 
-/// Whether a damaged entry may be of this kind.
-pub(super) fn may_be(kind: &'static EntryKind, attributes: &BTreeMap<String, String>) -> bool {
-    attributes.get("kind").is_none_or(|name| name == kind.name)
-}
-
 fn to_label(kind: &'static EntryKind, version: u32, attributes: &BTreeMap<String, String>) -> Option<Label> {
     if version != VERSION {
         return None;
@@ -106,7 +101,7 @@ fn to_label(kind: &'static EntryKind, version: u32, attributes: &BTreeMap<String
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Selection, *};
     use crate::keychain::entry::kinds::{self, LOGIN, TOKEN};
 
     fn entry() -> Entry {
@@ -154,8 +149,8 @@ mod tests {
             let attributes = attributes(text.as_bytes());
             let found = |name: &str| attributes.get(name).map(String::as_str);
             assert_eq!((found("kind"), found("server")), (kind, server), "{why}");
-            assert!(may_be(&LOGIN, &attributes), "{why}");
-            assert_eq!(may_be(&TOKEN, &attributes), kind.is_none(), "{why}");
+            assert!(Selection::all(&LOGIN).may_have(&attributes), "{why}");
+            assert_eq!(Selection::all(&TOKEN).may_have(&attributes), kind.is_none(), "{why}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! A store that was chosen and cannot be had: every call says why.
 
-use super::{Damaged, Entry, EntryKind, Error, Inventory, Key, Keychain};
+use std::time::SystemTime;
+
+use super::{Entry, EntryKind, Error, Inventory, Key, Keychain, Selection};
 
 /// Stands for a store whose opening failed, so that only commands that need it fail.
 pub(crate) struct UnavailableStore(pub(crate) Error);
@@ -22,11 +24,15 @@ impl Keychain for UnavailableStore {
         Err(self.0.clone())
     }
 
-    fn inventory(&self, _: &'static EntryKind) -> Result<Inventory, Error> {
+    fn inventory(&self, _: &Selection) -> Result<Inventory, Error> {
         Err(self.0.clone())
     }
 
-    fn remove_all(&self, _: &[&Key], _: &[Damaged]) -> Result<(), Error> {
+    fn remove_all(&self, _: &Selection) -> Result<Inventory, Error> {
+        Err(self.0.clone())
+    }
+
+    fn tidy(&self, _: &'static EntryKind, _: SystemTime) -> Result<(), Error> {
         Err(self.0.clone())
     }
 }

@@ -1,10 +1,10 @@
 //! ECR tokens in the keychain: one entry for each registry and identity.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Token;
 use crate::{
-    keychain::{Damaged, Entry, EntryKind, Error, ErrorKind, Key, Keychain, Label},
+    keychain::{Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, Selection},
     registry::{Registry, TOKEN_LIFETIME},
     secret::Secret,
 };
@@ -16,7 +16,7 @@ pub static TOKEN: EntryKind = EntryKind {
     further: &["account", "region", "expires"],
     title: "ECR token for",
     titled_by: "host",
-    numbers: &["expires"],
+    ends: Some("expires"),
     restored_by: None,
 };
 
@@ -81,79 +81,57 @@ pub fn load(keychain: &dyn Keychain, registry: &Registry, identity: &str) -> Res
     }
 }
 
-/// How long keeping a token may have taken, for tokens that have ended to be dropped too: a keychain
-/// that is slow is tidied up another time, not while a client waits.
-const TIDY_WITHIN: Duration = Duration::from_secs(1);
-
-/// Keeps a token in place of the one before, and drops tokens of any registry that have ended: a
-/// machine whose identities change every hour must not fill the keychain.
+/// Keeps a token in place of the one before.
 ///
 /// # Errors
-/// That the token is not kept. What was not dropped is dropped by the next one.
-pub fn keep(
-    keychain: &dyn Keychain,
-    registry: &Registry,
-    identity: &str,
-    token: &Token,
-    now: SystemTime,
-) -> Result<(), Error> {
+/// That the token is not kept.
+pub fn keep(keychain: &dyn Keychain, registry: &Registry, identity: &str, token: &Token) -> Result<(), Error> {
     let expires = token.expires_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
     let label = Label::new(key(&registry.host, identity), &[registry.account(), &registry.region, &expires]);
-    let started = Instant::now();
-    keychain.put(&Entry { label, secret: Secret::from(token.password.expose().to_owned()) })?;
-    if started.elapsed() < TIDY_WITHIN {
-        let ended = tokens(keychain).map(|mut labels| {
-            labels.retain(|label| time(label.expires) <= now);
-            labels.iter().map(|label| key(&label.host, &label.identity)).collect::<Vec<_>>()
-        });
-        // The token is kept: a fault of tidying up is none of it.
-        ended.and_then(|keys| remove(keychain, &keys, &[])).ok();
-    }
-    Ok(())
+    keychain.put(&Entry { label, secret: Secret::from(token.password.expose().to_owned()) })
 }
 
 /// What is cached: the tokens, and the entries that cannot be used.
 #[derive(Debug, Default)]
 pub struct Cached {
-    /// The labels of the tokens, those that have ended too.
+    /// The labels of the tokens, those that have ended too. One that cannot be read is passed over.
     pub tokens: Vec<TokenLabel>,
     /// The damaged entries. The next `get` for their registry and identity replaces them.
     pub damaged: Vec<Damaged>,
+    /// Why there may be more than these.
+    pub incomplete: Option<Error>,
+}
+
+impl From<Inventory> for Cached {
+    fn from(Inventory { labels, damaged, incomplete }: Inventory) -> Cached {
+        Cached { tokens: labels.iter().filter_map(TokenLabel::read).collect(), damaged, incomplete }
+    }
 }
 
 /// Drops the tokens of every identity, of one host or of all, and gives back what was dropped. Entries
 /// that cannot be used go too, but for those that say they are of another host. `identity` is the one
 /// whose entry of the host goes in any case, whatever the store can tell of it.
 pub fn forget(keychain: &dyn Keychain, host: Option<&str>, identity: Option<&str>) -> Result<Cached, Error> {
-    let mut cached = inventory(keychain)?;
-    cached.tokens.retain(|label| host.is_none_or(|host| label.host == host));
-    let is_meant = |damaged: &Damaged| {
-        let named = damaged.attributes.get("host");
-        host.is_none_or(|host| named.is_none_or(|named| named == host))
-    };
-    cached.damaged.retain(is_meant);
-    let mut keys: Vec<Key> = cached.tokens.iter().map(|label| key(&label.host, &label.identity)).collect();
-    keys.extend(host.zip(identity).map(|(host, identity)| key(host, identity)).filter(|key| !keys.contains(key)));
-    remove(keychain, &keys, &cached.damaged)?;
-    Ok(cached)
-}
-
-fn remove(keychain: &dyn Keychain, keys: &[Key], damaged: &[Damaged]) -> Result<(), Error> {
-    if keys.is_empty() && damaged.is_empty() {
-        return Ok(());
+    let forgotten = keychain.remove_all(&selection(host))?;
+    if let Some(key) = host.zip(identity).map(|(host, identity)| key(host, identity))
+        && !forgotten.labels.iter().any(|label| *label.key() == key)
+    {
+        keychain.remove(&key)?;
     }
-    keychain.remove_all(&keys.iter().collect::<Vec<_>>(), damaged)
+    Ok(forgotten.into())
 }
 
-/// The labels of all cached tokens, those that have ended too. One that cannot be read is passed over.
-pub fn tokens(keychain: &dyn Keychain) -> Result<Vec<TokenLabel>, Error> {
-    Ok(inventory(keychain)?.tokens)
+/// All that is cached, of one host or of all.
+pub fn inventory(keychain: &dyn Keychain, host: Option<&str>) -> Result<Cached, Error> {
+    keychain.inventory(&selection(host)).map(Cached::from)
 }
 
-/// All that is cached.
-pub fn inventory(keychain: &dyn Keychain) -> Result<Cached, Error> {
-    let found = keychain.inventory(&TOKEN)?;
-    Ok(Cached { tokens: found.labels.iter().filter_map(TokenLabel::read).collect(), damaged: found.damaged })
+fn selection(host: Option<&str>) -> Selection {
+    let all = Selection::all(&TOKEN);
+    match host {
+        Some(host) => all.with("host", host),
+        None => all,
+    }
 }
 
 /// When a label says that its token ends.

@@ -1,6 +1,7 @@
 //! The token of an ECR registry: from the cache, else from AWS.
 
 use std::{
+    cell::Cell,
     path::Path,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -13,6 +14,7 @@ use super::{
     source::{MintError, MintErrorKind, TokenSource},
 };
 use crate::{
+    crash,
     identity::{Finder, Identity, IdentityError, Source, Target},
     keychain::{self, Keychain},
     log::Log,
@@ -27,7 +29,6 @@ use crate::{
 const CLOCK_STEP: Duration = Duration::from_secs(15 * 60);
 
 /// What it takes to answer with a token.
-#[derive(Clone, Copy)]
 pub struct Service<'a> {
     /// Who finds the identity of a registry.
     pub identities: Finder<'a>,
@@ -39,6 +40,8 @@ pub struct Service<'a> {
     pub now: SystemTime,
     /// Where warnings and decisions go.
     pub log: &'a Log<'a>,
+    /// Whether a token was kept, and nothing tidied up since.
+    pub(crate) kept: Cell<bool>,
 }
 
 /// Why there is no token of a registry.
@@ -164,10 +167,10 @@ impl Service<'_> {
     pub fn supply(&self, registry: &Registry, secret: &Secret) {
         // A slow keychain costs the time of one look: at worst what we minted is kept twice.
         let until = Instant::now() + keychain::CALL_TIMEOUT;
-        let minted = cache::tokens(self.cache)
+        let minted = cache::inventory(self.cache, Some(&registry.host))
             .unwrap_or_default()
+            .tokens
             .into_iter()
-            .filter(|label| label.host == registry.host)
             .take_while(|_| Instant::now() < until)
             .filter_map(|label| self.cached(registry, &label.identity).token)
             .any(|token| token.password.expose() == secret.expose());
@@ -178,6 +181,18 @@ impl Service<'_> {
         let token = Token { password: Secret::from(secret.expose().to_owned()), expires_at };
         if !token.remaining(self.now).is_zero() {
             self.keep(registry, cache::USER_SUPPLIED, &token);
+        }
+    }
+
+    /// Drops tokens that have ended, some at a time, where a token was kept: a machine whose identities
+    /// change every hour must not fill the keychain. For doors, when their client has its answer.
+    pub fn tidy(&self) {
+        if self.kept.take() {
+            let tidied = crash::catch(|| self.cache.tidy(&cache::TOKEN, self.now));
+            // What was not dropped is dropped by another one, and is no matter of the answer.
+            if let Ok(Err(fault)) = tidied {
+                self.log.note(format_args!("tokens that have ended stay in the cache: {fault}"));
+            }
         }
     }
 
@@ -239,8 +254,9 @@ impl Service<'_> {
     }
 
     fn keep(&self, registry: &Registry, identity: &str, token: &Token) {
-        if let Err(fault) = cache::keep(self.cache, registry, identity, token, self.now) {
-            self.warn_of_cache(&fault);
+        match cache::keep(self.cache, registry, identity, token) {
+            Ok(()) => self.kept.set(true),
+            Err(fault) => self.warn_of_cache(&fault),
         }
     }
 

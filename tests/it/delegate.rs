@@ -50,7 +50,7 @@ fn f1_2_a_helper_that_leads_back_to_us_is_one_process_and_an_error() {
         assert!(!format!("{outcome:?}").contains("canary"), "{verb}: {outcome:?}");
     }
     let list = program.run(&["list"], "").exits(0, "list never fails");
-    assert!(list.stderr.contains("nothing is listed"), "{list:?}");
+    assert!(list.stderr.contains("what is stored is not listed"), "{list:?}");
     assert_eq!(starts(&machine), 4);
 }
 

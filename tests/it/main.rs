@@ -59,6 +59,8 @@ mod delegate;
 #[cfg(target_os = "linux")] // the same
 mod healed;
 #[cfg(target_os = "linux")] // the Secret Service is Linux's
+mod keychain_cost;
+#[cfg(target_os = "linux")] // the Secret Service is Linux's
 mod secret_service_faults;
 mod stores;
 

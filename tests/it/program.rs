@@ -100,7 +100,7 @@ fn a_machine_without_keychain_and_credentials_says_what_is_missing() {
         "",
         0,
         "{}\n",
-        &format!("docker-credential-ecr-rs: warning: nothing is listed: {NO_BUS}\n"),
+        &format!("docker-credential-ecr-rs: warning: what is stored is not listed: {NO_BUS}\n"),
         "list never fails",
     );
     check(

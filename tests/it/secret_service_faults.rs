@@ -276,9 +276,9 @@ fn a_token_whose_end_is_no_number() {
     bus.add("by hand", &[&ours[..], &further[..]].concat(), b"s");
     let keychain = client(&bus);
     assert_eq!(cache::load(&keychain, &registry, "f00d").unwrap_err().kind, Damaged);
-    assert_eq!(cache::tokens(&keychain).unwrap(), [], "it is passed over");
+    assert_eq!(cache::inventory(&keychain, None).unwrap().tokens, [], "it is passed over");
     let token = Token { password: Secret::from(CANARY.to_owned()), expires_at: UNIX_EPOCH + Duration::from_secs(9) };
-    cache::keep(&keychain, &registry, "f00d", &token, UNIX_EPOCH).unwrap();
+    cache::keep(&keychain, &registry, "f00d", &token).unwrap();
     let mended = cache::load(&keychain, &registry, "f00d").unwrap().unwrap();
     assert_eq!((mended.password.expose(), mended.expires_at), (CANARY, token.expires_at), "put mends it");
 }

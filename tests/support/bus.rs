@@ -73,10 +73,17 @@ pub enum Knob {
     Trickle,
     /// Signals without end, and no answer.
     Flood,
-    /// Answers are held back until a property is asked for (Get, GetAll): a client that sends one call
-    /// at a time and waits for it gets nothing.
+    /// Answers are held back until items are searched or a property is asked for (SearchItems, Get, GetAll):
+    /// a client that sends one call at a time and waits for it gets nothing.
     Withholds,
+    /// Telling the properties of an item takes ten milliseconds: a long list takes long, and is never silent.
+    SlowList,
+    /// The properties of [`TOLD`] items are told, and nothing is answered after that.
+    FallsSilent,
 }
+
+/// How many items [`Knob::FallsSilent`] tells of.
+pub const TOLD: usize = 250;
 
 /// What the service keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,6 +211,15 @@ impl FakeBus {
         self.shared.state().calls.iter().filter(|call| *call == member).count()
     }
 
+    /// How often each method was called since this was last asked.
+    pub fn take_calls(&self) -> BTreeMap<String, usize> {
+        let mut counted = BTreeMap::new();
+        for call in self.shared.state().calls.drain(..) {
+            *counted.entry(call).or_default() += 1;
+        }
+        counted
+    }
+
     /// How many clients have connected.
     pub fn connections(&self) -> usize {
         self.shared.state().connections
@@ -243,10 +259,11 @@ impl Client {
         let mut held = Vec::new();
         loop {
             let call = read_call(&mut input)?;
-            let knob = {
+            let (knob, told) = {
                 let mut state = self.shared.state();
                 state.calls.push(call.member.clone());
-                state.knob
+                let told = || state.calls.iter().filter(|member| *member == "GetAll").count();
+                (state.knob, if state.knob == Knob::FallsSilent { told() } else { 0 })
             };
             let of_bus = call.destination == "org.freedesktop.DBus";
             if of_bus && call.member == "Hello" {
@@ -263,8 +280,12 @@ impl Client {
                 if knob == Knob::SlowItems && matches!(call.member.as_str(), "GetSecret" | "Delete") {
                     self.pause(Duration::from_secs(2));
                 }
+                if knob == Knob::SlowList && call.member == "GetAll" {
+                    self.pause(Duration::from_millis(10));
+                }
                 let reply = self.call_service(knob, &call);
                 match knob {
+                    Knob::FallsSilent if told > TOLD => continue,
                     Knob::NoService if call.flags & 2 == 0 => continue, // starting never ends
                     Knob::Silent => continue,
                     Knob::HalfMessage => {
@@ -283,7 +304,7 @@ impl Client {
                     _ => held.extend(self.message(call.serial, reply)),
                 }
             }
-            if knob != Knob::Withholds || matches!(call.member.as_str(), "Get" | "GetAll") {
+            if knob != Knob::Withholds || matches!(call.member.as_str(), "SearchItems" | "Get" | "GetAll") {
                 output.write_all(&held)?;
                 held.clear();
             }

@@ -1,7 +1,7 @@
 //! The part of the contract of `Keychain` that is about damaged entries, for a store and a way to damage
 //! what it keeps.
 
-use ecr_rs::keychain::{Entry, ErrorKind, Keychain};
+use ecr_rs::keychain::{Entry, ErrorKind, Keychain, Selection};
 
 /// How one entry is damaged: its key, and whether its label still reads, so that it is listed as before.
 pub struct Damage<'a> {
@@ -17,7 +17,8 @@ pub struct Damage<'a> {
 #[track_caller]
 pub fn is_healed(store: &dyn Keychain, entry: &Entry, damage: &Damage<'_>) {
     let Damage { why, spoil, is_listed } = damage;
-    let (key, kind) = (entry.label.key(), entry.label.key().kind());
+    let key = entry.label.key();
+    let all = Selection::all(key.kind());
     let spoiled = || {
         store.put(entry).unwrap_or_else(|fault| panic!("{why}: put replaces it: {fault}"));
         let kept = store.get(key).unwrap_or_else(|fault| panic!("{why}: {fault}")).expect("it was put");
@@ -27,11 +28,11 @@ pub fn is_healed(store: &dyn Keychain, entry: &Entry, damage: &Damage<'_>) {
         assert_eq!(fault.kind, ErrorKind::Damaged, "{why}: never \"there is none\": {fault}");
         let secret = entry.secret.expose();
         assert!(!format!("{fault} {fault:?}").contains(secret), "{why}: {fault}");
-        store.inventory(kind).unwrap_or_else(|fault| panic!("{why}: one entry troubles no other: {fault}"))
+        store.inventory(&all).unwrap_or_else(|fault| panic!("{why}: one entry troubles no other: {fault}"))
     };
     let is_empty = |what: &str| {
         assert!(store.get(key).expect("asked").is_none(), "{why}: {what}");
-        let left = store.inventory(kind).expect("asked");
+        let left = store.inventory(&all).expect("asked");
         assert!(left.labels.is_empty() && left.damaged.is_empty(), "{why}: {what}: {left:?}");
     };
 
@@ -47,8 +48,8 @@ pub fn is_healed(store: &dyn Keychain, entry: &Entry, damage: &Damage<'_>) {
     is_empty("removed by its key");
 
     let found = spoiled();
-    let keys: Vec<_> = found.labels.iter().map(|label| label.key()).collect();
-    store.remove_all(&keys, &found.damaged).unwrap_or_else(|fault| panic!("{why}: remove_all: {fault}"));
+    let removed = store.remove_all(&all).unwrap_or_else(|fault| panic!("{why}: remove_all: {fault}"));
+    assert_eq!((&removed.labels, &removed.damaged), (&found.labels, &found.damaged), "{why}: it tells what it was");
     is_empty("removed as it was told");
-    store.remove_all(&keys, &found.damaged).unwrap_or_else(|fault| panic!("{why}: twice is once: {fault}"));
+    store.remove_all(&all).unwrap_or_else(|fault| panic!("{why}: twice is once: {fault}"));
 }

@@ -104,8 +104,8 @@ fn unusable(check: &'static str, registry: &Registry, valid_until: Option<System
 /// A registry that is not ECR: is there a login? No secret is read.
 pub(super) fn other(store: &dyn Keychain, server: &str) -> Finding {
     const CHECK: &str = "login";
-    match logins::list(store) {
-        Ok(labels) => match labels.into_iter().find(|login| login.server == server) {
+    match logins::list(store, Some(server)) {
+        Ok((labels, _)) => match labels.first() {
             Some(login) => Finding::ok(CHECK, format!("{} keeps the login of {}", store.name(), login.username)),
             None => Finding::warning(
                 CHECK,

@@ -9,7 +9,7 @@ use crate::{
     config::LoginStore,
     docker::logins::LOGIN,
     environment::Environment,
-    keychain::{Damaged, ErrorKind, Inventory, Keychain},
+    keychain::{Damaged, ErrorKind, Inventory, Keychain, Selection},
     names::{HELPER_PREFIX, PROGRAM},
     token::{
         cache::{self, Cached, TokenLabel},
@@ -25,8 +25,11 @@ pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
     let name = keychain.name();
     // A list passes over locked entries; a look for one that is not found asks the store about its lock.
     let absent = cache::key("doctor.invalid", "");
-    match cache::inventory(keychain).and_then(|found| keychain.get(&absent).map(|_| found)) {
-        Ok(Cached { tokens, damaged }) => {
+    match cache::inventory(keychain, None).and_then(|found| keychain.get(&absent).map(|_| found)) {
+        Ok(Cached { incomplete: Some(fault), tokens, .. }) => {
+            (Finding::warning(CHECK, format!("not all tokens can be listed: {fault}"), fault.hint()), tokens)
+        }
+        Ok(Cached { tokens, damaged, incomplete: None }) => {
             let what = format!("{name}, tokens in it: {}", tokens.len());
             let finding = match damaged.is_empty() {
                 true => Finding::ok(CHECK, what),
@@ -68,8 +71,11 @@ pub(super) fn logins(app: &App) -> Finding {
         },
         LoginStore::Helper(suffix) => format!("{HELPER_PREFIX}{suffix}"),
     };
-    match app.logins.inventory(&LOGIN) {
-        Ok(Inventory { labels, damaged }) => {
+    match app.logins.inventory(&Selection::all(&LOGIN)) {
+        Ok(Inventory { incomplete: Some(fault), .. }) => {
+            Finding::warning(CHECK, format!("not all logins in {keeper} can be listed: {fault}"), fault.hint())
+        }
+        Ok(Inventory { labels, damaged, incomplete: None }) => {
             let what = format!("{keeper} keeps those of other registries: {}", labels.len());
             match damaged.is_empty() {
                 true => Finding::ok(CHECK, what),

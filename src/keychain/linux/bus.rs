@@ -31,27 +31,48 @@ const BUFFER: usize = 4 * 1024;
 /// The longest line of the greeting; dbus-daemon's are about 40 bytes.
 const MAX_LINE: usize = 1024;
 
-/// How many answers are kept for later: more than we ever have calls under way at once.
-const MAX_EARLY: usize = 8;
-
-/// The most bytes of all the answers that are waited for at once: 10,000 entries have some 10 MiB.
+/// The most bytes of all the answers until one deadline: 10,000 entries have some 10 MiB.
 const MAX_ANSWERS: usize = 16 << 20;
 
-/// The end of all waiting.
+/// How much longer than the time that is left a timeout of the socket may be, for it to stay as it is:
+/// to set one is a system call of its own, and a `get` has a handful of all others.
+const SLACK: Duration = Duration::from_millis(100);
+
+/// The end of all waiting, and of each silence before it.
 #[derive(Clone, Copy)]
-pub(super) struct Deadline(Instant);
+pub(super) struct Deadline {
+    silence: Duration,
+    /// The end of the silence that lasts.
+    until: Instant,
+    end: Instant,
+}
 
 impl Deadline {
-    /// From now on.
-    pub(super) fn after(timeout: Duration) -> Deadline {
-        Deadline(Instant::now() + timeout)
+    /// From now on: no longer than `silence` without an answer, and than `whole` in all.
+    pub(super) fn after(silence: Duration, whole: Duration) -> Deadline {
+        let now = Instant::now();
+        let end = now + whole;
+        Deadline { silence, until: end.min(now + silence), end }
+    }
+
+    /// There was an answer: the next silence begins.
+    fn answered(&mut self) {
+        if self.until < self.end {
+            self.until = self.end.min(Instant::now() + self.silence);
+        }
     }
 
     /// The time left, which is never zero: a zero timeout would mean "for ever".
     fn left(self, doing: &str) -> Result<Duration, Error> {
-        let left = self.0.saturating_duration_since(Instant::now());
+        let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(error(ErrorKind::Timeout, doing)) } else { Ok(left) }
     }
+}
+
+/// The timeouts of a connected socket, as they were last set.
+struct Timeouts {
+    read: Duration,
+    write: Duration,
 }
 
 /// A connection. After an error it must be dropped: answers may still be on their way.
@@ -64,27 +85,32 @@ pub(super) struct Bus {
     incoming: Zeroizing<Vec<u8>>,
     /// The part of `incoming` that is not yet understood.
     unread: std::ops::Range<usize>,
-    /// The bytes of the answers since they are waited for.
+    /// The last call whose answer was waited for.
+    answered: u32,
+    /// The bytes of the answers until this deadline.
     received: usize,
-    /// Answers that came before anybody waited for them.
-    early: Vec<Reply>,
+    timeouts: Timeouts,
 }
 
 /// How far the connection has got before it can carry answers of a service.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Greeting {
-    Authenticating { hello: u32 },
-    Naming { hello: u32 },
+    Authenticating,
+    Naming,
     Done,
 }
+
+/// The serial of the first call of a connection.
+const HELLO: u32 = 1;
 
 impl Bus {
     /// Connects to the first address that accepts. The greeting is queued, not yet sent.
     pub(super) fn connect(addresses: &[Address], flags: u8, deadline: Deadline) -> Result<Bus, Error> {
         let mut fault = error(ErrorKind::Absent, "there is no address of D-Bus");
         for address in addresses {
-            let errno = match connect(address, deadline.left("connecting to D-Bus")?) {
-                Ok(stream) => return Ok(Bus::greet(stream, flags)),
+            let timeout = deadline.left("connecting to D-Bus")?;
+            let errno = match connect(address, timeout) {
+                Ok(stream) => return Ok(Bus::greet(stream, flags, timeout)),
                 Err(errno) => errno,
             };
             let kind = match errno {
@@ -101,7 +127,7 @@ impl Bus {
     }
 
     /// Says who we are (the user id, which the bus compares with the socket's) and asks for a name.
-    fn greet(stream: UnixStream, flags: u8) -> Bus {
+    fn greet(stream: UnixStream, flags: u8, timeout: Duration) -> Bus {
         let uid = rustix::process::geteuid().as_raw().to_string();
         let mut greeting = String::from("\0AUTH EXTERNAL ");
         greeting.extend(uid.bytes().map(|digit| format!("{digit:02x}")));
@@ -112,12 +138,13 @@ impl Bus {
             stream,
             flags,
             serial: 0,
-            greeting: Greeting::Done,
+            greeting: Greeting::Authenticating,
             outgoing,
             incoming: Zeroizing::new(vec![0; BUFFER]),
             unread: 0..0,
+            answered: HELLO,
             received: 0,
-            early: Vec::new(),
+            timeouts: Timeouts { read: Duration::MAX, write: timeout },
         };
         let hello = Call {
             destination: "org.freedesktop.DBus",
@@ -125,12 +152,12 @@ impl Bus {
             interface: "org.freedesktop.DBus",
             member: "Hello",
         };
-        bus.greeting = Greeting::Authenticating { hello: bus.queue(hello, "", &[]) };
+        bus.queue(hello, "", &[]);
         bus
     }
 
-    /// Adds a call to the next write and gives back its serial.
-    pub(super) fn queue(&mut self, call: Call<'_>, signature: &str, body: &[u8]) -> u32 {
+    /// Adds a call to the next write.
+    pub(super) fn queue(&mut self, call: Call<'_>, signature: &str, body: &[u8]) {
         self.serial += 1;
         let bytes = call.to_bytes(self.serial, self.flags, signature, body);
         let length = self.outgoing.len() + bytes.len();
@@ -141,45 +168,41 @@ impl Bus {
             self.outgoing = larger;
         }
         self.outgoing.extend_from_slice(&bytes);
-        self.serial
     }
 
-    /// Sends what is queued and waits for the answers to `serials`, given back in that order. An
-    /// answer to another call is kept until it is waited for.
-    pub(super) fn answers(&mut self, serials: &[u32], deadline: Deadline) -> Result<Vec<Reply>, Error> {
-        self.send(deadline)?;
-        if let Greeting::Authenticating { hello } = self.greeting {
-            self.authenticate(deadline)?;
-            self.greeting = Greeting::Naming { hello };
-        }
-        let mut replies: Vec<Option<Reply>> = serials
-            .iter()
-            .map(|serial| {
-                let at = self.early.iter().position(|reply| reply.to == *serial)?;
-                Some(self.early.swap_remove(at))
-            })
-            .collect();
+    /// A new deadline begins: so does the count of the bytes until it.
+    pub(super) fn begin(&mut self) {
         self.received = 0;
-        let mut missing = replies.iter().filter(|reply| reply.is_none()).count();
+    }
+
+    /// Sends the calls that are queued and waits for their answers, given back in the order of the calls.
+    pub(super) fn answers(&mut self, deadline: &mut Deadline) -> Result<Vec<Reply>, Error> {
+        self.send(*deadline)?;
+        if self.greeting == Greeting::Authenticating {
+            self.authenticate(*deadline)?;
+            self.greeting = Greeting::Naming;
+        }
+        let first = self.answered + 1;
+        self.answered = self.serial;
+        let mut replies: Vec<Option<Reply>> = (first..=self.serial).map(|_| None).collect();
+        let mut missing = replies.len();
         while missing > 0 {
-            let Some(reply) = self.receive(deadline)? else {
+            let Some(reply) = self.receive(*deadline)? else {
                 continue; // a signal, such as NameAcquired
             };
-            if self.greeting == (Greeting::Naming { hello: reply.to }) {
+            if self.greeting == Greeting::Naming && reply.to == HELLO {
                 if let Some(name) = &reply.error {
                     return Err(error(ErrorKind::Refused, format!("D-Bus Hello: {name}: {}", reply.error_text())));
                 }
                 self.greeting = Greeting::Done;
-            } else if let Some(at) = serials.iter().position(|serial| *serial == reply.to)
-                && replies[at].is_none()
-            {
-                replies[at] = Some(reply);
+                continue;
+            }
+            // What answers no call of these is passed over.
+            let place = reply.to.checked_sub(first).and_then(|at| replies.get_mut(usize::try_from(at).ok()?));
+            if let Some(place) = place.filter(|place| place.is_none()) {
+                *place = Some(reply);
                 missing -= 1;
-            } else {
-                if self.early.len() == MAX_EARLY {
-                    self.early.remove(0); // nobody came for it
-                }
-                self.early.push(reply);
+                deadline.answered();
             }
         }
         Ok(replies.into_iter().flatten().collect())
@@ -189,12 +212,12 @@ impl Bus {
         const DOING: &str = "sending to D-Bus";
         let mut sent = 0;
         while sent < self.outgoing.len() {
-            self.stream
-                .set_write_timeout(Some(deadline.left(DOING)?))
-                .map_err(|err| error(ErrorKind::Unavailable, format!("{DOING}: {err}")))?;
+            let left = deadline.left(DOING)?;
+            wait_for(left, &mut self.timeouts.write, |left| self.stream.set_write_timeout(left))
+                .map_err(|err| lost(DOING, &err))?;
             match self.stream.write(&self.outgoing[sent..]) {
                 Ok(count) => sent += count,
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) if is_to_be_repeated(&err) => {} // unless the time is over
                 // The bus may have said why before it hung up: let the reader find out.
                 Err(err) if err.kind() == io::ErrorKind::BrokenPipe => break,
                 Err(err) => return Err(lost(DOING, &err)),
@@ -262,9 +285,9 @@ impl Bus {
                 self.incoming = larger;
             }
         }
-        self.stream
-            .set_read_timeout(Some(deadline.left(DOING)?))
-            .map_err(|err| error(ErrorKind::Unavailable, format!("{DOING}: {err}")))?;
+        let left = deadline.left(DOING)?;
+        wait_for(left, &mut self.timeouts.read, |left| self.stream.set_read_timeout(left))
+            .map_err(|err| lost(DOING, &err))?;
         match self.stream.read(&mut self.incoming[self.unread.end..]) {
             Ok(0) if self.unread.is_empty() => Err(error(ErrorKind::Unavailable, "D-Bus closed the connection")),
             Ok(0) => Err(Error::from(Malformed("a message cut short"))),
@@ -272,10 +295,29 @@ impl Bus {
                 self.unread.end += count;
                 Ok(())
             }
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(err) if is_to_be_repeated(&err) => Ok(()), // unless the time is over
             Err(err) => Err(lost(DOING, &err)),
         }
     }
+}
+
+/// Sets a timeout of the socket to the time that is left, where the one it has would wait for too long, or
+/// end again and again before that.
+fn wait_for(
+    left: Duration,
+    timeout: &mut Duration,
+    set: impl FnOnce(Option<Duration>) -> io::Result<()>,
+) -> io::Result<()> {
+    if *timeout > left + SLACK || *timeout < left / 2 {
+        set(Some(left))?;
+        *timeout = left;
+    }
+    Ok(())
+}
+
+/// Whether an error is none: a signal came, or the socket's timeout was shorter than the time that is left.
+fn is_to_be_repeated(err: &io::Error) -> bool {
+    matches!(err.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// Connects within `timeout`: a socket whose queue is full would hold us for ever.
@@ -291,8 +333,5 @@ fn connect(address: &Address, timeout: Duration) -> rustix::io::Result<UnixStrea
 }
 
 fn lost(doing: &str, err: &io::Error) -> Error {
-    match err.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => error(ErrorKind::Timeout, doing),
-        _ => error(ErrorKind::Unavailable, format!("{doing}: {err}")),
-    }
+    error(ErrorKind::Unavailable, format!("{doing}: {err}"))
 }

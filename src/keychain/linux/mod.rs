@@ -11,7 +11,7 @@ mod service;
 mod session;
 mod wire;
 
-use std::{cell::Cell, collections::BTreeMap, path::Path};
+use std::{cell::Cell, collections::BTreeMap, path::Path, time::SystemTime};
 
 use self::{
     address::Address,
@@ -20,7 +20,10 @@ use self::{
     message::NO_AUTO_START,
     service::{Connection, Properties},
 };
-use super::{CALL_TIMEOUT, Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label};
+use super::{
+    CALL_TIMEOUT, Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, MAX_TIDIED,
+    SELECTION_TIMEOUT, Selection, TIDY_TIMEOUT, turned,
+};
 
 /// The user's Secret Service. It connects on the first call and stays connected for later ones.
 pub struct SecretServiceStore {
@@ -43,12 +46,15 @@ impl SecretServiceStore {
         }
     }
 
-    /// Runs one call of the trait. A connection that met an error is not used again.
-    fn connected<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
-        let deadline = Deadline::after(CALL_TIMEOUT);
+    /// Runs one call of the trait, within its bound. A connection that met an error is not used again.
+    fn connected<T>(
+        &self,
+        deadline: Deadline,
+        work: impl FnOnce(&mut Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut connection = match self.connection.take() {
             Some(mut connection) => {
-                connection.deadline = deadline;
+                connection.begin(deadline);
                 connection
             }
             None => {
@@ -91,7 +97,7 @@ impl Keychain for SecretServiceStore {
         // What is cached is there more often than not; a login is not: clients ask for one with every
         // image that anybody may pull. A session that nothing is read through costs gnome-keyring 0.3 ms.
         let expected = key.kind().restored_by.is_none();
-        self.connected(|connection| {
+        self.connected(call(), |connection| {
             loop {
                 let found = connection.search(&key.attributes(), expected)?;
                 if found.unlocked.is_empty() {
@@ -107,7 +113,7 @@ impl Keychain for SecretServiceStore {
     }
 
     fn put(&self, entry: &Entry) -> Result<(), Error> {
-        self.connected(|connection| {
+        self.connected(call(), |connection| {
             let older = connection.search(&entry.label.key().attributes(), true)?;
             connection.create(entry)?;
             // Only what was there before: an entry that another process creates meanwhile stays.
@@ -117,7 +123,7 @@ impl Keychain for SecretServiceStore {
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
-        self.connected(|connection| {
+        self.connected(call(), |connection| {
             let found = connection.search(&key.attributes(), false)?;
             if connection.delete(&found.unlocked)? {
                 return Err(error(ErrorKind::Locked, "deleting an entry would ask a person"));
@@ -126,44 +132,67 @@ impl Keychain for SecretServiceStore {
         })
     }
 
-    fn inventory(&self, kind: &'static EntryKind) -> Result<Inventory, Error> {
-        self.connected(|connection| {
-            let found = connection.search(&[("kind", kind.name)], false)?;
-            if found.unlocked.is_empty() {
-                connection.nothing(&found)?;
+    fn inventory(&self, which: &Selection) -> Result<Inventory, Error> {
+        let mut items = Vec::new();
+        let read = self.connected(selection(), |connection| {
+            let found = connection.select(which)?;
+            connection.properties(which.kind(), &found, &mut items)
+        });
+        match read {
+            Err(fault) if items.is_empty() => Err(fault),
+            read => Ok(Inventory { incomplete: read.err(), ..inventory(which.kind(), items) }),
+        }
+    }
+
+    fn remove_all(&self, which: &Selection) -> Result<Inventory, Error> {
+        self.connected(selection(), |connection| {
+            let found = connection.select(which)?;
+            let mut items = Vec::new();
+            connection.properties(which.kind(), &found, &mut items)?;
+            match connection.delete(&found)? {
+                true => Err(error(ErrorKind::Locked, "deleting an entry would ask a person")),
+                false => Ok(inventory(which.kind(), items)),
             }
-            let mut items = connection.properties(kind, &found.unlocked)?;
-            items.sort_by_key(|item| item.modified); // the newest of a key counts, as in `get`
-            let mut newest: BTreeMap<Key, Label> = BTreeMap::new();
-            let mut damaged = Vec::new();
-            for Properties { path, label, mut attributes, .. } in items {
-                match label {
-                    Some(label) => drop(newest.insert(label.key().clone(), label)),
-                    None => {
-                        attributes.retain(|name, _| kind.key.contains(&name.as_str()));
-                        let why = "it lacks attributes that ours have, or is of another version".into();
-                        damaged.push(Damaged { name: path, why, attributes });
-                    }
-                }
-            }
-            Ok(Inventory { labels: newest.into_values().collect(), damaged })
         })
     }
 
-    fn remove_all(&self, keys: &[&Key], damaged: &[Damaged]) -> Result<(), Error> {
-        self.connected(|connection| {
-            let mut items: Vec<String> = damaged.iter().map(|damaged| damaged.name.clone()).collect();
-            for key in keys {
-                let found = connection.search(&key.attributes(), false)?;
-                if found.unlocked.is_empty() {
-                    connection.nothing(&found)?;
-                }
-                items.extend(found.unlocked);
-            }
-            match connection.delete(&items)? {
-                true => Err(error(ErrorKind::Locked, "deleting an entry would ask a person")),
-                false => Ok(()),
-            }
+    fn tidy(&self, kind: &'static EntryKind, now: SystemTime) -> Result<(), Error> {
+        self.connected(Deadline::after(TIDY_TIMEOUT, TIDY_TIMEOUT), |connection| {
+            let found = connection.select(&Selection::all(kind))?;
+            let found: Vec<String> = turned(found, now).take(MAX_TIDIED).collect();
+            let mut items = Vec::new();
+            connection.properties(kind, &found, &mut items)?;
+            items.retain(|item| item.label.as_ref().is_some_and(|label| label.has_ended(now)));
+            let ended: Vec<String> = items.into_iter().map(|item| item.path).collect();
+            connection.delete(&ended).map(drop)
         })
     }
+}
+
+/// The bound of a call for one entry.
+fn call() -> Deadline {
+    Deadline::after(CALL_TIMEOUT, CALL_TIMEOUT)
+}
+
+/// The bound of a call for a selection.
+fn selection() -> Deadline {
+    Deadline::after(CALL_TIMEOUT, SELECTION_TIMEOUT)
+}
+
+/// What items of a kind are: of two of one key the newest counts, as in `get`.
+fn inventory(kind: &'static EntryKind, mut items: Vec<Properties>) -> Inventory {
+    items.sort_by_key(|item| item.modified);
+    let mut newest: BTreeMap<Key, Label> = BTreeMap::new();
+    let mut damaged = Vec::new();
+    for Properties { path, label, mut attributes, .. } in items {
+        match label {
+            Some(label) => drop(newest.insert(label.key().clone(), label)),
+            None => {
+                attributes.retain(|name, _| kind.key.contains(&name.as_str()));
+                let why = "it lacks attributes that ours have, or is of another version".into();
+                damaged.push(Damaged { name: path, why, attributes });
+            }
+        }
+    }
+    Inventory { labels: newest.into_values().collect(), damaged, incomplete: None }
 }

@@ -9,7 +9,7 @@ use std::{
 use ecr_rs::{
     docker::logins::LOGIN,
     keychain::{
-        self, ErrorKind, Keychain, SERVICE,
+        self, ErrorKind, Keychain, SERVICE, Selection,
         keyring::{KeyringStore, Quirks},
     },
     token::cache::TOKEN,
@@ -307,7 +307,7 @@ fn f1_3_an_item_of_a_kind_that_cannot_be_told_is_left_alone() {
     shelf.state().items.retain(|(_, user), _| user.ends_with("part.0"));
     shelf.state().items.values_mut().for_each(|secret| secret.truncate(20));
     for kind in [&LOGIN, &TOKEN] {
-        assert_eq!(shelf.keychain().inventory(kind).expect("asked").damaged, []);
+        assert_eq!(shelf.keychain().inventory(&Selection::all(kind)).expect("asked").damaged, []);
     }
     assert_eq!(fault(shelf.keychain().get(entry.label.key())).kind, ErrorKind::Damaged);
     shelf.keychain().remove(entry.label.key()).expect("it is removed");
