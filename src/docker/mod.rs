@@ -105,10 +105,10 @@ fn run(verb: Verb, helper: &Helper<'_>, stdin: &mut dyn Read, stdout: &mut dyn W
         Verb::Store => return helper.store(&wire::read_store(stdin)?),
         Verb::Erase => return helper.erase(&wire::read_server(stdin)?),
         // Some clients let `list` inherit their own stdin (docker-py): it is never read.
-        Verb::List => wire::list_answer(helper.list()).into(),
-        Verb::Version => version().into(),
+        Verb::List => wire::list_answer(helper.list()).into_bytes().into(),
+        Verb::Version => version().into_bytes().into(),
     };
-    stdout.write_all(answer.as_bytes()).and_then(|()| stdout.flush()).map_err(Error::Output)
+    stdout.write_all(&answer).and_then(|()| stdout.flush()).map_err(Error::Output)
 }
 
 /// `NAME (PACKAGE) VERSION`, as Docker's own helpers print it.
