@@ -61,12 +61,12 @@ pub struct Streams<'a> {
     pub stderr: &'a mut dyn Write,
 }
 
-/// Reads all of standard input, wiped when dropped.
+/// Reads all of standard input, some `usual` bytes, wiped when dropped.
 ///
 /// # Errors
 /// What is wrong with it, in words: it cannot be read, or has more than `limit` bytes.
-pub fn read_input(stdin: &mut dyn Read, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+pub fn read_input(stdin: &mut dyn Read, usual: usize, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usual));
     stdin.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|err| err.to_string())?;
     if bytes.len() > limit {
         return Err(format!("it is longer than {limit} bytes"));

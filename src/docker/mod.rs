@@ -105,8 +105,8 @@ fn run(verb: Verb, helper: &Helper<'_>, stdin: &mut dyn Read, stdout: &mut dyn W
         Verb::Store => return helper.store(&wire::read_store(stdin)?),
         Verb::Erase => return helper.erase(&wire::read_server(stdin)?),
         // Some clients let `list` inherit their own stdin (docker-py): it is never read.
-        Verb::List => wire::list_answer(helper.list()).into(),
-        Verb::Version => format!("{VERSION}\n").into(),
+        Verb::List => wire::list_answer(helper.list()).into_bytes().into(),
+        Verb::Version => format!("{VERSION}\n").into_bytes().into(),
     };
-    stdout.write_all(answer.as_bytes()).and_then(|()| stdout.flush()).map_err(Error::Output)
+    stdout.write_all(&answer).and_then(|()| stdout.flush()).map_err(Error::Output)
 }

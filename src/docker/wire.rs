@@ -47,10 +47,9 @@ struct GetAnswer<'a> {
 
 /// Reads the server name that `get` and `erase` are given, as the client wrote it, trimmed.
 pub(super) fn read_server(stdin: &mut dyn Read) -> Result<String, Error> {
-    let bytes = read(stdin, MAX_SERVER)?;
-    let text =
-        String::from_utf8(bytes.to_vec()).map_err(|_| Error::Input { what: "the server URL is not UTF-8".into() })?;
-    server_name(&text)
+    let bytes = read(stdin, 256, MAX_SERVER)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Error::Input { what: "the server URL is not UTF-8".into() })?;
+    server_name(text)
 }
 
 /// A server name as clients write it, whatever the verb: trimmed, its lines joined as the reference helper
@@ -68,7 +67,7 @@ fn server_name(text: &str) -> Result<String, Error> {
 
 /// Reads what `store` is given.
 pub(super) fn read_store(stdin: &mut dyn Read) -> Result<StoreRequest, Error> {
-    let bytes = read(stdin, MAX_LOGIN)?;
+    let bytes = read(stdin, 4096, MAX_LOGIN)?;
     if bytes.trim_ascii().is_empty() {
         return Err(Error::Input { what: "there is nothing to store".into() });
     }
@@ -97,10 +96,13 @@ pub(super) fn read_store(stdin: &mut dyn Read) -> Result<StoreRequest, Error> {
 
 /// The answer of `get`: one JSON object on one line. `server` is what was asked for, to the letter:
 /// testcontainers looks its answer up by it.
-pub(super) fn get_answer(server: &str, login: &Login) -> Zeroizing<String> {
+pub(super) fn get_answer(server: &str, login: &Login) -> Zeroizing<Vec<u8>> {
     let answer = GetAnswer { server_url: server, username: &login.username, secret: login.secret.expose() };
-    let mut line = Zeroizing::new(serde_json::to_string(&answer).expect("text becomes JSON"));
-    line.push('\n');
+    // Room for all of it and for some escapes: a buffer that grows leaves copies of the secret behind.
+    let texts = server.len() + login.username.len() + login.secret.expose().len();
+    let mut line = Zeroizing::new(Vec::with_capacity(texts + 256));
+    serde_json::to_writer(&mut *line, &answer).expect("text becomes JSON");
+    line.push(b'\n');
     line
 }
 
@@ -110,9 +112,9 @@ pub(super) fn list_answer(logins: impl IntoIterator<Item = (String, String)>) ->
     format!("{}\n", Value::Object(object))
 }
 
-/// Reads all of stdin; more than `limit` bytes are an error.
-fn read(stdin: &mut dyn Read, limit: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
-    door::read_input(stdin, limit).map_err(|what| Error::Input { what })
+/// Reads all of stdin, some `usual` bytes; more than `limit` are an error.
+fn read(stdin: &mut dyn Read, usual: usize, limit: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
+    door::read_input(stdin, usual, limit).map_err(|what| Error::Input { what })
 }
 
 #[cfg(test)]
@@ -206,7 +208,7 @@ mod tests {
     fn answers() {
         let login = Login { username: "<token>".into(), secret: Secret::from(String::from("a\"b\n")) };
         assert_eq!(
-            get_answer("https://h", &login).as_str(),
+            String::from_utf8_lossy(&get_answer("https://h", &login)),
             "{\"ServerURL\":\"https://h\",\"Username\":\"<token>\",\"Secret\":\"a\\\"b\\n\"}\n"
         );
         assert_eq!(list_answer([]), "{}\n", "never null");

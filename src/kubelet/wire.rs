@@ -64,7 +64,7 @@ impl Request {
             Report::new(format!("standard input is no {REQUEST}: {what}"))
                 .hint("the kubelet writes it; --config-example prints a configuration for it")
         };
-        let bytes = door::read_input(stdin, MAX_REQUEST).map_err(&bad)?;
+        let bytes = door::read_input(stdin, 4096, MAX_REQUEST).map_err(&bad)?;
         if bytes.trim_ascii().is_empty() {
             return Err(bad("it is empty".into()));
         }

@@ -24,9 +24,10 @@ use super::{
 };
 use crate::keychain::{Error, ErrorKind};
 
-/// Bytes of the buffers at first; longer messages get larger ones. An ECR token and what finds it fit,
-/// and a larger buffer costs every `get`: it is zeroed at first and wiped at the end.
-const BUFFER: usize = 4 * 1024;
+/// Bytes of the buffers at first; longer messages get larger ones. What finds an ECR token fits in the one,
+/// the token in the other, and larger ones would cost every `get`: each byte is wiped at the end.
+const OUTGOING: usize = 1024;
+const INCOMING: usize = 4 * 1024;
 
 /// The longest line of the greeting; dbus-daemon's are about 40 bytes.
 const MAX_LINE: usize = 1024;
@@ -132,7 +133,7 @@ impl Bus {
         let mut greeting = String::from("\0AUTH EXTERNAL ");
         greeting.extend(uid.bytes().map(|digit| format!("{digit:02x}")));
         greeting.push_str("\r\nBEGIN\r\n");
-        let mut outgoing = Zeroizing::new(Vec::with_capacity(BUFFER));
+        let mut outgoing = Zeroizing::new(Vec::with_capacity(OUTGOING));
         outgoing.extend_from_slice(greeting.as_bytes());
         let mut bus = Bus {
             stream,
@@ -140,7 +141,7 @@ impl Bus {
             serial: 0,
             greeting: Greeting::Authenticating,
             outgoing,
-            incoming: Zeroizing::new(vec![0; BUFFER]),
+            incoming: Zeroizing::new(vec![0; INCOMING]),
             unread: 0..0,
             answered: HELLO,
             received: 0,
