@@ -79,8 +79,8 @@ impl Plan {
             Before::Nothing => None,
         };
         let done = if after.is_some() { "is as it was" } else { "is gone, as it was" };
-        plan.notes
-            .push(format!("trust: {} {done}; the trust store stays, and trusts nobody by itself", path.display()));
+        let kept = backup::copy_path(&path);
+        plan.notes.push(format!("trust: {} {done}; what was there is kept in {}", path.display(), kept.display()));
         plan.changes.push(Change { kind: FileKind::Policy, file: UserFile::read(&path)?, after, backup: Backup::Keep });
         Ok(plan)
     }
