@@ -1,6 +1,7 @@
 //! Amazon's side: credentials, tokens of ECR, AWS Signer. Everything that is async about a mint starts
 //! and ends here; calls of AWS Signer run in their caller's runtime.
 
+mod connect;
 mod credential_process;
 mod credentials;
 mod ecr;
@@ -19,6 +20,7 @@ pub mod signer_roots;
 mod signing_job;
 pub mod signing_profile;
 mod subject;
+mod tls_roots;
 mod work;
 
 pub use http::Bounds;
@@ -56,7 +58,7 @@ impl Aws {
     /// The HTTP client for registries: the same TLS, proxies and CA bundle as for AWS.
     pub fn registry_http(&self, identity: &Identity) -> Result<oci::Http, Report> {
         let ca_bundle = self.settings.ca_bundle.as_deref().or(identity.ca_bundle.as_deref());
-        let client = http::Client::new(ca_bundle)
+        let client = http::Client::new(ca_bundle, &self.settings.roots)
             .map_err(|bundle| bundle.report("cannot speak to registries: the CA bundle cannot be used"))?;
         let connector = client.unbounded_connector(&self.settings.bounds.of_connector());
         Ok(oci::Http::new(connector, oci::RetryPolicy::default()))

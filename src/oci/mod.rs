@@ -19,7 +19,7 @@ pub use auth::{IDENTITY_TOKEN, RegistryAuth};
 pub use descriptor::Descriptor;
 pub use http::{Http, RetryPolicy};
 pub use manifest::{ManifestFormat, SignatureManifest, children, write as write_manifest};
-pub use push::Attached;
+pub use push::{Attached, Prepared};
 pub use reference::Reference;
 pub use referrers::{ListedBy, MAX_LISTINGS, Removal};
 pub use repositories::Repositories;

@@ -80,6 +80,8 @@ mod sign_program;
 #[cfg(target_os = "linux")] // the same
 mod sign_registry;
 #[cfg(target_os = "linux")] // the same
+mod sign_requests;
+#[cfg(target_os = "linux")] // the same
 mod sign_runs;
 #[cfg(target_os = "linux")] // the same
 mod sign_signatures;
