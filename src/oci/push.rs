@@ -12,7 +12,7 @@ use super::{
     manifest::{EMPTY, ManifestFormat, write as write_manifest},
     media,
     referrers::ListedBy,
-    repository::Repository,
+    remote::Remote,
 };
 use crate::{digest::Digest, report::Report};
 
@@ -29,23 +29,23 @@ pub struct Attached {
     pub warnings: Vec<String>,
 }
 
-/// What pushing a signature needs and can be done before there is one. An upload that is begun and not
-/// used ends at the registry by itself.
+/// What is prepared before there is a signature. An upload that is begun and not used ends at the registry
+/// by itself.
 #[derive(Debug)]
-pub struct Prepared {
+pub(super) struct Uploads {
     /// Where the envelope is uploaded to.
     envelope: Url,
     /// Where the config blob is uploaded to, unless it is there.
     config: Option<Url>,
 }
 
-impl Repository {
+impl Remote {
     /// Begins the upload of an envelope, and looks whether the config blob is there. Pushes nothing.
-    pub async fn prepare(&self) -> Result<Prepared, Report> {
+    pub(super) async fn prepare(&self) -> Result<Uploads, Report> {
         // A signature is new in every run, the config is the same in all of them.
         let config = async { if self.has_config().await? { Ok(None) } else { self.begin_upload().await.map(Some) } };
         let (envelope, config) = try_join(self.begin_upload(), config).await.map_err(|err| self.not_pushed(err))?;
-        Ok(Prepared { envelope, config })
+        Ok(Uploads { envelope, config })
     }
 
     fn not_pushed(&self, err: Report) -> Report {
@@ -53,9 +53,9 @@ impl Repository {
     }
 
     /// Pushes an envelope and the manifest that ties it to `subject`, and reads the envelope back meanwhile.
-    pub async fn attach(
+    pub(super) async fn attach(
         &self,
-        prepared: Prepared,
+        uploads: Uploads,
         subject: &Descriptor,
         (media_type, envelope): (&str, &[u8]),
         annotations: &BTreeMap<String, String>,
@@ -63,12 +63,12 @@ impl Repository {
     ) -> Result<Attached, Report> {
         let layer = Descriptor::of(media_type, envelope);
         let config = async {
-            match prepared.config {
+            match uploads.config {
                 Some(target) => self.upload(target, &Digest::of(EMPTY), EMPTY).await,
                 None => Ok(()),
             }
         };
-        let (pushed, present) = join(self.upload(prepared.envelope, &layer.digest, envelope), config).await;
+        let (pushed, present) = join(self.upload(uploads.envelope, &layer.digest, envelope), config).await;
         pushed.and(present).map_err(|err| self.not_pushed(err))?;
         let manifest = self.put_signature(&layer, subject, annotations, format);
         let (manifest, stored) = join(manifest, self.blob(&layer, envelope.len())).await;

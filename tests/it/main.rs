@@ -72,6 +72,10 @@ mod sign_commands;
 #[cfg(target_os = "linux")] // the same
 mod sign_faults;
 #[cfg(target_os = "linux")] // the same
+mod sign_layout;
+#[cfg(target_os = "linux")] // the same
+mod sign_login;
+#[cfg(target_os = "linux")] // the same
 mod sign_native;
 #[cfg(target_os = "linux")] // the same
 mod sign_notation;
