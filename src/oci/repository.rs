@@ -16,7 +16,7 @@ pub struct Repository {
 }
 
 enum Place {
-    Remote(Remote),
+    Remote(Box<Remote>),
     Layout(Layout),
 }
 
@@ -34,7 +34,7 @@ impl Repository {
     ) -> Result<Repository, Report> {
         let place = match image.layout() {
             Some(folder) => Place::Layout(Layout::open(folder)?),
-            None => Place::Remote(Remote::open(http, image, purpose, auth)?),
+            None => Place::Remote(Box::new(Remote::open(http, image, purpose, auth)?)),
         };
         Ok(Repository { name: image.name(), place })
     }
