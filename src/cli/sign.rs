@@ -91,7 +91,7 @@ enum Engine {
 /// The form of the signature's manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 enum ManifestForm {
-    /// OCI 1.1, or Notation 1.x's form where the registry refuses that.
+    /// OCI 1.1, or Notation 1.x's form where the registry refuses that and in a layout on disk.
     #[default]
     Auto,
     /// OCI 1.1 with `artifactType`.

@@ -146,7 +146,11 @@ impl Layout {
         annotations: &BTreeMap<String, String>,
         format: ManifestFormat,
     ) -> Result<Attached, Report> {
-        let format = if format == ManifestFormat::Auto { ManifestFormat::Oci11 } else { format };
+        let format = match format {
+            // Notation 1.x goes by the config's media type alone in a layout (notation-go, `signatureReferrers`).
+            ManifestFormat::Auto => ManifestFormat::ConfigMediaType,
+            chosen => chosen,
+        };
         let layer = Descriptor::of(media_type, envelope);
         let bytes = write(format, &layer, subject, annotations);
         let manifest = Descriptor::of(media::MANIFEST, &bytes);

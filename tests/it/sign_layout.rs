@@ -78,6 +78,7 @@ fn an_image_in_a_layout_is_signed_listed_and_unsigned() {
     let told = &layout.sign(":v1", &["-m", "build=42"]).exits(0, "signed").json()[0];
     assert_eq!(told["image"], layout.named(&format!("@{}", layout.image)));
     assert_eq!((&told["listedBy"], &told["tag"]), (&json!("index.json"), &json!("v1")));
+    assert_eq!(told["manifestFormat"], "config-mediatype", "Notation 1.x finds no other in a layout");
     let mut after = layout.index();
     let entry = after["manifests"].as_array_mut().unwrap().pop().expect("the signature");
     assert_eq!(after.to_string(), before.0.to_string(), "all else, and its order");
