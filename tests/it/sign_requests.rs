@@ -67,6 +67,15 @@ fn an_image_that_is_signed_already_has_no_upload_begun() {
     assert!(!asked.contains_key("PostUpload") && !asked.contains_key("SignPayload"), "{asked:?}");
 }
 
+#[test]
+fn an_image_that_is_not_there_has_no_upload_begun() {
+    let fixture = SigningFixture::new();
+    fixture.push("app", "v1");
+    let from = fixture.aws.calls().len();
+    fixture.sign(&[&format!("{}/app:v2", fixture.host())]).exits(1, "no such tag");
+    assert_eq!(asked(&fixture, from), BTreeMap::from([("GetManifest".to_owned(), 1)]));
+}
+
 /// The registry learns nothing twice, however many images there are.
 #[test]
 fn f5_8_an_index_costs_what_its_images_cost() {
