@@ -160,6 +160,11 @@ impl Replacement {
         self.file.as_ref().expect("it is open until it takes its place").sync_all()
     }
 
+    /// Opens it to whom another file is open: it is the user's alone before.
+    pub fn copy_permissions(&self, model: &Metadata) -> io::Result<()> {
+        copy_permissions(self.file.as_ref().expect("it is open until it takes its place"), model)
+    }
+
     /// When it was written to last, by the file system's clock.
     pub fn modified(&self) -> io::Result<SystemTime> {
         self.file.as_ref().expect("it is open until it takes its place").metadata()?.modified()

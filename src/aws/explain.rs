@@ -6,10 +6,10 @@ use std::{error::Error, time::Duration};
 use super::{
     error_chain::ErrorChain,
     error_class::{ErrorClass, Stage},
-    http::BadBundle,
     response::Refused,
     signing_profile::SigningProfile,
     subject::Subject,
+    tls_roots::BadBundle,
 };
 use crate::{
     crash::Crash,

@@ -1,6 +1,7 @@
 //! Amazon's side: credentials, tokens of ECR, AWS Signer. Everything that is async about a mint starts
 //! and ends here; calls of AWS Signer run in their caller's runtime.
 
+mod connect;
 mod credential_process;
 mod credentials;
 mod ecr;
@@ -21,6 +22,7 @@ pub mod signers;
 mod signing_job;
 pub mod signing_profile;
 mod subject;
+mod tls_roots;
 mod work;
 
 pub use http::Bounds;
@@ -60,7 +62,7 @@ impl Aws {
     pub fn registry_http(&self, identity: Option<&Identity>) -> Result<oci::Http, Report> {
         let of_identity = identity.and_then(|identity| identity.ca_bundle.as_deref());
         let ca_bundle = self.settings.ca_bundle.as_deref().or(of_identity);
-        let client = http::Client::new(ca_bundle)
+        let client = http::Client::new(ca_bundle, &self.settings.roots)
             .map_err(|bundle| bundle.report("cannot speak to registries: the CA bundle cannot be used"))?;
         let connector = client.unbounded_connector(&self.settings.bounds.of_connector());
         Ok(oci::Http::new(connector, oci::RetryPolicy::default()))

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::SystemTime};
 
-use super::{error_chain::without_user, http::Bounds};
+use super::{error_chain::without_user, http::Bounds, tls_roots::SystemRoots};
 use crate::{environment::Environment, identity};
 
 /// What `main.rs` knows that a call to AWS needs. The SDK itself reads the rest of the
@@ -21,6 +21,8 @@ pub struct Settings {
     pub bounds: Bounds,
     /// The AWS files, [`identity::shared_files`]: the SDK reads settings in them, whoever the identity is.
     pub shared_files: [PathBuf; 2],
+    /// The system's TLS roots: the SDK's own client would read them for each of its connectors.
+    pub(super) roots: SystemRoots,
 }
 
 impl Settings {
@@ -37,6 +39,7 @@ impl Settings {
             proxy: proxy.map(|url| without_user(&url)),
             bounds: Bounds::default(),
             shared_files: identity::shared_files(environment),
+            roots: SystemRoots::of(environment),
         }
     }
 }

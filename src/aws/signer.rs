@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
 use aws_sdk_signer::{
+    config::endpoint::{DefaultResolver, Params, ResolveEndpoint},
     error::SdkError,
     primitives::Blob,
     types::{SignatureValidityPeriod, SigningProfileStatus, ValidityType},
@@ -12,6 +13,7 @@ use aws_sdk_signer::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
+use futures_util::FutureExt;
 
 use super::{
     endpoint::Service,
@@ -40,6 +42,8 @@ pub struct Signer {
     credentials: Credentials,
     /// The endpoint that environment or profile set in place of AWS's own.
     endpoint: Option<String>,
+    /// Where it is asked: that, or AWS's own.
+    url: Option<String>,
     /// Whose credentials it has, which proxy is on the way and which host was asked last: for errors.
     identity: Identity,
     proxy: Option<String>,
@@ -89,13 +93,15 @@ impl Signer {
         let bounds = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled).into_builder();
         let bounds = bounds.read_timeout(SIGN_ATTEMPT).operation_timeout(SIGN_OPERATION).build();
         let signing = aws_sdk_signer::config::Builder::from(config).timeout_config(bounds).retry_classifier(OneJob);
+        let endpoint = Service::Signer.named(config);
         Signer {
             client: aws_sdk_signer::Client::new(config),
             signing: aws_sdk_signer::Client::from_conf(signing.build()),
             data: aws_sdk_signerdata::Client::new(data),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             credentials,
-            endpoint: Service::Signer.named(config),
+            url: endpoint.clone().or_else(|| own_endpoint(config)),
+            endpoint,
             identity,
             proxy,
             http,
@@ -116,6 +122,13 @@ impl Signer {
             variables.push(("AWS_ENDPOINT_URL_SIGNER", url.clone().into()));
         }
         variables
+    }
+
+    /// Begins the connection that signing takes. Needs a runtime around it.
+    pub fn connect_early(&self) {
+        if let Some(url) = &self.url {
+            self.http.connect_early(url);
+        }
     }
 
     /// Signs a payload. What comes back must go through
@@ -335,6 +348,16 @@ impl Signer {
         let context = CallContext { subject, identity: &self.identity, proxy: self.proxy.as_deref() };
         context.explain(Stage::Call, self.http.asked().as_deref(), &Refused::of(err))
     }
+}
+
+/// AWS's own endpoint, as the SDK will find it.
+fn own_endpoint(config: &SdkConfig) -> Option<String> {
+    let parameters = Params::builder()
+        .set_region(config.region().map(ToString::to_string))
+        .use_fips(config.use_fips().unwrap_or_default())
+        .use_dual_stack(config.use_dual_stack().unwrap_or_default());
+    let found = ResolveEndpoint::resolve_endpoint(&DefaultResolver::new(), &parameters.build().ok()?).now_or_never()?;
+    found.ok().map(|endpoint| endpoint.url().to_owned())
 }
 
 fn status(status: Option<&SigningProfileStatus>) -> String {

@@ -37,7 +37,7 @@ impl<'a> Work<'a> {
         let context = CallContext { subject, identity, proxy: settings.proxy.as_deref() };
         context.preflight()?;
         let ca_bundle = settings.ca_bundle.as_deref().or(identity.ca_bundle.as_deref());
-        let client = Client::new(ca_bundle).map_err(|bundle| context.bad_bundle(&bundle))?;
+        let client = Client::new(ca_bundle, &settings.roots).map_err(|bundle| context.bad_bundle(&bundle))?;
         Ok(Work { context, settings, client, stage: Cell::new(Stage::Credentials) })
     }
 

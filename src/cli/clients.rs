@@ -1,10 +1,16 @@
 //! The clients of AWS Signer and of registries that the signing commands share, with this machine's
 //! credentials. The one place of the command line that runs async code.
 
-use std::{collections::HashMap, ops::Deref, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    io::Read,
+    ops::Deref,
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use tokio::runtime::Runtime;
+use zeroize::Zeroizing;
 
 use super::aws_args::AwsArgs;
 use crate::{
@@ -15,11 +21,13 @@ use crate::{
         signing_profile::{Home, SigningProfile},
     },
     docker::Helper,
+    environment::Environment,
     identity::{Identity, Target},
     log::Log,
     oci::{Http, Reference, RegistryAuth},
     registry::{Kind, Server},
     report::Report,
+    secret::Secret,
 };
 
 /// Whose credentials a signing command takes, and where it looks for profiles that are given by name.
@@ -30,6 +38,101 @@ pub(super) struct SigningArgs {
     /// The region of AWS Signer, for a signing profile that is given by name
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
+}
+
+/// Where images are, and as whom their registry is asked; as Notation's options of the same names.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct RegistryArgs {
+    /// IMAGE is in an OCI image layout on disk: FOLDER:TAG or FOLDER@DIGEST
+    #[arg(long)]
+    oci_layout: bool,
+    /// Log in as this user in place of the stored login; the password is NOTATION_PASSWORD or stdin
+    #[arg(short, long, value_name = "USER")]
+    username: Option<String>,
+    /// Read the password of --username from stdin
+    #[arg(long)]
+    password_stdin: bool,
+    /// Speak plain HTTP to the registry
+    #[arg(long, visible_alias = "insecure-registry")]
+    plain_http: bool,
+}
+
+impl RegistryArgs {
+    /// Reads the name of an image.
+    pub(super) fn image(&self, text: &str) -> Result<Reference, Report> {
+        if self.oci_layout { Reference::parse_layout(text) } else { Reference::parse(text) }
+    }
+
+    /// An option that only this program's own engine knows, where one was given.
+    pub(super) fn only_native(&self) -> Option<&'static str> {
+        let plain = self.plain_http.then_some("--plain-http");
+        if self.oci_layout { Some("--oci-layout") } else { plain }
+    }
+
+    /// The client of the images' registries, and their logins: the one that is given here or in
+    /// `NOTATION_USERNAME` and `NOTATION_PASSWORD`, else those that `get` answers.
+    pub(super) fn open(
+        &self,
+        clients: &Clients<'_>,
+        images: &[Reference],
+        stdin: &mut dyn Read,
+    ) -> Result<(Http, RegistryAuths), Report> {
+        let hosts: BTreeSet<&str> =
+            images.iter().filter(|image| image.layout().is_none()).map(Reference::host).collect();
+        let auths = match self.login(&clients.app.environment, stdin)? {
+            None => clients.registry_auths(images),
+            Some(_) if hosts.len() > 1 => {
+                let what = format!("one login was given for {} registries", hosts.len());
+                return Err(Report::new(what).hint("name the images of one registry at a time"));
+            }
+            Some(login) => hosts.iter().map(|host| ((*host).to_owned(), Arc::clone(&login))).collect(),
+        };
+        if !self.plain_http {
+            return Ok((clients.http.clone(), auths));
+        }
+        let ecr = |host: &&&str| matches!(clients.server(host), Some(Server::Ecr(_)));
+        match hosts.iter().find(ecr) {
+            Some(host) => Err(Report::new(format!("{host} is a registry of ECR, which speaks no plain HTTP"))
+                .hint("leave --plain-http out")),
+            None => Ok((clients.http.in_clear(), auths)),
+        }
+    }
+
+    fn login(&self, environment: &Environment, stdin: &mut dyn Read) -> Result<Option<Arc<RegistryAuth>>, Report> {
+        let asked = self.username.is_some() || self.password_stdin;
+        let username = self.username.clone().or_else(|| environment.text("NOTATION_USERNAME"));
+        let password = match self.password_stdin {
+            true => Some(password(stdin)?),
+            false => environment.text("NOTATION_PASSWORD").map(Secret::from),
+        };
+        match (username, password) {
+            (Some(username), Some(secret)) => Ok(Some(Arc::new(RegistryAuth::Known { username, secret }))),
+            (None, _) if asked => Err(Report::new("the password has no user").hint("add --username USER")),
+            (Some(user), None) if asked => Err(Report::new(format!("the user {user} has no password"))
+                .hint("pipe it in with --password-stdin, or set NOTATION_PASSWORD")),
+            // Notation takes the stored login, too, where one of the two is not set.
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Logins by host.
+pub(super) type RegistryAuths = HashMap<String, Arc<RegistryAuth>>;
+
+/// Most bytes of a password: far above the longest of ECR.
+const MAX_PASSWORD: u64 = 64 * 1024;
+
+/// The password on stdin, without the end of its line, as `docker login --password-stdin` reads it.
+fn password(stdin: &mut dyn Read) -> Result<Secret, Report> {
+    let bad = |why: &str| Report::new(format!("the password on stdin {why}"));
+    let mut bytes = Zeroizing::new(Vec::new());
+    stdin.take(MAX_PASSWORD + 1).read_to_end(&mut bytes).map_err(|err| bad("cannot be read").cause(err))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| bad("is not UTF-8"))?.trim_end_matches(['\n', '\r']);
+    match text.len() as u64 {
+        0 => Err(bad("is empty")),
+        length if length > MAX_PASSWORD => Err(bad("is too long")),
+        _ => Ok(Secret::from(text.to_owned())),
+    }
 }
 
 /// The clients.
@@ -92,6 +195,11 @@ impl<'a> Clients<'a> {
         Ok(Clients { app, log, runtime: BoundedRuntime(Some(runtime)), identity, region, http })
     }
 
+    /// What a host is, custom domains of ECR among them.
+    fn server(&self, host: &str) -> Option<Server> {
+        Server::parse(host, |host| self.app.config.custom(host))
+    }
+
     /// Runs async code to its end.
     pub(super) fn run<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
@@ -112,10 +220,10 @@ impl<'a> Clients<'a> {
 
     /// The logins of images' registries, each looked up once, before any async code runs: minting
     /// an ECR token is a blocking call with a runtime of its own.
-    pub(super) fn registry_auths(&self, images: &[Reference]) -> HashMap<String, Arc<RegistryAuth>> {
+    pub(super) fn registry_auths(&self, images: &[Reference]) -> RegistryAuths {
         let helper = Helper::of(self.app, self.log);
         let mut auths = HashMap::new();
-        for host in images.iter().map(Reference::host) {
+        for host in images.iter().filter(|image| image.layout().is_none()).map(Reference::host) {
             auths.entry(host.to_owned()).or_insert_with(|| {
                 Arc::new(match helper.get(host) {
                     Ok(Some(login)) => RegistryAuth::Known { username: login.username, secret: login.secret },

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use serde_json::Value;
 
 use super::{
-    clients::{Clients, SigningArgs},
+    clients::{Clients, RegistryArgs, SigningArgs},
     output::{OutputFormat, exit_code, key_value, write_json},
     profile_rule,
     root_args::RootArgs,
@@ -56,7 +56,7 @@ pub(super) struct Sign {
     #[arg(long)]
     dry_run: bool,
     /// Take digests from a file that a build left: buildx's --metadata-file, or REPOSITORY@DIGEST lines
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "oci_layout")]
     digest_file: Option<PathBuf>,
     /// Who makes the signature: this program, or the installed Notation with AWS's plugin
     #[arg(long, value_enum, default_value_t, value_name = "ENGINE")]
@@ -72,6 +72,8 @@ pub(super) struct Sign {
     /// Print nothing but the signatures' names
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Credentials and region
     #[command(flatten)]
     access: SigningArgs,
@@ -90,7 +92,7 @@ enum Engine {
 /// The form of the signature's manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 enum ManifestForm {
-    /// OCI 1.1, or Notation 1.x's form where the registry refuses that.
+    /// OCI 1.1, or Notation 1.x's form where the registry refuses that and in a layout on disk.
     #[default]
     Auto,
     /// OCI 1.1 with `artifactType`.
@@ -112,7 +114,7 @@ impl From<ManifestForm> for ManifestFormat {
 
 impl Sign {
     /// Fails when any image was not signed; each is printed with its reason.
-    pub(super) fn run(&self, start: Start, Streams { stdout, stderr, .. }: Streams<'_>) -> Result<ExitCode, Report> {
+    pub(super) fn run(&self, start: Start, Streams { stdin, stdout, stderr }: Streams<'_>) -> Result<ExitCode, Report> {
         self.refuse_what_notation_decides()?;
         let images = self.images()?;
         let roots = self.root.roots()?;
@@ -126,7 +128,7 @@ impl Sign {
         let profile = profile_rule::that_signs(&app, self.signing_profile.as_deref(), &images)?;
         let log = app.log(stderr);
         let clients = Clients::open(&app, &log, &self.access, &images, Some(&profile))?;
-        let auths = clients.registry_auths(&images);
+        let (http, auths) = self.registry.open(&clients, &images, stdin)?;
         let signer = clients.signer(Some(&profile))?;
         let profile = self.prepared(&clients, &signer, profile, &log)?;
         let metadata: BTreeMap<String, String> = self.metadata.iter().cloned().collect();
@@ -144,7 +146,7 @@ impl Sign {
             // Notation signs what is planned here: the same digests.
             dry_run: self.dry_run || by_notation,
         };
-        let mut repositories = Repositories::new(&clients.http, Purpose::Push, &auths);
+        let mut repositories = Repositories::new(&http, Purpose::Push, &auths);
         let draw = terminal && !self.quiet && self.output == OutputFormat::Text;
         let progress = |done, total| {
             if draw && total > 1 {
@@ -172,7 +174,7 @@ impl Sign {
 
     /// The images of the command line and of the digest file.
     fn images(&self) -> Result<Vec<Reference>, Report> {
-        let images = self.images.iter().map(|image| Reference::parse(image)).collect::<Result<Vec<_>, _>>()?;
+        let images = self.images.iter().map(|image| self.registry.image(image)).collect::<Result<Vec<_>, _>>()?;
         let Some(path) = &self.digest_file else { return Ok(images) };
         let name = path.display().to_string();
         let contents = private_fs::read_to_string(path, private_fs::MAX_FILE_SIZE);
@@ -182,6 +184,11 @@ impl Sign {
 
     /// Notation makes a manifest of its own: an option that it would pass over is refused.
     fn refuse_what_notation_decides(&self) -> Result<(), Report> {
+        if let (Engine::Notation, Some(option)) = (self.engine, self.registry.only_native()) {
+            return Err(
+                Report::new(format!("{option} has no meaning with --engine notation")).hint("leave one of the two out")
+            );
+        }
         let by_itself = self.engine == Engine::Notation && !self.dry_run;
         match self.manifest_format {
             ManifestForm::Oci11 | ManifestForm::ConfigMediatype if by_itself => {

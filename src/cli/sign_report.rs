@@ -93,7 +93,11 @@ pub(super) fn json(outcome: &Outcome, format: ManifestFormat) -> Value {
             "signingTime": rfc3339(signed.signed_at),
             "expiry": signed.expires_at.map(rfc3339),
             "manifestFormat": if signed.format == ManifestFormat::ConfigMediaType { "config-mediatype" } else { "oci-1.1" },
-            "listedBy": if signed.listed_by == ListedBy::Api { "referrers-api" } else { "tag" },
+            "listedBy": match signed.listed_by {
+                ListedBy::Api => "referrers-api",
+                ListedBy::Tag => "tag",
+                ListedBy::Index => "index.json",
+            },
             "warnings": signed.warnings,
         }),
         Outcome::AlreadySigned { image, signature } => {

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{
-    clients::{Clients, SigningArgs},
+    clients::{Clients, RegistryArgs, SigningArgs},
     confirm::confirm,
     output::{OutputFormat, exit_code, write_json},
     root_args::RootArgs,
@@ -21,7 +21,7 @@ use crate::{
     log::Log,
     names::PROGRAM,
     notary::certificate::rfc3339,
-    oci::{Purpose, Reference, Removal, Repositories, Repository},
+    oci::{Purpose, Removal, Repositories, Repository},
     report::{Level, Report, fold},
     verify::signatures::{self, Signature},
 };
@@ -48,6 +48,8 @@ pub(super) struct ListArgs {
     output: OutputFormat,
     #[command(flatten)]
     root: RootArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Credentials and region
     #[command(flatten)]
     access: SigningArgs,
@@ -68,6 +70,8 @@ pub(super) struct Delete {
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Credentials and region
     #[command(flatten)]
     access: SigningArgs,
@@ -76,11 +80,13 @@ pub(super) struct Delete {
 impl Signatures {
     /// Fails when a signature could not be read.
     pub(super) fn run(&self, start: Start, Streams { stdin, stdout, stderr }: Streams<'_>) -> Result<ExitCode, Report> {
-        let (access, image, purpose) = match self {
-            Signatures::List(list) | Signatures::Inspect(list) => (&list.access, &list.image, Purpose::Pull),
-            Signatures::Delete(delete) => (&delete.access, &delete.image, Purpose::Delete),
+        let (access, registry, image, purpose) = match self {
+            Signatures::List(list) | Signatures::Inspect(list) => {
+                (&list.access, &list.registry, &list.image, Purpose::Pull)
+            }
+            Signatures::Delete(delete) => (&delete.access, &delete.registry, &delete.image, Purpose::Delete),
         };
-        let image = Reference::parse(image)?;
+        let image = registry.image(image)?;
         let roots = match self {
             Signatures::List(list) | Signatures::Inspect(list) => list.root.roots()?,
             Signatures::Delete(_) => Roots::Aws, // what is deleted is nobody's trust
@@ -89,8 +95,8 @@ impl Signatures {
         let app = access.aws.open(start)?;
         let log = app.log(stderr);
         let clients = Clients::open(&app, &log, access, std::slice::from_ref(&image), None)?;
-        let auths = clients.registry_auths(std::slice::from_ref(&image));
-        let repository = Repositories::new(&clients.http, purpose, &auths).of(&image)?;
+        let (http, auths) = registry.open(&clients, std::slice::from_ref(&image), stdin)?;
+        let repository = Repositories::new(&http, purpose, &auths).of(&image)?;
         let (subject, found) = clients.run(async {
             let resolved = repository.resolve(&image).await?.descriptor;
             let found = signatures::read(&repository, &resolved, &roots).await?;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use super::{
     aws_args::AwsArgs,
-    clients::Clients,
+    clients::{Clients, RegistryArgs},
     output::{OutputFormat, exit_code, key_value, write_json},
     profile_rule,
     root_args::RootArgs,
@@ -66,12 +66,17 @@ pub(super) struct Verify {
     /// Verify an index and everything that it lists
     #[arg(long)]
     recursive: bool,
+    /// With --oci-layout: judge by the trust policy's statement for this scope, REGISTRY/REPOSITORY; `*` without it
+    #[arg(long, value_name = "SCOPE", requires = "oci_layout")]
+    scope: Option<String>,
     /// How the verdict is written
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     output: OutputFormat,
     /// Print nothing but the verified images by digest
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Credentials
     #[command(flatten)]
     aws: AwsArgs,
@@ -79,15 +84,16 @@ pub(super) struct Verify {
 
 impl Verify {
     /// Fails when the trust policy of any image is not satisfied; each is printed with its reason.
-    pub(super) fn run(&self, start: Start, Streams { stdout, stderr, .. }: Streams<'_>) -> Result<ExitCode, Report> {
-        let images = self.images.iter().map(|image| Reference::parse(image)).collect::<Result<Vec<_>, _>>()?;
+    pub(super) fn run(&self, start: Start, Streams { stdin, stdout, stderr }: Streams<'_>) -> Result<ExitCode, Report> {
+        let images = self.images.iter().map(|image| self.registry.image(image)).collect::<Result<Vec<_>, _>>()?;
         let clock = start.clock;
         let app = self.aws.open(start)?;
         let log = app.log(stderr);
         let trusted = self.trusted(&app, &images)?;
-        let wanted: Vec<Wanted<'_>> = images.iter().zip(&trusted).map(|(image, trust)| trust.on(image)).collect();
+        let wanted: Vec<Wanted<'_>> =
+            images.iter().zip(&trusted).map(|(image, trust)| trust.on(image, self.scope.as_deref())).collect();
         let clients = Clients::open_lazily(&app, &log, None, &images, profile_of(&trusted))?;
-        let auths = clients.registry_auths(&images);
+        let (http, auths) = self.registry.open(&clients, &images, stdin)?;
         let metadata: BTreeMap<String, String> = self.metadata.iter().cloned().collect();
         let (signers, plugins) = (clients.signers(), Plugins::of(&app.environment));
         let options = Options {
@@ -97,7 +103,7 @@ impl Verify {
             clock,
         };
         let verifier = Verifier::new(options, &signers, &plugins);
-        let mut repositories = Repositories::new(&clients.http, Purpose::Pull, &auths);
+        let mut repositories = Repositories::new(&http, Purpose::Pull, &auths);
         let verdicts = clients.run(verifier.verify(&wanted, &mut repositories));
         let written = match self.output {
             OutputFormat::Json => write_json(&report::json(&verdicts), stdout),
@@ -150,8 +156,8 @@ impl Trusted {
         Ok(Trusted { policy: Policy::for_profile(profile)?, stores })
     }
 
-    fn on(&self, image: &Reference) -> Wanted<'_> {
-        let trust = self.policy.select(&image.name());
+    fn on(&self, image: &Reference, scope: Option<&str>) -> Wanted<'_> {
+        let trust = self.policy.select(scope.unwrap_or(&image.name()));
         let trust = trust.map(|statement| (statement, Anchors::of(statement, &self.stores)));
         Wanted { image: image.clone(), trust }
     }

@@ -172,9 +172,9 @@ fn basic(username: &str, secret: &Secret) -> Secret {
 fn realm(challenge: &Challenge, registry: &Url, auth: &RegistryAuth) -> Result<Url, &'static str> {
     let realm = challenge.parameter("realm").ok_or("does not say where to get it")?;
     let realm = Url::parse(realm).map_err(|_| "its realm is not an address")?;
-    // Plain HTTP is for a registry on this machine that is itself spoken to so.
-    let plain =
-        realm.scheme() == "http" && registry.scheme() == "http" && is_loopback(realm.host_str().unwrap_or_default());
+    // Plain HTTP is for a registry that is itself spoken to so: for its own host, or this machine.
+    let near = realm.host_str() == registry.host_str() || is_loopback(realm.host_str().unwrap_or_default());
+    let plain = realm.scheme() == "http" && registry.scheme() == "http" && near;
     if realm.scheme() != "https" && !plain {
         return Err("its realm is not HTTPS");
     }

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use url::Url;
 
+use super::reference::is_loopback;
 use crate::{report::Report, secret::Secret};
 
 /// Time for one request and its whole answer.
@@ -39,6 +40,7 @@ impl Default for RetryPolicy {
 pub struct Http {
     connector: SharedHttpConnector,
     retries: RetryPolicy,
+    in_clear: bool,
 }
 
 /// A request.
@@ -119,7 +121,17 @@ impl fmt::Display for Lost {
 impl Http {
     /// Speaks through a connector that bounds connecting and waiting for an answer's head.
     pub fn new(connector: SharedHttpConnector, retries: RetryPolicy) -> Http {
-        Http { connector, retries }
+        Http { connector, retries, in_clear: false }
+    }
+
+    /// The same in plain HTTP, whatever the registry. Without this, this machine alone is spoken to so.
+    pub fn in_clear(&self) -> Http {
+        Http { in_clear: true, ..self.clone() }
+    }
+
+    /// How a host is spoken to.
+    pub(super) fn scheme(&self, host: &str) -> &'static str {
+        if self.in_clear || is_loopback(host) { "http" } else { "https" }
     }
 
     pub(super) fn retries(&self) -> RetryPolicy {

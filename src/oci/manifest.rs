@@ -17,7 +17,7 @@ pub(crate) const EMPTY: &[u8] = b"{}";
 /// How a signature's manifest says what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ManifestFormat {
-    /// OCI 1.1, and the 1.x form where the registry refuses it.
+    /// OCI 1.1, and the 1.x form where the registry refuses it, and in a layout on disk.
     #[default]
     Auto,
     /// `artifactType` (OCI 1.1; notation 2).

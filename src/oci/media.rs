@@ -24,6 +24,8 @@ pub const COSE: &str = "application/cose";
 pub const THUMBPRINTS: &str = "io.cncf.notary.x509chain.thumbprint#S256";
 /// Annotation with the time of making (image-spec).
 pub const CREATED: &str = "org.opencontainers.image.created";
+/// Annotation with an image's tag in the index of a layout (image-spec, annotations.md).
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// Whether a media type is an index of several manifests.
 pub fn is_index(media_type: &str) -> bool {

@@ -1,9 +1,10 @@
-//! Pushing a signature: blob, config, manifest, and the tag that lists it where there is no
+//! Pushing a signature: what can be prepared, blob, config, manifest, and the tag that lists it where there is no
 //! referrers API. Content is addressed by digest, so a run after a broken one completes it.
 
 use std::collections::BTreeMap;
 
-use futures_util::future::join;
+use futures_util::future::{join, try_join};
+use url::Url;
 
 use super::{
     Descriptor,
@@ -11,7 +12,7 @@ use super::{
     manifest::{EMPTY, ManifestFormat, write as write_manifest},
     media,
     referrers::ListedBy,
-    repository::Repository,
+    remote::Remote,
 };
 use crate::{digest::Digest, report::Report};
 
@@ -28,20 +29,53 @@ pub struct Attached {
     pub warnings: Vec<String>,
 }
 
-impl Repository {
-    /// Pushes an envelope and the manifest that ties it to `subject`.
-    pub async fn attach(
+/// What is prepared before there is a signature. An upload that is begun and not used ends at the registry
+/// by itself.
+#[derive(Debug)]
+pub(super) struct Uploads {
+    /// Where the envelope is uploaded to.
+    envelope: Url,
+    /// Where the config blob is uploaded to, unless it is there.
+    config: Option<Url>,
+}
+
+impl Remote {
+    /// Begins the upload of an envelope, and looks whether the config blob is there. Pushes nothing.
+    pub(super) async fn prepare(&self) -> Result<Uploads, Report> {
+        // A signature is new in every run, the config is the same in all of them.
+        let config = async { if self.has_config().await? { Ok(None) } else { self.begin_upload().await.map(Some) } };
+        let (envelope, config) = try_join(self.begin_upload(), config).await.map_err(|err| self.not_pushed(err))?;
+        Ok(Uploads { envelope, config })
+    }
+
+    fn not_pushed(&self, err: Report) -> Report {
+        err.under(format!("cannot push the signature to {}", self.name))
+    }
+
+    /// Pushes an envelope and the manifest that ties it to `subject`, and reads the envelope back meanwhile.
+    pub(super) async fn attach(
         &self,
+        uploads: Uploads,
         subject: &Descriptor,
         (media_type, envelope): (&str, &[u8]),
         annotations: &BTreeMap<String, String>,
         format: ManifestFormat,
     ) -> Result<Attached, Report> {
         let layer = Descriptor::of(media_type, envelope);
-        // A signature is new in every run, the config is the same in all of them.
-        let (pushed, present) = join(self.upload(&layer.digest, envelope), self.ensure_config()).await;
-        pushed.and(present).map_err(|err| err.under(format!("cannot push the signature to {}", self.name)))?;
-        let (manifest, format, answer) = self.put_signature(&layer, subject, annotations, format).await?;
+        let config = async {
+            match uploads.config {
+                Some(target) => self.upload(target, &Digest::of(EMPTY), EMPTY).await,
+                None => Ok(()),
+            }
+        };
+        let (pushed, present) = join(self.upload(uploads.envelope, &layer.digest, envelope), config).await;
+        pushed.and(present).map_err(|err| self.not_pushed(err))?;
+        let manifest = self.put_signature(&layer, subject, annotations, format);
+        let (manifest, stored) = join(manifest, self.blob(&layer, envelope.len())).await;
+        let (manifest, format, answer) = manifest?;
+        stored.map_err(|err| {
+            err.under(format!("the signature {} was pushed but cannot be read back", manifest.digest))
+        })?;
         let mut listed = manifest.clone();
         listed.artifact_type = Some(media::SIGNATURE.into());
         listed.annotations = annotations.clone();
@@ -49,56 +83,49 @@ impl Repository {
         Ok(Attached { manifest, format, listed_by, warnings })
     }
 
-    async fn ensure_config(&self) -> Result<(), Report> {
-        let digest = Digest::of(EMPTY);
-        let mut call = Call::get(self.url(&format!("blobs/{digest}"))?, MAX_SMALL_BODY);
+    async fn has_config(&self) -> Result<bool, Report> {
+        let mut call = Call::get(self.url(&format!("blobs/{}", Digest::of(EMPTY)))?, MAX_SMALL_BODY);
         call.method = "HEAD";
-        match self.access.send(call).await?.status {
-            200 => Ok(()),
-            // Whatever else it says, the upload tells with better words.
-            _ => self.upload(&digest, EMPTY).await,
-        }
+        // Whatever else it says, the upload tells with better words.
+        Ok(self.access.send(call).await?.status == 200)
     }
 
     /// Uploads a blob whole (distribution-spec, "POST then PUT"). A broken upload begins again from the start.
-    async fn upload(&self, digest: &Digest, content: &[u8]) -> Result<(), Report> {
+    async fn upload(&self, mut target: Url, digest: &Digest, content: &[u8]) -> Result<(), Report> {
         let mut attempt = 1;
         loop {
-            let outcome = self.upload_once(digest, content).await;
+            target.query_pairs_mut().append_pair("digest", digest.as_str());
+            let mut call = Call::with_body("PUT", target, "application/octet-stream", content.to_vec());
+            call.repeatable = false; // an upload's address is good for one try
+            let outcome = self.access.send(call).await;
             let again = match &outcome {
                 // 404 and 416: the registry forgot the upload (distribution-spec, BLOB_UPLOAD_UNKNOWN).
                 Ok(answer) => matches!(answer.status, 404 | 416 | 429 | 500 | 502 | 503 | 504),
-                Err(Upload::Broken(_)) => true,
-                Err(Upload::Refused(_)) => false,
+                Err(_) => true,
             };
             if !again || attempt >= self.retries.attempts {
-                return match outcome {
-                    Ok(answer) if answer.is_success() => Ok(()),
-                    Ok(answer) => {
-                        Err(self.refused(&format!("cannot push {}", self.full_name(digest.as_str())), &answer))
-                    }
-                    Err(Upload::Broken(err) | Upload::Refused(err)) => Err(err),
+                let answer = outcome?;
+                return match answer.is_success() {
+                    true => Ok(()),
+                    false => Err(self.refused(&format!("cannot push {}", self.full_name(digest.as_str())), &answer)),
                 };
             }
             self.pause(attempt).await;
             attempt += 1;
+            target = self.begin_upload().await?;
         }
     }
 
-    async fn upload_once(&self, digest: &Digest, content: &[u8]) -> Result<Answer, Upload> {
-        let start = self.url("blobs/uploads/").map_err(Upload::Refused)?;
+    /// Begins an upload; gives where its content goes to.
+    async fn begin_upload(&self) -> Result<Url, Report> {
+        let start = self.url("blobs/uploads/")?;
         let mut call = Call::get(start.clone(), MAX_SMALL_BODY);
         call.method = "POST";
-        let answer = self.access.send(call).await.map_err(Upload::Refused)?;
-        if answer.status != 202 {
-            let doing = format!("cannot start an upload to {}", self.name);
-            return Err(Upload::Refused(self.refused(&doing, &answer)));
+        let answer = self.access.send(call).await?;
+        match answer.status {
+            202 => self.access.location(&start, &answer),
+            _ => Err(self.refused(&format!("cannot start an upload to {}", self.name), &answer)),
         }
-        let mut target = self.access.location(&start, &answer).map_err(Upload::Refused)?;
-        target.query_pairs_mut().append_pair("digest", digest.as_str());
-        let mut call = Call::with_body("PUT", target, "application/octet-stream", content.to_vec());
-        call.repeatable = false; // an upload's address is good for one try
-        self.access.send(call).await.map_err(Upload::Broken)
     }
 
     /// Puts the manifest; a registry that does not know `artifactType` gets the 1.x format, once.
@@ -140,12 +167,4 @@ impl Repository {
         let url = self.url(&format!("manifests/{name}"))?;
         self.access.send(Call::with_body("PUT", url, media_type, bytes)).await
     }
-}
-
-/// Why an upload ended without an answer to its last request.
-enum Upload {
-    /// It broke on the way: worth another try.
-    Broken(Report),
-    /// It was refused, or could not be reached after every try.
-    Refused(Report),
 }

@@ -1,6 +1,6 @@
 //! Names of images as docker reads them. Pure.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use crate::{digest::Digest, report::Report};
 
@@ -13,9 +13,11 @@ const MAX_NAME: usize = 255;
 /// The name of an image: `[REGISTRY/]REPOSITORY[:TAG][@DIGEST]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// Host and port, as in the name; `docker.io` where the name has none.
+    /// Host and port, as in the name; `docker.io` where the name has none. Empty for an image layout on disk,
+    /// which has no registry.
     pub registry: String,
-    /// The path below the registry; `library/` is put before the Hub's official images.
+    /// The path below the registry; `library/` is put before the Hub's official images. Of an image layout,
+    /// its folder.
     pub repository: String,
     /// The tag, if one was written.
     pub tag: Option<String>,
@@ -71,6 +73,31 @@ impl Reference {
         Ok(Reference { registry: registry.to_owned(), repository, tag, digest })
     }
 
+    /// Reads the name of an image in a layout on disk: `FOLDER:TAG` or `FOLDER@DIGEST`, as Notation and ORAS
+    /// take it.
+    pub fn parse_layout(text: &str) -> Result<Reference, Report> {
+        let bad = |why: &str| {
+            Report::new(format!("`{text}` is not an image in a layout: {why}"))
+                .hint("write FOLDER:TAG or FOLDER@DIGEST")
+        };
+        let of = |folder: &str, tag, digest| match folder.is_empty() {
+            true => Err(bad("the folder is missing")),
+            false => Ok(Reference { registry: String::new(), repository: folder.to_owned(), tag, digest }),
+        };
+        if let Some((folder, digest)) = text.rsplit_once('@') {
+            let digest = Digest::parse(digest).map_err(|err| err.under(bad("the digest cannot be read").what()))?;
+            return of(folder, None, Some(digest));
+        }
+        let (folder, tag) = text.rsplit_once(':').ok_or_else(|| bad("it has neither tag nor digest"))?;
+        check_tag(tag).map_err(|why| bad(&format!("the tag `{tag}` {why}")))?;
+        of(folder, Some(tag.to_owned()), None)
+    }
+
+    /// The folder of an image layout, where the image is in one.
+    pub fn layout(&self) -> Option<&Path> {
+        self.registry.is_empty().then(|| Path::new(&self.repository))
+    }
+
     /// The host and port that serve this registry's API.
     pub fn host(&self) -> &str {
         if self.registry == HUB.0 { HUB.1 } else { &self.registry }
@@ -78,7 +105,10 @@ impl Reference {
 
     /// Registry and repository, without tag and digest.
     pub fn name(&self) -> String {
-        format!("{}/{}", self.registry, self.repository)
+        match self.layout() {
+            Some(_) => self.repository.clone(),
+            None => format!("{}/{}", self.registry, self.repository),
+        }
     }
 
     /// The same repository at a digest: from here on a tag cannot move under us.
@@ -245,6 +275,34 @@ mod tests {
             assert_eq!(Reference::parse(&reference.to_string()).unwrap(), reference, "{why}: reads what it wrote");
         }
         assert_eq!(Reference::parse("alpine").unwrap().host(), "registry-1.docker.io");
+    }
+
+    #[test]
+    fn names_in_layouts() {
+        let digest = format!("sha256:{HEX}");
+        for (text, folder, selector, why) in [
+            ("layout:v1", "layout", "v1", "a tag"),
+            (&format!("./a/b@{digest}"), "./a/b", &digest, "a digest"),
+            ("/a:b/c:v1", "/a:b/c", "v1", "a colon in the path"),
+            (&format!("/a@b/c@{digest}"), "/a@b/c", &digest, "an at sign in the path"),
+            ("/a b/Ü:v1", "/a b/Ü", "v1", "a folder may have any name"),
+        ] {
+            let found = Reference::parse_layout(text).unwrap_or_else(|err| panic!("{why}: {}", err.full()));
+            assert_eq!((found.layout(), found.selector()), (Some(Path::new(folder)), selector), "{why}");
+            assert_eq!((found.name(), found.to_string()), (folder.into(), text.to_owned()), "{why}");
+        }
+        for (text, part) in [
+            ("layout", "neither tag nor digest"),
+            (":v1", "the folder is missing"),
+            (&format!("@{digest}"), "the folder is missing"),
+            ("layout@v1", "the digest cannot be read"),
+            ("layout:", "the tag `` is empty"),
+            ("a:b/c", "the tag `b/c` has a character"),
+        ] {
+            let err = Reference::parse_layout(text).unwrap_err();
+            assert!(err.what().contains(part), "{text}: {err}");
+        }
+        assert_eq!(Reference::parse("alpine").unwrap().layout(), None);
     }
 
     #[test]

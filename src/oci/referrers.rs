@@ -8,10 +8,11 @@ use url::Url;
 
 use super::{
     Descriptor,
+    checked_manifest::{MAX_MANIFEST, Manifest},
     http::{Answer, Call},
     manifest::{IndexEdit, SignatureManifest, edit_index, read_index},
     media,
-    repository::{MAX_MANIFEST, Manifest, Repository, server_errors},
+    remote::{Remote, server_errors},
 };
 use crate::{digest::Digest, report::Report};
 
@@ -19,11 +20,11 @@ use crate::{digest::Digest, report::Report};
 const MAX_PAGES: usize = 100;
 
 /// Most entries of an image's list that are read, of all pages together.
-const MAX_LISTED: usize = 10_000;
+pub(super) const MAX_LISTED: usize = 10_000;
 
 /// Most bytes of a list that are read, of all pages together: room for [`MAX_LISTED`] signatures with
 /// their annotations.
-const MAX_LIST_BYTES: usize = 32 * 1024 * 1024;
+pub(super) const MAX_LIST_BYTES: usize = 32 * 1024 * 1024;
 
 /// How often the tag is written again when another writer was faster.
 const MAX_RACES: usize = 3;
@@ -38,6 +39,8 @@ pub enum ListedBy {
     Api,
     /// The tag `sha256-…`.
     Tag,
+    /// The `index.json` of an image layout, which is no registry.
+    Index,
 }
 
 /// What became of something that a list calls a signature.
@@ -49,10 +52,10 @@ pub enum Removal {
     Unlisted(Report),
 }
 
-impl Repository {
+impl Remote {
     /// The Notary Project signatures of `subject`: what the referrers API lists and what the tag
     /// lists, each once. Old clients write the tag even where there is an API.
-    pub async fn signatures(&self, subject: &Digest) -> Result<Vec<Descriptor>, Report> {
+    pub(super) async fn signatures(&self, subject: &Digest) -> Result<Vec<Descriptor>, Report> {
         let tag = subject.referrers_tag();
         let (api, tagged) = join(self.api(subject), self.tagged(&tag)).await;
         let mut found = api?.unwrap_or_default();
@@ -61,15 +64,15 @@ impl Repository {
     }
 
     /// Those of them that one of the two lists.
-    pub async fn signatures_by(&self, subject: &Digest, by: ListedBy) -> Result<Vec<Descriptor>, Report> {
+    pub(super) async fn signatures_by(&self, subject: &Digest, by: ListedBy) -> Result<Vec<Descriptor>, Report> {
         Ok(signatures_among(self.listed(subject, by).await?))
     }
 
     /// What one of the two lists.
-    pub async fn listed(&self, subject: &Digest, by: ListedBy) -> Result<Vec<Descriptor>, Report> {
+    pub(super) async fn listed(&self, subject: &Digest, by: ListedBy) -> Result<Vec<Descriptor>, Report> {
         match by {
             ListedBy::Api => Ok(self.api(subject).await?.unwrap_or_default()),
-            ListedBy::Tag => Ok(self.tagged(&subject.referrers_tag()).await?.listed),
+            ListedBy::Tag | ListedBy::Index => Ok(self.tagged(&subject.referrers_tag()).await?.listed),
         }
     }
 
@@ -162,7 +165,7 @@ impl Repository {
     ///
     /// # Errors
     /// Where the registry fails, and where the referrers API alone lists what is no signature.
-    pub async fn remove_signature(
+    pub(super) async fn remove_signature(
         &self,
         subject: &Digest,
         signature: &Digest,

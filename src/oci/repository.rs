@@ -1,82 +1,45 @@
-//! One repository of a registry: resolve, fetch and delete, as the OCI distribution specification 1.1
-//! and Amazon ECR want it. Async; the caller has the runtime.
+//! One repository: of a registry, or an image layout on disk. All that is done with images is written once, above
+//! this. Async; the caller has the runtime.
 
-use std::sync::Arc;
-
-use serde::Deserialize;
-use url::Url;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Descriptor, Reference,
-    auth::{Access, RegistryAuth},
-    http::{self, Answer, Call, Http, RetryPolicy},
-    manifest, media, reference,
+    Attached, Descriptor, Http, ListedBy, Manifest, ManifestFormat, Purpose, Reference, RegistryAuth, Removal,
+    layout::Layout, push::Uploads, remote::Remote,
 };
-use crate::{
-    digest::Digest,
-    report::{Report, excerpt},
-};
+use crate::{digest::Digest, report::Report};
 
-/// Largest manifest that is read (notation-go, `registry/repository.go`; ECR's own limit is the same).
-pub(super) const MAX_MANIFEST: usize = 4 * 1024 * 1024;
-
-/// What manifests we take (oras-go, `registry/remote/manifest.go`).
-const MANIFESTS: [&str; 5] =
-    [media::DOCKER_MANIFEST, media::DOCKER_LIST, media::MANIFEST, media::INDEX, media::ARTIFACT];
-
-/// What a client may do in a repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Read.
-    Pull,
-    /// Read and write.
-    Push,
-    /// Read, write and delete.
-    Delete,
-}
-
-/// One repository of a registry.
+/// One repository.
 pub struct Repository {
-    pub(super) access: Access,
-    base: Url,
-    pub(super) name: String,
-    pub(super) retries: RetryPolicy,
+    name: String,
+    place: Place,
 }
 
-/// A manifest, checked against its digest.
-#[derive(Debug, Clone)]
-pub struct Manifest {
-    /// Media type, digest and size.
-    pub descriptor: Descriptor,
-    /// The bytes.
-    pub bytes: Vec<u8>,
+enum Place {
+    Remote(Box<Remote>),
+    Layout(Layout),
 }
+
+/// What pushing a signature needs and can be done before there is one.
+#[derive(Debug)]
+pub struct Prepared(Option<Uploads>);
 
 impl Repository {
-    /// The repository of an image. Plain HTTP is spoken to this machine alone.
+    /// The repository of an image. Nothing is asked yet; of a layout, what says that it is one is read.
     pub fn open(
         http: &Http,
         image: &Reference,
         purpose: Purpose,
         auth: Arc<RegistryAuth>,
     ) -> Result<Repository, Report> {
-        let scheme = if reference::is_loopback(image.host()) { "http" } else { "https" };
-        let base = Url::parse(&format!("{scheme}://{}/v2/{}/", image.host(), image.repository))
-            .map_err(|err| Report::new(format!("`{}` is not a registry", image.host())).cause(err))?;
-        let actions = match purpose {
-            Purpose::Pull => "pull",
-            Purpose::Push => "pull,push",
-            Purpose::Delete => "pull,push,delete",
+        let place = match image.layout() {
+            Some(folder) => Place::Layout(Layout::open(folder)?),
+            None => Place::Remote(Box::new(Remote::open(http, image, purpose, auth)?)),
         };
-        Ok(Repository {
-            access: Access::new(http.clone(), base.clone(), &image.repository, actions, auth),
-            base,
-            name: image.name(),
-            retries: http.retries(),
-        })
+        Ok(Repository { name: image.name(), place })
     }
 
-    /// Registry and repository.
+    /// Registry and repository, or the layout's folder.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -90,153 +53,96 @@ impl Repository {
     /// Fetches a manifest by tag or digest and checks it: at most 4 MiB, of a known media type, of the
     /// digest that was asked for and that the registry claims.
     pub async fn manifest(&self, selector: &str) -> Result<Manifest, Report> {
-        match self.find_manifest(selector).await? {
-            Ok(manifest) => Ok(manifest),
-            Err(answer) => Err(self.refused(&format!("cannot read {}", self.full_name(selector)), &answer)),
+        match &self.place {
+            Place::Remote(remote) => remote.manifest(selector).await,
+            Place::Layout(layout) => layout.manifest(selector),
         }
-    }
-
-    /// The same, with the registry's own words where it has no such manifest or does not give it.
-    pub(super) async fn find_manifest(&self, selector: &str) -> Result<Result<Manifest, Answer>, Report> {
-        let call =
-            Call::get(self.url(&format!("manifests/{selector}"))?, MAX_MANIFEST).accepting(&MANIFESTS.join(", "));
-        let answer = self.access.send(call).await?;
-        if !answer.is_success() {
-            return Ok(Err(answer));
-        }
-        let bad = |why: String| {
-            Report::new(format!(
-                "{} gave a manifest that cannot be trusted for {}",
-                self.registry(),
-                self.full_name(selector)
-            ))
-            .cause(why)
-        };
-        let asked = Digest::parse(selector).ok();
-        let claimed = match answer.header("docker-content-digest") {
-            Some(text) => Some(Digest::parse(text).map_err(|err| bad(err.full()))?),
-            None => None,
-        };
-        if let (Some(asked), Some(claimed)) = (&asked, &claimed)
-            && asked != claimed
-        {
-            return Err(bad(format!("its header names the digest {claimed}")));
-        }
-        let digest = asked.or(claimed).unwrap_or_else(|| Digest::of(&answer.body));
-        if !digest.matches(&answer.body) {
-            return Err(bad(format!("its content has the digest {}, not {digest}", Digest::of(&answer.body))));
-        }
-        let content_type = answer.header("content-type").unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_owned();
-        if !MANIFESTS.contains(&media_type.as_str()) {
-            return Err(bad(format!("`{}` is not a manifest that can be signed", excerpt(&media_type))));
-        }
-        if let Some(claim) = manifest::claimed_media_type(&answer.body).map_err(|err| bad(err.full()))?
-            && claim != media_type
-        {
-            return Err(bad(format!("its header says `{media_type}`, its content `{}`", excerpt(&claim))));
-        }
-        let descriptor = Descriptor::new(media_type, digest, answer.body.len() as u64);
-        Ok(Ok(Manifest { descriptor, bytes: answer.body }))
     }
 
     /// Fetches a blob and checks it against its descriptor; `cap` bounds it before anything is read.
     pub async fn blob(&self, blob: &Descriptor, cap: usize) -> Result<Vec<u8>, Report> {
-        let doing = format!("cannot read {}", self.full_name(blob.digest.as_str()));
-        let size = usize::try_from(blob.size).ok().filter(|size| *size <= cap);
-        let size = size
-            .ok_or_else(|| Report::new(&*doing).cause(format!("it has {} bytes, at most {cap} are read", blob.size)))?;
-        let answer = self.access.send(Call::get(self.url(&format!("blobs/{}", blob.digest))?, size)).await;
-        let answer = answer.map_err(|err| err.under(&*doing))?;
-        if !answer.is_success() {
-            return Err(self.refused(&doing, &answer));
+        match &self.place {
+            Place::Remote(remote) => remote.blob(blob, cap).await,
+            Place::Layout(layout) => layout.blob(blob, cap),
         }
-        if !blob.digest.matches(&answer.body) {
-            return Err(Report::new(doing).cause(format!("its content has the digest {}", Digest::of(&answer.body))));
-        }
-        Ok(answer.body)
     }
 
-    /// Deletes a manifest by its digest. One that is gone already is deleted.
-    pub async fn delete(&self, digest: &Digest) -> Result<(), Report> {
-        let mut call = Call::get(self.url(&format!("manifests/{digest}"))?, http::MAX_SMALL_BODY);
-        call.method = "DELETE";
-        let answer = self.access.send(call).await?;
-        match answer.status {
-            202 | 200 | 204 | 404 => Ok(()),
-            _ => Err(self.refused(&format!("cannot delete {}", self.full_name(digest.as_str())), &answer)),
+    /// The Notary Project signatures of `subject`: what the referrers API lists and what the tag
+    /// lists, each once. Old clients write the tag even where there is an API.
+    pub async fn signatures(&self, subject: &Digest) -> Result<Vec<Descriptor>, Report> {
+        match &self.place {
+            Place::Remote(remote) => remote.signatures(subject).await,
+            Place::Layout(layout) => layout.signatures(subject),
+        }
+    }
+
+    /// Those of them that one way to list them lists.
+    pub async fn signatures_by(&self, subject: &Digest, by: ListedBy) -> Result<Vec<Descriptor>, Report> {
+        match &self.place {
+            Place::Remote(remote) => remote.signatures_by(subject, by).await,
+            Place::Layout(layout) => layout.signatures(subject),
+        }
+    }
+
+    /// All that one way to list them lists, whatever its list calls it.
+    pub async fn listed(&self, subject: &Digest, by: ListedBy) -> Result<Vec<Descriptor>, Report> {
+        match &self.place {
+            Place::Remote(remote) => remote.listed(subject, by).await,
+            Place::Layout(layout) => layout.signatures(subject),
+        }
+    }
+
+    /// Does what pushing a signature needs and what does not need the signature. Pushes nothing.
+    pub async fn prepare(&self) -> Result<Prepared, Report> {
+        match &self.place {
+            Place::Remote(remote) => remote.prepare().await.map(Some).map(Prepared),
+            Place::Layout(_) => Ok(Prepared(None)),
+        }
+    }
+
+    /// Pushes an envelope and the manifest that ties it to `subject`, and reads the envelope back.
+    pub async fn attach(
+        &self,
+        Prepared(uploads): Prepared,
+        subject: &Descriptor,
+        envelope: (&str, &[u8]),
+        annotations: &BTreeMap<String, String>,
+        format: ManifestFormat,
+    ) -> Result<Attached, Report> {
+        match &self.place {
+            Place::Remote(remote) => {
+                let uploads = match uploads {
+                    Some(uploads) => uploads,
+                    None => remote.prepare().await?,
+                };
+                remote.attach(uploads, subject, envelope, annotations, format).await
+            }
+            Place::Layout(layout) => layout.attach(subject, envelope, annotations, format).await,
+        }
+    }
+
+    /// Deletes a signature and takes it out of the list in which it stands.
+    ///
+    /// What is listed as a signature and is none by its own content, is not deleted: anybody who may push
+    /// the tag can name the image that others run. It is taken out of the tag's list.
+    ///
+    /// # Errors
+    /// Where the registry or the disk fails, and where the referrers API alone lists what is no signature.
+    pub async fn remove_signature(
+        &self,
+        subject: &Digest,
+        signature: &Digest,
+    ) -> Result<(Removal, Vec<String>), Report> {
+        match &self.place {
+            Place::Remote(remote) => remote.remove_signature(subject, signature).await,
+            Place::Layout(layout) => layout.remove_signature(subject, signature).await,
         }
     }
 
     /// Waits before asking again: not at all the first time, then longer and longer.
     pub async fn pause(&self, asked: u32) {
-        if let Some(exponent) = asked.checked_sub(1) {
-            let wait = self.retries.first.saturating_mul(2u32.saturating_pow(exponent));
-            tokio::time::sleep(wait.min(self.retries.longest)).await;
+        if let Place::Remote(remote) = &self.place {
+            remote.pause(asked).await;
         }
     }
-
-    pub(super) fn url(&self, path: &str) -> Result<Url, Report> {
-        self.base.join(path).map_err(|err| Report::new(format!("`{path}` is no path at {}", self.base)).cause(err))
-    }
-
-    pub(super) fn registry(&self) -> &str {
-        self.base.host_str().unwrap_or_default()
-    }
-
-    pub(super) fn full_name(&self, selector: &str) -> String {
-        let separator = if selector.contains(':') { '@' } else { ':' };
-        format!("{}{separator}{selector}", self.name)
-    }
-
-    /// A refusal in the registry's own words, with one thing to do.
-    pub(super) fn refused(&self, doing: &str, answer: &Answer) -> Report {
-        let errors = server_errors(answer);
-        let err =
-            Report::new(doing).cause(format!("{} answered {}{}", self.registry(), answer.status, in_words(&errors)));
-        let codes = |code: &str| errors.iter().any(|(known, _)| known == code);
-        let immutable = |(code, message): &(String, String)| {
-            code.contains("IMMUTABLE") || message.to_ascii_lowercase().contains("immutable")
-        };
-        let ecr = self.registry().contains(".dkr.ecr.") || self.registry().contains(".dkr-ecr");
-        match answer.status {
-            _ if errors.iter().any(immutable) => err.hint(
-                "the repository's tags are immutable and this registry lists signatures by tag: allow changing tags \
-                 that start with `sha256-`",
-            ),
-            401 if ecr => err.hint("run: docker-credential-ecr-rs doctor"),
-            401 => err.hint(format!("run: docker login {}", self.registry())),
-            403 if ecr => err.hint(
-                "allow ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability, \
-                 ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload and ecr:PutImage on the repository",
-            ),
-            403 => err.hint("ask for the right to push to this repository"),
-            404 if codes("NAME_UNKNOWN") => err.hint("check the name of the repository and its region"),
-            404 => err.hint("check the name; was the image pushed?"),
-            429 => err.hint("the registry is throttling: wait a little and run the same command again"),
-            500.. => err.hint("the registry is in trouble: run the same command again later"),
-            _ => err,
-        }
-    }
-}
-
-/// The errors of an answer's body, code and message (distribution-spec, "Error Codes").
-pub(super) fn server_errors(answer: &Answer) -> Vec<(String, String)> {
-    #[derive(Deserialize)]
-    struct Body {
-        errors: Vec<One>,
-    }
-    #[derive(Deserialize)]
-    struct One {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
-    let body = serde_json::from_slice::<Body>(&answer.body);
-    body.map(|body| body.errors.into_iter().map(|one| (one.code, one.message)).collect()).unwrap_or_default()
-}
-
-fn in_words(errors: &[(String, String)]) -> String {
-    excerpt(&errors.iter().map(|(code, message)| format!(": {code} {message}")).collect::<String>())
 }

@@ -65,6 +65,9 @@ pub async fn sign(
     options: Options,
     mut progress: impl FnMut(usize, usize),
 ) -> Vec<Outcome> {
+    if !(options.dry_run || options.if_unsigned) {
+        context.signer.connect_early();
+    }
     let mut items: Vec<Item> = Vec::new();
     let opened: Vec<_> = images.iter().map(|image| (image, repositories.of(image))).collect();
     let resolving = stream::iter(opened).map(|(image, repository)| async move {

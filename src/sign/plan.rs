@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::SystemTime};
 
 use chrono::{DateTime, Utc};
-use futures_util::future::join3;
+use futures_util::future::{join, try_join};
 use serde_json::json;
 
 use super::check::{Expected, check_returned};
@@ -12,7 +12,7 @@ use crate::{
     digest::Digest,
     notary::{
         certificate::{Certificate, rfc3339},
-        envelope::{Envelope, MAX_ENVELOPE},
+        envelope::Envelope,
         payload,
     },
     oci::{
@@ -110,8 +110,12 @@ impl Plan {
 
     /// Signs, checks, pushes and reads back. Nothing is pushed that would not be accepted, and
     /// nothing is called done that was not read back.
+    ///
+    /// The push is prepared while AWS Signer signs, and not before: by then the image is known to be there,
+    /// and how its registry lets us in.
     pub async fn sign(&self, repository: &Repository, context: &SigningContext<'_>) -> Result<Signed, Report> {
-        let returned = context.signer.sign(context.profile, &self.payload).await?;
+        let signing = context.signer.sign(context.profile, &self.payload);
+        let (returned, prepared) = try_join(signing, repository.prepare()).await?;
         let expected =
             Expected { target: &self.target, profile: context.profile, roots: context.roots, now: context.now() };
         let (envelope, signed_by) = check_returned(&returned.envelope, &expected).map_err(|err| {
@@ -120,8 +124,8 @@ impl Plan {
             err.under(wide).cause(format!("job {job}, profile {}", context.profile))
         })?;
         let annotations = annotations(returned.annotations, &envelope);
-        let attached =
-            repository.attach(&self.subject, (media::JWS, &returned.envelope), &annotations, context.format).await?;
+        let envelope_of = (media::JWS, &*returned.envelope);
+        let attached = repository.attach(prepared, &self.subject, envelope_of, &annotations, context.format).await?;
         let digest = &attached.manifest.digest;
         self.read_back(repository, &attached, &returned.envelope).await.map_err(|err| {
             err.under(format!("the signature {digest} of {} was pushed but cannot be read back", self.image))
@@ -152,20 +156,15 @@ impl Plan {
         }
     }
 
-    /// What a verifier will do: list, read the manifest, read the envelope. The envelope was
-    /// checked before it was pushed; that these are the same bytes is said by their digest.
+    /// What a verifier will do: list, and read the manifest. The envelope was read back when it was pushed; it
+    /// was checked before, and that these are the same bytes is said by their digest.
     async fn read_back(&self, repository: &Repository, attached: &Attached, pushed: &[u8]) -> Result<(), Report> {
-        let blob = Descriptor::of(media::JWS, pushed);
-        let (listed, manifest, stored) = join3(
-            self.is_listed(repository, attached),
-            repository.manifest(attached.manifest.digest.as_str()),
-            repository.blob(&blob, MAX_ENVELOPE),
-        )
-        .await;
-        let (manifest, _) = (manifest?, stored?);
+        let (listed, manifest) =
+            join(self.is_listed(repository, attached), repository.manifest(attached.manifest.digest.as_str())).await;
+        let manifest = manifest?;
         let manifest = SignatureManifest::read(&manifest.descriptor.media_type, &manifest.bytes)?;
         let subject = manifest.subject.filter(|subject| subject.same_content(&self.subject));
-        if subject.is_none() || !manifest.envelope.same_content(&blob) {
+        if subject.is_none() || !manifest.envelope.same_content(&Descriptor::of(media::JWS, pushed)) {
             return Err(Report::new("the stored manifest is about something else"));
         }
         listed

@@ -34,6 +34,8 @@ signing_cases() {
     check 0 "ecr-rs sign --if-unsigned (notation signed it)" if_unsigned
     check 0 "ecr-rs sign, verify (Docker's manifest, $by)" sign_docker_manifest
     check 0 "ecr-rs sign --recursive, verify ($by)" sign_index
+    check 0 "ecr-rs sign, verify (image layout, $by)" sign_layout
+    check 0 "notation sign (image layout), ecr-rs signatures list" notation_signs_layout
     check 0 "ecr-rs sign, verify (other registry, $by)" sign_other
     check 0 "ecr-rs signatures delete (other registry)" delete_other
     check 0 "notation sign (local keys of five kinds, JWS)" notation_signs jws true
@@ -187,6 +189,20 @@ sign_index() {
 }
 
 # Debian's docker-registry has no referrers API and no TLS.
+# An image layout on disk: Notation reads what we write into it, and we what it writes.
+sign_layout() {
+    layout=$scratch/layout
+    oras copy --no-tty --to-oci-layout "$image@$(digest_of native)" "$layout:v1"
+    docker-credential-ecr-rs sign --oci-layout "$layout:v1" --signing-profile "$profile" --signer-root "$LOOPBACK_SIGNER_ROOT"
+    NOTATION_EXPERIMENTAL=1 notation verify --oci-layout --scope local/app "$layout@$(digest_of native)" |
+        grep 'Successfully verified'
+}
+notation_signs_layout() {
+    NOTATION_EXPERIMENTAL=1 notation sign --oci-layout "$layout@$(digest_of native)"
+    docker-credential-ecr-rs signatures list --oci-layout "$layout:v1" | tee "$scratch/listed"
+    [ "$(grep -c '^  sha256:' "$scratch/listed")" = 2 ]
+}
+
 sign_other() {
     printf %s "$password" | oras login --plain-http --username "$user" --password-stdin "$other"
     oras copy --no-tty --to-plain-http "$image:native" "$other/signed:1"

@@ -84,6 +84,10 @@ mod sign_commands;
 #[cfg(target_os = "linux")] // the same
 mod sign_faults;
 #[cfg(target_os = "linux")] // the same
+mod sign_layout;
+#[cfg(target_os = "linux")] // the same
+mod sign_login;
+#[cfg(target_os = "linux")] // the same
 mod sign_native;
 #[cfg(target_os = "linux")] // the same
 mod sign_notation;
@@ -91,6 +95,8 @@ mod sign_notation;
 mod sign_program;
 #[cfg(target_os = "linux")] // the same
 mod sign_registry;
+#[cfg(target_os = "linux")] // the same
+mod sign_requests;
 #[cfg(target_os = "linux")] // the same
 mod sign_runs;
 #[cfg(target_os = "linux")] // the same

@@ -219,3 +219,36 @@ fn f2_16_only_what_made_no_job_is_tried_again() {
         assert_eq!(fixture.aws.count("SignPayload"), calls, "{fault:?}");
     }
 }
+
+/// What is prepared while AWS Signer signs, and what became of it.
+#[test]
+fn f2_6_what_was_prepared_and_fails_is_told_or_made_up_for() {
+    for (operation, fault, status, said, why) in [
+        ("PostUpload", Fault::AccessDenied, 1, "cannot start an upload", "an upload that is refused"),
+        ("HeadBlob", Fault::AccessDenied, 0, "", "a look that is refused: the config is uploaded"),
+        ("HeadBlob", Fault::Internal, 0, "", "a look that fails for a while"),
+        ("PutUpload", Fault::NotFound, 0, "", "a session that has ended before it was used"),
+    ] {
+        let fixture = SigningFixture::new();
+        let image = format!("{}/app@{}", fixture.host(), fixture.push("app", "v1"));
+        match status {
+            0 => fixture.aws.faults.times(operation, fault, 1),
+            _ => fixture.aws.faults.always(operation, fault),
+        }
+        let ran = fixture.sign(&[&image]).exits(status, why);
+        assert!(ran.stderr.contains(said), "{why}: {}", ran.stderr);
+        let signed = usize::from(status == 0);
+        assert_eq!(fixture.aws.count("PutManifest"), 1 + signed, "{why}: the image, and its signature");
+    }
+    // Nobody listens where AWS Signer should be: the early connection fails, and the call tells of it.
+    let fixture = SigningFixture::new();
+    let image = format!("{}/app@{}", fixture.host(), fixture.push("app", "v1"));
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
+    let before = fixture.pushes();
+    let (root, profile) = (fixture.root(), fixture.profile.clone());
+    let sign = ["sign", &image, "--signing-profile", &profile, "--signer-root", &root];
+    let program = fixture.program().with("AWS_ENDPOINT_URL_SIGNER", format!("http://{nobody}"));
+    let ran = program.run(&sign, "").exits(1, "AWS Signer is not there");
+    assert!(ran.stderr.contains("AWS Signer") && ran.stderr.contains(&nobody.to_string()[..9]), "{}", ran.stderr);
+    assert_eq!(fixture.pushes(), before, "nothing was pushed");
+}

@@ -149,8 +149,7 @@ fn f2_4_notation_signs_as_the_same_principal() {
         .with("AWS_ROLE_SESSION_NAME", "another")
         .with("AWS_CONTAINER_AUTHORIZATION_TOKEN", "another")
         .with("AWS_CREDENTIAL_EXPIRATION", "another")
-        .with("NOTATION_USERNAME", "mallory")
-        .with("NOTATION_PASSWORD", "another");
+        .with("NOTATION_USERNAME", "mallory"); // without a password: the stored login, as in Notation
     // The keys of the environment know no endpoint, as those of the file do.
     let program = program.with("AWS_ENDPOINT_URL", fixture.aws.endpoint());
     let sign = |engine: &str| {

@@ -11,7 +11,10 @@
 use std::{
     net::{SocketAddr, TcpListener},
     ops::Deref,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::runtime::Runtime;
@@ -81,6 +84,8 @@ pub struct State {
     pub services: Vec<Arc<dyn Service>>,
     /// The `host:port` of every CONNECT.
     pub tunnels: Mutex<Vec<String>>,
+    /// How many connections were taken.
+    pub accepted: AtomicUsize,
 }
 
 impl State {
@@ -94,6 +99,11 @@ impl State {
     pub fn count(&self, operation: &str) -> usize {
         let named = |call: &Call| call.operation == operation || call.name() == operation;
         self.calls.all().iter().filter(|call| named(call)).count()
+    }
+
+    /// How many connections were taken since the start.
+    pub fn connections(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
     }
 
     /// The `host:port` of every CONNECT since the start.
@@ -132,6 +142,7 @@ impl Loopback {
             calls: Calls::default(),
             services: [services, aws::built_in()].concat(),
             tunnels: Mutex::default(),
+            accepted: AtomicUsize::default(),
         });
         populate(&state.iam);
         let runtime = tokio::runtime::Builder::new_multi_thread()

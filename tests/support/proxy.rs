@@ -6,7 +6,7 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     time::Duration,
 };
@@ -36,6 +36,7 @@ pub async fn serve(listener: std::net::TcpListener, state: Arc<State>) {
     let listener = TcpListener::from_std(listener).expect("the listener does not block");
     while let Ok((stream, _)) = listener.accept().await {
         let state = Arc::clone(&state);
+        state.accepted.fetch_add(1, Ordering::SeqCst);
         tokio::spawn(async move {
             // A client that goes away in the middle is no fault of ours.
             drop(welcome(stream, state).await);

@@ -13,11 +13,24 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(super) struct Manifest {
     pub(super) media_type: String,
     pub(super) bytes: Bytes,
+    /// What it refers to, and its entry in that one's list: read once, since a list looks at every manifest.
+    referrer: Option<(String, Value)>,
 }
 
 impl Manifest {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.bytes).unwrap_or_default()
+    pub(super) fn new(digest: &str, media_type: String, bytes: Bytes) -> Manifest {
+        let json: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let referrer = json["subject"]["digest"].as_str().map(|subject| {
+            let artifact_type = json.get("artifactType").unwrap_or(&json["config"]["mediaType"]);
+            let mut entry = json!({
+                "mediaType": media_type, "digest": digest, "size": bytes.len(), "artifactType": artifact_type,
+            });
+            if let Some(annotations) = json.get("annotations") {
+                entry["annotations"] = annotations.clone();
+            }
+            (subject.to_owned(), entry)
+        });
+        Manifest { media_type, bytes, referrer }
     }
 }
 
@@ -74,7 +87,7 @@ impl Registry {
             let in_header = at.request.header("content-type").map(str::to_owned);
             let in_body = json["mediaType"].as_str().map(str::to_owned);
             let media_type = in_header.or(in_body).unwrap_or_else(|| "application/json".into());
-            repository.manifests.insert(digest.clone(), Manifest { media_type, bytes });
+            repository.manifests.insert(digest.clone(), Manifest::new(&digest, media_type, bytes));
             Ok(())
         })?;
         let reply = Reply::empty(201)
@@ -115,8 +128,8 @@ impl Registry {
         }
         let wanted = at.request.query("artifactType");
         let mut found: Vec<Value> = self.with(at, |repository| {
-            let all = repository.manifests.iter();
-            all.filter_map(|(digest, manifest)| referrer(digest, manifest, at.reference)).collect()
+            let all = repository.manifests.values().filter_map(|manifest| manifest.referrer.as_ref());
+            all.filter(|(subject, _)| subject == at.reference).map(|(_, entry)| entry.clone()).collect()
         });
         found.retain(|entry| wanted.as_deref().is_none_or(|wanted| entry["artifactType"] == wanted));
         found.extend(self.personality().lies);
@@ -159,21 +172,6 @@ fn flood(at: &At<'_>, entries: usize, bytes: usize) -> Reply {
     let body = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": listed }).to_string();
     let next = format!("<{}?page={}>; rel=\"next\"", at.request.path, page + 1);
     Reply::of(200, INDEX, body).with("Link", next)
-}
-
-fn referrer(digest: &str, manifest: &Manifest, subject: &str) -> Option<Value> {
-    let json = manifest.json();
-    if json["subject"]["digest"] != subject {
-        return None;
-    }
-    let artifact_type = json.get("artifactType").unwrap_or(&json["config"]["mediaType"]);
-    let mut entry = json!({
-        "mediaType": manifest.media_type, "digest": digest, "size": manifest.bytes.len(), "artifactType": artifact_type,
-    });
-    if let Some(annotations) = json.get("annotations") {
-        entry["annotations"] = annotations.clone();
-    }
-    Some(entry)
 }
 
 fn unknown_manifest(at: &At<'_>) -> Refusal {

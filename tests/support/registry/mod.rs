@@ -111,7 +111,7 @@ impl Registry {
         let mut repositories = self.repositories.lock().expect("no holder panics");
         let repository = repositories.entry(key).or_default();
         repository.tags.insert(tag.into(), digest.clone());
-        repository.manifests.insert(digest.clone(), Manifest { media_type: media_type.into(), bytes: bytes.into() });
+        repository.manifests.insert(digest.clone(), Manifest::new(&digest, media_type.into(), bytes.into()));
         digest
     }
 
