@@ -1,0 +1,134 @@
+"""What the rows share: the programs, one loopback AWS, and a keyring of each size, started when a row asks for it."""
+
+import os
+import re
+import subprocess
+from contextlib import ExitStack
+from functools import cached_property
+
+from . import roots
+from .keyring import Keyring
+from .loopback import HOST, Loopback
+from .measure import Program
+from .running import Unmeasured, find, succeed
+from .signing import Signing
+
+
+class Context:
+    """Everything that runs while rows are measured; it ends with the `with` that it is used in."""
+
+    def __init__(self, folder, options):
+        self.folder, self.options, self.sizes = folder, options, options.sizes
+        self.keyrings = {}
+
+    def __enter__(self):
+        self.stack = ExitStack()
+        home = self.folder / "home"
+        home.mkdir()
+        self.base = {"HOME": str(home), "PATH": os.environ["PATH"]}
+        self.loopback = self.stack.enter_context(Loopback(self.folder / "aws", self.program("loopback")))
+        return self
+
+    def __exit__(self, *_):
+        self.stack.close()
+
+    def rounds(self, full, short):
+        """How often a row is measured; `--effort` says how many hundredths of that."""
+        wanted = short if self.options.short else full
+        return max(2, round(wanted * self.options.effort))
+
+    def program(self, name):
+        """The path of a program that an option names."""
+        return find(getattr(self.options, name), f"see --{name.replace('_', '-')} in --help")
+
+    @property
+    def builds(self):
+        """Our builds by their names."""
+        return {"static": self.program("static"), "glibc": self.program("ours")}
+
+    def keyring(self, form="ours", logins=1):
+        """A running keyring with so many logins of a program."""
+        if (form, logins) not in self.keyrings:
+            folder = self.folder / f"keyring-{form}-{logins}"
+            folder.mkdir()
+            self.keyrings[form, logins] = self.stack.enter_context(Keyring(folder, self.base, form, logins))
+        return self.keyrings[form, logins]
+
+    def environment(self, keyring=None, **more):
+        """What a program sees; a variable that is `None` is unset."""
+        of_keyring = (keyring or self.keyring()).variables
+        merged = {**self.base, **self.loopback.variables, **of_keyring, **more}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def get(self, program, environment, server=HOST, status=0):
+        return Program([program, "get"], server.encode(), environment, status)
+
+    @cached_property
+    def go_environment(self):
+        """amazon-ecr-credential-helper's, whose cache is a file in clear text."""
+        return self.environment(AWS_ECR_CACHE_DIR=str(self.folder / "go-cache"))
+
+    @cached_property
+    def system_roots(self):
+        """The environment of a program that goes to AWS by its own names, trusting what this machine trusts."""
+        roots.trust(self.loopback.variables["LOOPBACK_CA"], self.folder)
+        return {"SSL_CERT_FILE": None, "AWS_CA_BUNDLE": None, "AWS_ECR_DISABLE_CACHE": "1"}
+
+    @cached_property
+    def floor(self):
+        """floor.c for the token that is in the small keyring now, compiled."""
+        benches = self.options.benches
+        environment, folder = self.environment(), self.folder / "floor"
+        folder.mkdir()
+        ours = self.program("static")
+        wanted = succeed([ours, "get"], HOST.encode(), environment)
+        succeed([benches / "record-floor.py", ours, HOST, folder / "recorded.h"], b"", environment)
+        compiler = find("musl-gcc", "") if has("musl-gcc") else find("cc", "apt-get install gcc libc6-dev")
+        floor = str(folder / "floor")
+        succeed([compiler, "-O2", "-static", "-I", folder, "-o", floor, benches / "floor.c"], b"", self.base)
+        if succeed([floor], b"", environment) != wanted:
+            raise Unmeasured("floor.c prints something else than the program")
+        return Program([floor], b"", environment)
+
+    @cached_property
+    def signing(self):
+        return Signing(self)
+
+    @cached_property
+    def go_helper(self):
+        return self.program("go_helper")
+
+    @cached_property
+    def names(self):
+        """Peers as the table names them."""
+        return {
+            "go": f"ecr-login {module_version(self.go_helper, 'ecr-login')}",
+            "notation": f"notation {module_version(self.program('notation'), 'notation')} with a stand-in for AWS's plugin",
+            "secretservice": f"secretservice {debian_version(self.program('secretservice'))}",
+        }
+
+
+def has(program):
+    try:
+        return bool(find(program, ""))
+    except Unmeasured:
+        return False
+
+
+def module_version(path, module):
+    """The version of the Go module of that name that a program was built from: Go keeps it in each program."""
+    with open(path, "rb") as program:
+        found = re.search(rb"\t[\w./-]+/" + module.encode() + rb"\tv([\w.+-]+)", program.read())
+    if not found:
+        raise Unmeasured(f"{path} does not say its version")
+    return found[1].decode()
+
+
+def debian_version(path):
+    """The version of a Debian package's program, else what it calls itself."""
+    asked = subprocess.run(["dpkg-query", "-S", path], capture_output=True, text=True, check=False)
+    if asked.returncode == 0:
+        package = asked.stdout.split(":", 1)[0]
+        shown = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True, check=True)
+        return shown.stdout
+    return subprocess.run([path, "version"], capture_output=True, text=True, check=False).stdout.strip()

@@ -1,0 +1,108 @@
+"""Rows about `sign` and `verify`, beside Notation."""
+
+import re
+
+from .loopback import HOST
+from .measure import Times, in_turn
+from .row import compared, counted
+from .running import Unmeasured, run, succeed
+from .signing import LATENCY
+
+JOB = re.compile(r"arn:aws:signer:[^\"]*:/signing-jobs/[\w-]+")
+
+
+def one_image(bench):
+    """`sign` of an image that was never signed before."""
+    signing, peer = bench.signing, bench.names["notation"]
+    new = lambda: signing.registry.new_image("single")
+    for sign in (signing.sign, signing.notation_sign):
+        sign(new()).once()
+    rounds = bench.rounds(20, 5)
+    with signing.slow():
+        mine, yours = signed_in_turn(signing, rounds, new, {})
+        yield compared(f"`sign` of one image, {LATENCY} ms a request, glibc", mine, peer, yours, 0.45)
+    with signing.relay() as relay:
+        with signing.slow():
+            mine, yours = signed_in_turn(signing, rounds, new, relay.variables)
+        what = f"`sign` of one image, {LATENCY} ms a request and a round trip, glibc"
+        yield compared(what, mine, peer, yours, 0.4)
+        yield from asked(signing, new, relay, peer)
+    peaks = [signing.sign(new(), ours=path).peak_memory() for path in bench.builds.values()]
+    theirs = signing.notation_sign(new()).peak_memory()
+    for name, mine in zip(bench.builds, peaks):
+        yield counted(f"its peak memory, {name}", mine, "MiB", 12.0, peer, theirs, 3)
+
+
+def signed_in_turn(signing, rounds, new, variables):
+    return in_turn(rounds, [
+        lambda: signing.sign(new(), **variables).once(), lambda: signing.notation_sign(new(), **variables).once(),
+    ])
+
+
+def asked(signing, new, relay, peer):
+    """What both ask: requests, and connections to the registry."""
+    requests, connections = [], []
+    for sign in (signing.sign, signing.notation_sign):
+        program = sign(new(), **relay.variables)
+        counts = []
+        hosts = relay.connections(lambda: counts.append(signing.requests(program)))
+        requests.append(counts[0])
+        connections.append(hosts.count(f"{HOST}:443"))
+    yield counted("its requests to AWS Signer and the registry", requests[0], "", 8, peer, requests[1])
+    yield counted("its connections to the registry", connections[0], "", 2, peer, connections[1])
+
+
+def many_images(bench):
+    """An index and everything that it lists, beside one `sign` after another, and beside a larger one."""
+    signing = bench.signing
+    few, many = bench.sizes.index_few, bench.sizes.index_many
+    together = {images: signing.registry.push_index(f"index-{images}", images)[0] for images in (few, many)}
+    apart = signing.registry.push_index("apart", few)
+    with signing.slow():
+        seconds = {images: signing.sign(index, "--recursive").once() for images, index in together.items()}
+        one_by_one = sum(signing.sign(image).once() for image in apart)
+    what = f"an index of {few} images, `--recursive`, glibc"
+    yield compared(what, Times([seconds[few]]), "one `sign` after another", Times([one_by_one]), 0.15)
+    each = [Times([seconds[images] / (images + 1)]) for images in (many, few)]
+    yield compared(f"an image of an index of {many}, glibc", each[0], f"of an index of {few}", each[1], 1.2)
+
+
+def verified(bench):
+    """`verify` of an image with one signature, and with three of which those that are tried first are revoked."""
+    signing, peer = bench.signing, bench.names["notation"]
+    images = {1: signing.registry.new_image("verified-1"), 3: signing.registry.new_image("verified-3")}
+    for signatures, image in images.items():
+        for _ in range(signatures):
+            signing.sign(image).once()
+    revoke_first(signing, images[3])
+    rounds = bench.rounds(20, 5)
+    for signatures, what, ceiling in ((1, "with one signature", 0.45), (3, "with three signatures, two of them revoked", 0.3)):
+        image = images[signatures]
+        with signing.slow():
+            mine, yours = in_turn(rounds, [signing.verify(image).once, signing.notation_verify(image).once])
+        yield compared(f"`verify` of an image {what}, {LATENCY} ms a request, glibc", mine, peer, yours, ceiling)
+        requests = [signing.requests(program) for program in (signing.verify(image), signing.notation_verify(image))]
+        yield counted("its requests", requests[0], "", 5 if signatures == 1 else None, peer, requests[1])
+    theirs = signing.notation_verify(images[1]).peak_memory()
+    for name, path in bench.builds.items():
+        mine = signing.verify(images[1], ours=path).peak_memory()
+        yield counted(f"the peak memory of `verify`, {name}", mine, "MiB", 16.0, peer, theirs, 3)
+
+
+def revoke_first(signing, image):
+    """Revokes two of three signatures: those that Notation, which goes by the registry's list, tries first."""
+    inspect = [signing.bench.program("ours"), "signatures", "inspect", image, "--output", "json"]
+    jobs = list(dict.fromkeys(JOB.findall(succeed(inspect, b"", signing.environment).decode())))
+    if len(jobs) != 3:
+        raise Unmeasured(f"three signatures have {len(jobs)} jobs")
+    for job in jobs[:2]:
+        signing.loopback.behave(f"revoke {job}")
+    before = signing.loopback.calls()
+    signing.notation_verify(image).once()
+    tried = signing.loopback.operations(before).count("GetRevocationStatus")
+    if tried != 3:
+        raise Unmeasured(f"Notation tried {tried} of three signatures: the revoked ones are not the first two")
+
+
+def can_verify(bench):
+    return run([bench.program("ours"), "verify", "--help"], b"", bench.base).returncode == 0
