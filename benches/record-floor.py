@@ -45,7 +45,8 @@ def record(program, server, bus):
         relay = threading.Thread(target=serve, args=(listener, bus, heard), daemon=True)
         relay.start()
         environment = {**os.environ, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={place}"}
-        outcome = subprocess.run([program, "get"], input=server.encode(), env=environment, capture_output=True, timeout=30)
+        stdin, limits = server.encode(), {"capture_output": True, "timeout": 30, "check": False}
+        outcome = subprocess.run([program, "get"], input=stdin, env=environment, **limits)
         relay.join(10)
     if outcome.returncode != 0:
         sys.exit(f"error: {program} cannot answer for {server}: {outcome.stderr.decode()}")
@@ -94,7 +95,8 @@ def header(heard, answer, bus):
     lines = ["/* Written by record-floor.py. */"]
     lines += [f"#define {name} {value}" for name, value in constants.items()]
     lines.append(f"static const uint32_t first_serials[] = {{{', '.join(map(str, needed))}}};")
-    lines += [f"static const unsigned char {name}[] = {{{', '.join(map(str, data))}}};" for name, data in arrays.items()]
+    for name, data in arrays.items():
+        lines.append(f"static const unsigned char {name}[] = {{{', '.join(map(str, data))}}};")
     return "\n".join(lines) + "\n"
 
 

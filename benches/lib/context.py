@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from contextlib import ExitStack
 from functools import cached_property
@@ -83,7 +84,8 @@ class Context:
         ours = self.program("static")
         wanted = succeed([ours, "get"], HOST.encode(), environment)
         succeed([benches / "record-floor.py", ours, HOST, folder / "recorded.h"], b"", environment)
-        compiler = find("musl-gcc", "") if has("musl-gcc") else find("cc", "apt-get install gcc libc6-dev")
+        # musl's start costs less than glibc's, and a floor is the lowest that there is.
+        compiler = shutil.which("musl-gcc") or find("cc", "apt-get install gcc libc6-dev")
         floor = str(folder / "floor")
         succeed([compiler, "-O2", "-static", "-I", folder, "-o", floor, benches / "floor.c"], b"", self.base)
         if succeed([floor], b"", environment) != wanted:
@@ -101,18 +103,12 @@ class Context:
     @cached_property
     def names(self):
         """Peers as the table names them."""
+        notation = module_version(self.program("notation"), "notation")
         return {
             "go": f"ecr-login {module_version(self.go_helper, 'ecr-login')}",
-            "notation": f"notation {module_version(self.program('notation'), 'notation')} with a stand-in for AWS's plugin",
+            "notation": f"notation {notation} with a stand-in for AWS's plugin",
             "secretservice": f"secretservice {debian_version(self.program('secretservice'))}",
         }
-
-
-def has(program):
-    try:
-        return bool(find(program, ""))
-    except Unmeasured:
-        return False
 
 
 def module_version(path, module):
@@ -128,7 +124,7 @@ def debian_version(path):
     """The version of a Debian package's program, else what it calls itself."""
     asked = subprocess.run(["dpkg-query", "-S", path], capture_output=True, text=True, check=False)
     if asked.returncode == 0:
-        package = asked.stdout.split(":", 1)[0]
-        shown = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True, check=True)
-        return shown.stdout
+        query = ["dpkg-query", "-W", "-f", "${Version}", asked.stdout.split(":", 1)[0]]
+        shown = subprocess.run(query, capture_output=True, text=True, check=True)
+        return re.match(r"(?:\d+:)?([\d.]+)", shown.stdout)[1]  # without epoch and revision
     return subprocess.run([path, "version"], capture_output=True, text=True, check=False).stdout.strip()

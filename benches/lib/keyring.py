@@ -36,6 +36,15 @@ class Keyring:
         self.folder, self.base, self.form, self.logins = folder, base, form, logins
 
     def __enter__(self):
+        self.daemons = []
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def start(self):
         home, runtime = self.folder / "home", self.folder / "run"
         keyrings = home / ".local/share/keyrings"
         keyrings.mkdir(parents=True)
@@ -47,7 +56,8 @@ class Keyring:
         address = f"unix:path={socket}"
         own = {**self.base, "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "DBUS_SESSION_BUS_ADDRESS": address}
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": own}
-        self.daemons = [subprocess.Popen(["dbus-daemon", "--session", "--nofork", f"--address={address}"], **pipes)]
+        session = ["dbus-daemon", "--session", "--nofork", f"--address={address}"]
+        self.daemons.append(subprocess.Popen(session, **pipes))
         wait_for(socket.exists, "the session bus")
         keyring = ["gnome-keyring-daemon", "--unlock", "--components=secrets", "--foreground"]
         self.daemons.append(subprocess.Popen(keyring, **pipes))
@@ -55,7 +65,6 @@ class Keyring:
         wait_for(self.is_owned, "the keyring")
         self.encrypt()
         self.variables = {"XDG_RUNTIME_DIR": str(runtime), "DBUS_SESSION_BUS_ADDRESS": address}
-        return self
 
     def __exit__(self, *_):
         for daemon in reversed(self.daemons):

@@ -3,6 +3,7 @@
 import datetime
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 
@@ -14,8 +15,8 @@ class Machine:
         self.day = datetime.date.today().isoformat()
         self.cores, self.kernel = os.cpu_count(), f"{platform.system()} {platform.release()}"
         self.system = platform.freedesktop_os_release().get("PRETTY_NAME", "an unnamed system")
-        models = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-        self.model = models[0] if models else platform.machine()
+        named = re.search(r"(?m)^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text())
+        self.model = named[1] if named else platform.machine()
         self.load = [os.getloadavg()[0]]
         self.peers = bench.names
         git = ["git", "-C", bench.options.benches, "rev-parse", "--short", "HEAD"]
@@ -26,7 +27,8 @@ class Machine:
 
     def line(self):
         load = " to ".join(f"{load:.1f}" for load in self.load)
+        busy = " Other work kept the machine busy: provisional." if self.load[0] > self.cores / 2 else ""
         return (
             f"Measured on {self.day}, on {self.cores} cores of {self.model}, {self.kernel}, {self.system}, "
-            f"with a load of {load}; sources at {self.commit}."
+            f"with a load of {load}; sources at {self.commit}.{busy}"
         )

@@ -93,6 +93,10 @@ class Times:
     def least(self):
         return min(self.seconds)
 
+    def each(self, parts):
+        """The times of one of so many equal parts."""
+        return Times([seconds / parts for seconds in self.seconds])
+
     def beside(self, other):
         """The median of the ratios of each round, and the ratio of the shortest runs."""
         pairs = zip(self.seconds, other.seconds)

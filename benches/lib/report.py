@@ -11,7 +11,7 @@ GROUPS = {
     "`sign` and `verify`": ("sign", "index", "verify"),
     "What is installed": ("binary",),
 }
-# The README's rows: the kind, and how what was measured begins.
+# The README's rows.
 HEADLINES = (("cached", 1), ("miss", 0), ("sign", 1), ("list", 1))  # kind, and which of its rows
 
 HOW = """\
@@ -60,11 +60,11 @@ def page(rows, machine):
         of_group = [row for kind, row in rows if kind in kinds]
         if of_group:
             sections.append(f"## {title}\n\n{table(of_group)}\n")
-    peers = "; ".join(f"*{name.split(' ')[0]}* is {what} ({name})" for name, what in said_of(machine.peers))
+    others = "; ".join(f"*{name.split(' ')[0]}* is {what} ({name})" for name, what in said_of(machine.peers))
     return "\n".join([
         "# Speed", "",
         "`benches/run` measured every figure on this page and wrote it; none was typed in.", "",
-        machine.line(), "", peers + ".", "",
+        machine.line(), "", others + ".", "",
         "![Each work's time beside what it is compared with, and its bound](speed.svg)", "",
         *sections, HOW,
     ])

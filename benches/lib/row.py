@@ -34,12 +34,11 @@ def compared(what, mine, peer, yours, ceiling):
     return Row(what, duration(mine.median), times, ratio, of_minima, bound, ceiling, kept, len(mine.seconds))
 
 
-def counted(what, mine, unit, at_most, peer="", yours=None, runs=1):
+def counted(what, mine, unit, at_most, peer, yours, runs=1):
     """A row of a number that is held against a number; `at_most` is `None` where it is only told."""
-    return Row(
-        what, amount(mine, unit), f"{peer}: {amount(yours, unit)}" if peer else "", None, None,
-        "" if at_most is None else f"≤ {amount(at_most, unit)}", None, None if at_most is None else mine <= at_most, runs,
-    )
+    bound, kept = ("", None) if at_most is None else (f"≤ {amount(at_most, unit)}", mine <= at_most)
+    beside = f"{peer}: {amount(yours, unit)}"
+    return Row(what, amount(mine, unit), beside, bound=bound, kept=kept, runs=runs)
 
 
 def duration(seconds):

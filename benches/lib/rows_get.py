@@ -5,11 +5,12 @@ import shutil
 import time
 
 from .loopback import ACCOUNT, HOST, REGION
-from .measure import in_turn
+from .measure import Program, in_turn
 from .row import compared, counted
 from .running import Unmeasured, succeed
 
 CLEAR_TEXT = "its file in clear text"
+TOKEN_CALL = "GetAuthorizationToken"
 
 
 def cached(bench):
@@ -25,14 +26,14 @@ def cached(bench):
     yield compared("cached `get` from the Secret Service, static", static, "the floor in C", least, 1.2)
     yield compared("cached `get` from the Secret Service, static", static, peer, go, 0.5)
     yield compared("cached `get` from the Secret Service, glibc", glibc, peer, go, 0.6)
-    counts = {program: program.instructions() for program in programs}
-    for name, ceiling in (("glibc", 520_000), ("static", 300_000)):
-        mine = counts[ours[name]]
-        yield counted(f"its instructions, {name}", mine, "", ceiling, f"the floor {counts[floor]:,}; {bench.names['go']}", counts[theirs])
-    calls = {program: program.system_calls() for program in programs}
-    for name in ("glibc", "static"):
-        mine = calls[ours[name]]
-        yield counted(f"its system calls, {name}", mine, "", None, f"the floor {calls[floor]}; {bench.names['go']}", calls[theirs])
+    for what, count, ceilings in (
+        ("instructions", Program.instructions, {"static": 300_000, "glibc": 520_000}),
+        ("system calls", Program.system_calls, {"static": None, "glibc": None}),
+    ):
+        peers = f"the floor in C: {count(floor):,}; {bench.names['go']}"
+        theirs_count = count(theirs)
+        for name, ceiling in ceilings.items():
+            yield counted(f"its {what}, {name}", count(ours[name]), "", ceiling, peers, theirs_count)
     peak = theirs.peak_memory()
     for name, ceiling in (("static", 3.0), ("glibc", 4.5)):
         mine = ours[name].peak_memory()
@@ -85,9 +86,9 @@ def miss(bench):
     *mine, go = in_turn(bench.rounds(60, 10), [program.once for program in programs])
     for name, times in zip(ours, mine):
         yield compared(f"miss over TLS, the system's own roots, {name}", times, bench.names["go"], go, 0.3)
-    theirs_count = theirs.instructions()
+    count = theirs.instructions()
     for name, program in ours.items():
-        yield counted(f"its instructions, {name}", program.instructions(), "", 15_000_000, bench.names["go"], theirs_count)
+        yield counted(f"its instructions, {name}", program.instructions(), "", 15_000_000, bench.names["go"], count)
     peak = theirs.peak_memory()
     for name, program in ours.items():
         yield counted(f"its peak memory, {name}", program.peak_memory(), "MiB", 8.0, bench.names["go"], peak, 3)
@@ -106,7 +107,7 @@ def at_once(bench):
             forget()
             before = bench.loopback.calls()
             seconds = start_all(program, many)
-            calls[program].append(bench.loopback.operations(before).count("GetAuthorizationToken"))
+            calls[program].append(bench.loopback.operations(before).count(TOKEN_CALL))
             return seconds
 
         return once
@@ -115,21 +116,23 @@ def at_once(bench):
     forget_theirs = burst(theirs, lambda: shutil.rmtree(cache, ignore_errors=True))
     mine, yours = in_turn(bench.rounds(5, 2), [forget_ours, forget_theirs])
     yield compared(f"{many} cold `get`s at once, glibc", mine, bench.names["go"], yours, 0.75)
-    yield counted("their calls to AWS", max(calls[ours]), "", 1, bench.names["go"], max(calls[theirs]), len(mine.seconds))
+    most = {program: max(counts) for program, counts in calls.items()}
+    yield counted("their calls to AWS", most[ours], "", 1, bench.names["go"], most[theirs], len(mine.seconds))
 
 
 def start_all(program, many):
     """Seconds from the first start to the last end; each must succeed."""
     with open(os.devnull, "wb") as sink:
-        actions = [(os.POSIX_SPAWN_DUP2, sink.fileno(), stream) for stream in (1, 2)]
+        outputs = [(os.POSIX_SPAWN_DUP2, sink.fileno(), stream) for stream in (1, 2)]
         waiting = []
         start = time.perf_counter()
         for _ in range(many):
             reads, writes = os.pipe()
             os.write(writes, program.stdin)
             os.close(writes)
-            stdin = [(os.POSIX_SPAWN_DUP2, reads, 0)]
-            waiting.append(os.posix_spawn(program.command[0], program.command, program.environment, file_actions=actions + stdin))
+            actions = [(os.POSIX_SPAWN_DUP2, reads, 0), *outputs]
+            command, environment = program.command, program.environment
+            waiting.append(os.posix_spawn(command[0], command, environment, file_actions=actions))
             os.close(reads)
         failed = sum(os.waitpid(pid, 0)[1] != 0 for pid in waiting)
         seconds = time.perf_counter() - start

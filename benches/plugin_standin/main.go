@@ -213,8 +213,8 @@ func call(host string, asked request, method, path string, query url.Values, bod
 	if err != nil {
 		return err
 	}
-	sent.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=host;x-amz-date, Signature=%x",
-		os.Getenv("AWS_ACCESS_KEY_ID"), scope, key))
+	claim := "AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=host;x-amz-date, Signature=%x"
+	sent.Header.Set("Authorization", fmt.Sprintf(claim, os.Getenv("AWS_ACCESS_KEY_ID"), scope, key))
 	sent.Header.Set("X-Amz-Date", now)
 	sent.Header.Set("Content-Type", "application/json")
 	client := http.Client{Timeout: patience}
