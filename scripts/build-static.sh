@@ -14,8 +14,6 @@ program=target/$target/release/docker-credential-ecr-rs
 # C code (ring's) is compiled for the same C library.
 export CC_x86_64_unknown_linux_musl=musl-gcc
 
-build() { cargo build --release --locked --target "$target" --bin docker-credential-ecr-rs "$@"; }
-
 # has_target: whether the toolchain in use has the standard library of the target.
 has_target() { compgen -G "$(rustc --print sysroot)/lib/rustlib/$target/lib/libstd-*.rlib" >/dev/null; }
 
@@ -26,6 +24,7 @@ unpack_compiler() {
     [ ! -e "$root/complete" ] || return 0
     rm -rf "$root"
     mkdir -p "$root"
+    apt-get -qq update
     packages=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
         --no-enhances rustc-web rust-web-src | grep -E '^(rustc-web|rust-web-src|libstd-rust-web.*|libllvm[0-9]+)$')
     # shellcheck disable=SC2086 # several names
@@ -44,9 +43,10 @@ make_unwinder() {
     ar r "$folder/libunwind.a" "$folder/find_object.o"
 }
 
+# To a fixed place, as build.rs links the build for glibc, and for its reason.
+flags=(-C relocation-model=static)
 if has_target; then
     command -v musl-gcc >/dev/null || export CC_x86_64_unknown_linux_musl=cc
-    build
 else
     for needed in apt-get dpkg musl-gcc gcc ar; do
         command -v "$needed" >/dev/null || {
@@ -59,8 +59,10 @@ else
     make_unwinder "$folder/unwind"
     export RUSTC=$folder/rust/usr/bin/rustc LD_LIBRARY_PATH=$folder/rust/usr/lib/x86_64-linux-gnu RUSTC_BOOTSTRAP=1
     export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=musl-gcc
-    flags=(-C link-self-contained=no -C target-feature=+crt-static -C relocation-model=static -C link-arg=-static)
-    export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS="${flags[*]} -L native=$folder/unwind"
-    build -Zbuild-std=std,panic_abort
+    flags=(-C link-self-contained=no -C target-feature=+crt-static "${flags[@]}" -C link-arg=-static
+        -L "native=$folder/unwind")
+    own_library=-Zbuild-std=std,panic_abort
 fi
+export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS=${flags[*]}
+cargo build --release --locked --target "$target" --bin docker-credential-ecr-rs ${own_library:+"$own_library"}
 echo "$program: $(stat -c %s "$program") bytes"

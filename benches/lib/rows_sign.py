@@ -73,9 +73,8 @@ def many_images(bench):
     what = f"an index of {few} images, `--recursive`, glibc"
     yield compared(what, of_few, "one `sign` after another", one_by_one, 0.15)
     # The index itself is signed, too.
-    yield compared(
-        f"an image of an index of {many}, glibc", of_many.each(many + 1), f"of an index of {few}", of_few.each(few + 1), 1.2
-    )
+    each_of_few, each_of_many = of_few.each(few + 1), of_many.each(many + 1)
+    yield compared(f"an image of an index of {many}, glibc", each_of_many, f"of an index of {few}", each_of_few, 1.2)
 
 
 def verified(bench):
