@@ -26,6 +26,8 @@ trip*: besides, a relay holds every byte for 10 ms each way, so that a connectio
 each request 20 ms more.
 - The keyrings are gnome-keyring's, encrypted, each in a D-Bus session of its own. *ecr-login* keeps its tokens in a \
 file in clear text: that is what it has.
+- *An item made and deleted in gnome-keyring itself*: it writes its whole file anew for each change, so that keeping \
+a token takes the longer the more the file holds, whoever keeps it.
 - *The floor in C* (`benches/floor.c`) sends the bytes that a cached `get` sends, in the same two writes, waits for \
 the same answers and prints the same JSON; it reads no configuration, no identity and no attribute, has no bounds \
 and wipes nothing. `benches/record-floor.py` records the bytes anew for each run.

@@ -33,11 +33,11 @@ def cached(bench):
         peers = f"the floor in C: {count(floor):,}; {bench.names['go']}"
         theirs_count = count(theirs)
         for name, ceiling in ceilings.items():
-            yield counted(f"its {what}, {name}", count(ours[name]), "", ceiling, peers, theirs_count)
+            yield counted(f"cached `get`: {what}, {name}", count(ours[name]), "", ceiling, peers, theirs_count)
     peak = theirs.peak_memory()
     for name, ceiling in (("static", 3.0), ("glibc", 4.5)):
         mine = ours[name].peak_memory()
-        yield counted(f"its peak memory, {name}", mine, "MiB", ceiling, bench.names["go"], peak, 3)
+        yield counted(f"cached `get`: peak memory, {name}", mine, "MiB", ceiling, bench.names["go"], peak, 3)
 
 
 def cached_in_file(bench):
@@ -88,10 +88,12 @@ def miss(bench):
         yield compared(f"miss over TLS, the system's own roots, {name}", times, bench.names["go"], go, 0.3)
     count = theirs.instructions()
     for name, program in ours.items():
-        yield counted(f"its instructions, {name}", program.instructions(), "", 15_000_000, bench.names["go"], count)
+        mine = program.instructions()
+        yield counted(f"miss over TLS: instructions, {name}", mine, "", 15_000_000, bench.names["go"], count)
     peak = theirs.peak_memory()
     for name, program in ours.items():
-        yield counted(f"its peak memory, {name}", program.peak_memory(), "MiB", 8.0, bench.names["go"], peak, 3)
+        mine = program.peak_memory()
+        yield counted(f"miss over TLS: peak memory, {name}", mine, "MiB", 8.0, bench.names["go"], peak, 3)
 
 
 def at_once(bench):
@@ -115,9 +117,10 @@ def at_once(bench):
     forget_ours = burst(ours, lambda: succeed([ours.command[0], "erase"], HOST.encode(), environment))
     forget_theirs = burst(theirs, lambda: shutil.rmtree(cache, ignore_errors=True))
     mine, yours = in_turn(bench.rounds(5, 2), [forget_ours, forget_theirs])
-    yield compared(f"{many} cold `get`s at once, glibc", mine, bench.names["go"], yours, 0.75)
+    what, peer = f"{many} cold `get`s at once", bench.names["go"]
+    yield compared(f"{what}, glibc", mine, peer, yours, 0.75)
     most = {program: max(counts) for program, counts in calls.items()}
-    yield counted("their calls to AWS", most[ours], "", 1, bench.names["go"], most[theirs], len(mine.seconds))
+    yield counted(f"{what}: calls to AWS, glibc", most[ours], "", 1, peer, most[theirs], len(mine.seconds))
 
 
 def start_all(program, many):

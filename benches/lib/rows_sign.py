@@ -30,7 +30,7 @@ def one_image(bench):
     peaks = [signing.sign(new(), ours=path).peak_memory() for path in bench.builds.values()]
     theirs = signing.notation_sign(new()).peak_memory()
     for name, mine in zip(bench.builds, peaks):
-        yield counted(f"its peak memory, {name}", mine, "MiB", 12.0, peer, theirs, 3)
+        yield counted(f"`sign`: peak memory, {name}", mine, "MiB", 12.0, peer, theirs, 3)
 
 
 def signed_in_turn(signing, rounds, new, variables):
@@ -48,8 +48,8 @@ def asked(signing, new, relay, peer):
         hosts = relay.connections(lambda: counts.append(signing.requests(program)))
         requests.append(counts[0])
         connections.append(hosts.count(f"{HOST}:443"))
-    yield counted("its requests to AWS Signer and the registry", requests[0], "", 8, peer, requests[1])
-    yield counted("its connections to the registry", connections[0], "", 2, peer, connections[1])
+    yield counted("`sign`: requests to AWS Signer and the registry, glibc", requests[0], "", 8, peer, requests[1])
+    yield counted("`sign`: connections to the registry, glibc", connections[0], "", 2, peer, connections[1])
 
 
 def many_images(bench):
@@ -86,17 +86,19 @@ def verified(bench):
             signing.sign(image).once()
     revoke_first(signing, images[3])
     rounds = bench.rounds(20, 5)
-    for signatures, what, ceiling in ((1, "one signature", 0.45), (3, "three signatures, two revoked", 0.3)):
+    for signatures, what, ceiling, most in (
+        (1, "one signature", 0.45, 5), (3, "three signatures, two revoked", 0.3, None),
+    ):
         image = images[signatures]
         with signing.slow():
             mine, yours = in_turn(rounds, [signing.verify(image).once, signing.notation_verify(image).once])
         yield compared(f"`verify`, {what}, {LATENCY} ms a request, glibc", mine, peer, yours, ceiling)
         requests = [signing.requests(program) for program in (signing.verify(image), signing.notation_verify(image))]
-        yield counted("its requests", requests[0], "", 5 if signatures == 1 else None, peer, requests[1])
+        yield counted(f"`verify`, {what}: requests, glibc", requests[0], "", most, peer, requests[1])
     theirs = signing.notation_verify(images[1]).peak_memory()
     for name, path in bench.builds.items():
         mine = signing.verify(images[1], ours=path).peak_memory()
-        yield counted(f"the peak memory of `verify`, {name}", mine, "MiB", 16.0, peer, theirs, 3)
+        yield counted(f"`verify`: peak memory, {name}", mine, "MiB", 16.0, peer, theirs, 3)
 
 
 def revoke_first(signing, image):
