@@ -1,18 +1,16 @@
 """What the rows share: the programs, one loopback AWS, and a keyring of each size, started when a row asks for it."""
 
 import os
-import re
-import shutil
-import subprocess
 from contextlib import ExitStack
 from functools import cached_property
 
-from . import roots
+from . import floor, roots
 from .keyring import Keyring
 from .loopback import HOST, Loopback
 from .measure import Program
-from .running import Unmeasured, find, succeed
+from .running import find
 from .signing import Signing
+from .versions import debian_version, module_version
 
 
 class Context:
@@ -77,20 +75,7 @@ class Context:
 
     @cached_property
     def floor(self):
-        """floor.c for the token that is in the small keyring now, compiled."""
-        benches = self.options.benches
-        environment, folder = self.environment(), self.folder / "floor"
-        folder.mkdir()
-        ours = self.program("static")
-        wanted = succeed([ours, "get"], HOST.encode(), environment)
-        succeed([benches / "record-floor.py", ours, HOST, folder / "recorded.h"], b"", environment)
-        # musl's start costs less than glibc's, and a floor is the lowest that there is.
-        compiler = shutil.which("musl-gcc") or find("cc", "apt-get install gcc libc6-dev")
-        floor = str(folder / "floor")
-        succeed([compiler, "-O2", "-static", "-I", folder, "-o", floor, benches / "floor.c"], b"", self.base)
-        if succeed([floor], b"", environment) != wanted:
-            raise Unmeasured("floor.c prints something else than the program")
-        return Program([floor], b"", environment)
+        return floor.build(self)
 
     @cached_property
     def signing(self):
@@ -109,22 +94,3 @@ class Context:
             "notation": f"notation {notation} with a stand-in for AWS's plugin",
             "secretservice": f"secretservice {debian_version(self.program('secretservice'))}",
         }
-
-
-def module_version(path, module):
-    """The version of the Go module of that name that a program was built from: Go keeps it in each program."""
-    with open(path, "rb") as program:
-        found = re.search(rb"\t[\w./-]+/" + module.encode() + rb"\tv([\w.+-]+)", program.read())
-    if not found:
-        raise Unmeasured(f"{path} does not say its version")
-    return found[1].decode()
-
-
-def debian_version(path):
-    """The version of a Debian package's program, else what it calls itself."""
-    asked = subprocess.run(["dpkg-query", "-S", path], capture_output=True, text=True, check=False)
-    if asked.returncode == 0:
-        query = ["dpkg-query", "-W", "-f", "${Version}", asked.stdout.split(":", 1)[0]]
-        shown = subprocess.run(query, capture_output=True, text=True, check=True)
-        return re.match(r"(?:\d+:)?([\d.]+)", shown.stdout)[1]  # without epoch and revision
-    return subprocess.run([path, "version"], capture_output=True, text=True, check=False).stdout.strip()

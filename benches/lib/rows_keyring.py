@@ -58,7 +58,7 @@ def listed(bench):
     """`list`, each program in a keyring that holds its own logins."""
     ours, theirs = bench.program("ours"), bench.program("secretservice")
     for logins, ceiling, rounds in (
-        (bench.sizes.few, 0.4, (40, 6)), (bench.sizes.some, 0.6, (10, 3)), (bench.sizes.most, 0.8, (3, 2)),
+        (bench.sizes.few, 0.4, (40, 6)), (bench.sizes.some, 0.6, (10, 3)), (bench.sizes.most, 0.8, (2, 2)),
     ):
         programs = []
         for program, form in ((ours, "ours"), (theirs, "secretservice")):
