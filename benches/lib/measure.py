@@ -7,7 +7,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 
-from .running import Unmeasured, find, run
+from .running import Unmeasured, exit_status, find, run
 
 
 @dataclass(eq=False)
@@ -28,7 +28,7 @@ class Program:
             actions = [(os.POSIX_SPAWN_DUP2, file.fileno(), stream) for stream, file in streams]
             start = time.perf_counter()
             pid = os.posix_spawn(self.command[0], self.command, self.environment, file_actions=actions)
-            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            status = exit_status(pid)
             seconds = time.perf_counter() - start
             if status != self.status:
                 said.seek(0)

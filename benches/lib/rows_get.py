@@ -7,7 +7,7 @@ import time
 from .loopback import ACCOUNT, HOST, REGION
 from .measure import Program, in_turn
 from .row import compared, counted
-from .running import Unmeasured, succeed
+from .running import Unmeasured, exit_status, succeed
 
 CLEAR_TEXT = "its file in clear text"
 TOKEN_CALL = "GetAuthorizationToken"
@@ -137,7 +137,7 @@ def start_all(program, many):
             command, environment = program.command, program.environment
             waiting.append(os.posix_spawn(command[0], command, environment, file_actions=actions))
             os.close(reads)
-        failed = sum(os.waitpid(pid, 0)[1] != 0 for pid in waiting)
+        failed = sum(exit_status(pid) != 0 for pid in waiting)
         seconds = time.perf_counter() - start
     if failed:
         raise Unmeasured(f"{failed} of {many} cold `get`s at once failed")

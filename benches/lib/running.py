@@ -7,6 +7,9 @@ import subprocess
 import time
 
 
+LONGEST = 300  # s, that one process may take
+
+
 class Unmeasured(Exception):
     """Why a row has no figures."""
 
@@ -38,8 +41,21 @@ def ending(process):
             process.wait()
 
 
+def exit_status(pid):
+    """How a process that was started by its id ended, which it must within the bound."""
+
+    def too_late(*_):
+        os.kill(pid, signal.SIGKILL)
+
+    signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(LONGEST)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    signal.alarm(0)
+    return status
+
+
 def run(command, stdin, environment):
-    return subprocess.run(command, input=stdin, env=environment, capture_output=True, timeout=120, check=False)
+    return subprocess.run(command, input=stdin, env=environment, capture_output=True, timeout=LONGEST, check=False)
 
 
 def succeed(command, stdin, environment):
