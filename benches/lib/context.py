@@ -1,6 +1,7 @@
 """What the rows share: the programs, one loopback AWS, and a keyring of each size, started when a row asks for it."""
 
 import os
+import shutil
 from contextlib import ExitStack
 from functools import cached_property
 
@@ -40,10 +41,11 @@ class Context:
         """The path of a program that an option names."""
         return find(getattr(self.options, name), f"see --{name.replace('_', '-')} in --help")
 
-    @property
+    @cached_property
     def builds(self):
-        """Our builds by their names."""
-        return {"static": self.program("static"), "glibc": self.program("ours")}
+        """Our builds by their names. Without the static one, the rows of the other are still measured."""
+        static = {"static": self.program("static")} if shutil.which(self.options.static) else {}
+        return {**static, "glibc": self.program("ours")}
 
     def keyring(self, form="ours", logins=1):
         """A running keyring with so many logins of a program."""

@@ -12,7 +12,7 @@ def build(bench):
     benches = bench.options.benches
     environment, folder = bench.environment(), bench.folder / "floor"
     folder.mkdir()
-    ours = bench.program("static")
+    ours = bench.program("ours")
     wanted = succeed([ours, "get"], HOST.encode(), environment)
     succeed([benches / "record-floor.py", ours, HOST, folder / "recorded.h"], b"", environment)
     # musl's start costs less than glibc's, and a floor is the lowest that there is.
