@@ -32,15 +32,13 @@ unpack_compiler() {
     touch "$root/complete"
 }
 
-# What libstd calls to unwind is in gcc's library for programs that link it statically. That asks glibc for the
-# place of a program's unwind tables; musl has no such function, and -1 makes it look for itself.
+# What libstd calls to unwind is in gcc's library for programs that link it statically. That was built for glibc.
 make_unwinder() {
     local folder=$1
     mkdir -p "$folder"
-    echo 'int _dl_find_object(void *address, void *result) { return -1; }' |
-        gcc -O2 -c -x c -o "$folder/find_object.o" -
+    musl-gcc -O2 -Wall -Wextra -c -o "$folder/dl_find_object.o" scripts/dl_find_object.c
     cp "$(gcc -print-file-name=libgcc_eh.a)" "$folder/libunwind.a"
-    ar r "$folder/libunwind.a" "$folder/find_object.o"
+    ar r "$folder/libunwind.a" "$folder/dl_find_object.o"
 }
 
 # To a fixed place, as build.rs links the build for glibc, and for its reason.
