@@ -1,0 +1,113 @@
+"""Programs that sign and verify: ours, and Notation with a stand-in for AWS's plugin."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from .loopback import HOST, REGION, Relay
+from .measure import Program
+from .registry import Registry
+from .running import Unmeasured, find, succeed
+
+PLUGIN = "com.amazonaws.signer.notation.plugin"
+STORE = "aws-signer-ts"
+LATENCY = 20  # ms, of a request, and of a round trip where those cost
+SLOW = [
+    "SignPayload", "GetRevocationStatus", "GetManifest", "HeadManifest", "PutManifest", "GetReferrers", "GetBlob",
+    "HeadBlob", "DownloadLayer", "PostUpload", "PatchUpload", "PutUpload",
+]
+
+
+class Signing:
+    """Notation set up as AWS's documentation says, and one registry for all."""
+
+    def __init__(self, bench):
+        self.bench, self.loopback = bench, bench.loopback
+        folder = bench.folder / "signing"
+        programs, config = folder / "bin", folder / "config"
+        notation = config / "notation"
+        plugin = notation / "plugins" / PLUGIN / f"notation-{PLUGIN}"
+        roots = notation / "truststore/x509/signingAuthority" / STORE
+        for path in (programs, plugin.parent, roots):
+            path.mkdir(parents=True)
+        (programs / "docker-credential-ecr-rs").symlink_to(bench.program("ours"))
+        plugin.symlink_to(standin(bench.options.benches))
+        self.profile = self.loopback.variables["LOOPBACK_SIGNING_PROFILE"]
+        self.root = self.loopback.variables["LOOPBACK_SIGNER_ROOT"]
+        shutil.copy(self.root, roots / "root.pem")  # Notation takes no link here
+        (notation / "config.json").write_text('{"credsStore": "ecr-rs"}')
+        (notation / "trustpolicy.json").write_text(json.dumps(self.policy()))
+        for path in (notation / "config.json", notation / "trustpolicy.json"):
+            path.chmod(0o600)
+        path = f"{programs}:{bench.base['PATH']}"
+        self.environment = bench.environment(XDG_CONFIG_HOME=str(config), PATH=path)
+        # Both find the token in the keychain from here on.
+        token = json.loads(succeed([bench.program("ours"), "get"], HOST.encode(), self.environment))["Secret"]
+        self.registry = Registry(self.loopback.variables, token)
+
+    def policy(self):
+        return {"version": "1.0", "trustPolicies": [{
+            "name": "bench", "registryScopes": ["*"], "signatureVerification": {"level": "strict"},
+            "trustStores": [f"signingAuthority:{STORE}"], "trustedIdentities": [self.profile],
+        }]}
+
+    def sign(self, image, *more, ours=None, **variables):
+        options = ["--signing-profile", self.profile, "--signer-root", self.root, *more]
+        return self.program([ours or self.bench.program("ours"), "sign", image, *options], variables)
+
+    def verify(self, image, ours=None):
+        options = ["--signing-profile", self.profile, "--signer-root", self.root]
+        return self.program([ours or self.bench.program("ours"), "verify", image, *options], {})
+
+    def notation_sign(self, image, **variables):
+        options = ["--plugin", PLUGIN, "--id", self.profile, "--plugin-config", f"aws-region={REGION}"]
+        return self.program([self.bench.program("notation"), "sign", *options, image], variables)
+
+    def notation_verify(self, image):
+        return self.program([self.bench.program("notation"), "verify", image], {})
+
+    def program(self, command, variables):
+        return Program(command, b"", {**self.environment, **variables})
+
+    @contextmanager
+    def slow(self):
+        """AWS Signer and the registry answer late."""
+        for operation in SLOW:
+            self.loopback.behave(f"delay {operation} {LATENCY}")
+        try:
+            yield
+        finally:
+            for operation in SLOW:
+                self.loopback.behave(f"delay {operation} 0")
+
+    def requests(self, program):
+        """How many calls a run makes that must succeed."""
+        before = self.loopback.calls()
+        succeed(program.command, program.stdin, program.environment)
+        return self.loopback.calls() - before
+
+    def relay(self):
+        """What makes round trips cost."""
+        return Relay(self.loopback, LATENCY)
+
+
+def standin(benches):
+    """The compiled stand-in, built where it is older than its source."""
+    source = benches / "plugin_standin/main.go"
+    program = benches.parent / "target/bench/plugin-standin"
+    if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
+        return program
+    go = find("go", "Go builds the stand-in for AWS's plugin")
+    program.parent.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "GOFLAGS": "", "GOWORK": "off", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "main.go").write_bytes(source.read_bytes())
+        for command in ([go, "mod", "init", "scratch.invalid/standin"], [go, "build", "-o", program, "."]):
+            built = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+            if built.returncode != 0:
+                raise Unmeasured(f"the stand-in for AWS's plugin cannot be built: {built.stderr[-500:]}")
+    return program
