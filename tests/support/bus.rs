@@ -43,6 +43,8 @@ pub enum Knob {
     LockedAndBlind,
     /// There is no collection, neither `default` nor `login`.
     NoCollection,
+    /// As gnome-keyring and oo7: beside the default collection there is one in memory, `session`.
+    SessionCollection,
     /// There is a `login` collection, and no alias `default`.
     NoAlias,
     /// Showing a secret and deleting an item take two seconds each.

@@ -20,6 +20,10 @@ const PAGE: usize = 100;
 
 const DESTINATION: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
+/// Where a cache's new entries go first: gnome-keyring and oo7 keep this collection in memory until the person logs
+/// out. Every change of the default collection is a new encryption of all that is in it, tens of milliseconds beside
+/// a thousand logins; and what is made again for the asking need not be on the disk.
+const SESSION_COLLECTION: &str = "/org/freedesktop/secrets/collection/session";
 /// The collection that new entries go to: the user's choice, else the one that logging in opens.
 const COLLECTIONS: [&str; 2] =
     ["/org/freedesktop/secrets/aliases/default", "/org/freedesktop/secrets/collection/login"];
@@ -239,7 +243,8 @@ impl Connection {
     pub(super) fn create(&mut self, entry: &Entry) -> Result<(), Error> {
         let attributes = entry.label.attributes();
         check_texts(&attributes)?;
-        for collection in COLLECTIONS {
+        let cache = entry.label.key().kind().restored_by.is_none();
+        for collection in cache.then_some(SESSION_COLLECTION).into_iter().chain(COLLECTIONS) {
             let texts: usize = attributes.iter().map(|(_, value)| value.len()).sum();
             let mut body = Writer::with_capacity(entry.secret.expose().len() + 2 * texts + 2048);
             write_properties(&mut body, &entry.label, &attributes);

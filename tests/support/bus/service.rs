@@ -11,6 +11,7 @@ use super::{
 
 const SECRETS: &str = "/org/freedesktop/secrets";
 const COLLECTION: &str = "/org/freedesktop/secrets/collection/login";
+const SESSION_COLLECTION: &str = "/org/freedesktop/secrets/collection/session";
 const DEFAULT_ALIAS: &str = "/org/freedesktop/secrets/aliases/default";
 const NO_SUCH_OBJECT: &str = "org.freedesktop.Secret.Error.NoSuchObject";
 
@@ -24,8 +25,19 @@ impl State {
         secret: Vec<u8>,
         mime: String,
     ) -> String {
+        self.create_in(COLLECTION, label, attributes, secret, mime)
+    }
+
+    fn create_in(
+        &mut self,
+        collection: &str,
+        label: String,
+        attributes: BTreeMap<String, String>,
+        secret: Vec<u8>,
+        mime: String,
+    ) -> String {
         self.created += 1;
-        let path = format!("{COLLECTION}/{}", self.created);
+        let path = format!("{collection}/{}", self.created);
         let item = Item { path: path.clone(), label, attributes, secret, content_type: mime, modified: self.created };
         self.items.push(item);
         path
@@ -43,6 +55,7 @@ impl State {
         match self.knob {
             Knob::NoCollection => false,
             Knob::NoAlias => path == COLLECTION,
+            Knob::SessionCollection => [COLLECTION, DEFAULT_ALIAS, SESSION_COLLECTION].contains(&path),
             _ => path == COLLECTION || path == DEFAULT_ALIAS,
         }
     }
@@ -159,7 +172,8 @@ impl Client {
             *item = Item { label, secret: value, content_type, modified, ..item.clone() };
             item.path.clone()
         } else {
-            state.create(label, attributes, value, content_type)
+            let collection = if call.path == SESSION_COLLECTION { SESSION_COLLECTION } else { COLLECTION };
+            state.create_in(collection, label, attributes, value, content_type)
         };
         Ok(answer(&(object_path(&path), object_path("/"))))
     }
