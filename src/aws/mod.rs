@@ -12,7 +12,7 @@ mod http;
 mod inspect;
 mod resolved;
 mod response;
-mod revocation;
+pub mod revocation;
 mod settings;
 pub mod signer;
 pub mod signer_roots;

@@ -14,6 +14,7 @@ mod floors;
 mod identity;
 mod partitions;
 mod sign_envelope;
+mod testkit;
 mod trust_policy;
 mod verify_judge;
 

@@ -148,7 +148,10 @@ impl Case {
     fn expected(&self) -> Result<&str, String> {
         let expected = self.one("expect").ok_or("it expects nothing")?;
         self.one("comment").ok_or("it does not say why it is there")?;
-        EXPECTATIONS.iter().find(|known| **known == expected).ok_or_else(|| format!("`{expected}` cannot be expected"))?;
+        EXPECTATIONS
+            .iter()
+            .find(|known| **known == expected)
+            .ok_or_else(|| format!("`{expected}` cannot be expected"))?;
         Ok(expected)
     }
 

@@ -316,7 +316,7 @@ fn encoding(kit: &mut Kit) {
             let longer = [&content[..at], &[0x81], &content[at..]].concat();
             der::value(0x30, &longer)
         }),
-        ("unused_bits", "a signature is of whole bytes", "is not DER", |mut der| {
+        ("unused_bits", "a signature is of whole bytes", "it is not a certificate", |mut der| {
             let signature = der::contents(der::contents(&der)[0])[2].len();
             let at = der.len() - signature;
             der[at] = 1;

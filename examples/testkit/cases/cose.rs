@@ -62,7 +62,7 @@ fn headers(kit: &mut Kit) {
         ("no_crit", "no `crit`", "it has no critical headers", |p| remove(p, 2)),
         ("crit_empty", "an empty one (RFC 9052, 3.1)", "", |p| set(p, 2, Cbor::Array(Vec::new()))),
         ("crit_text", "a text is no list", "", |p| set(p, 2, SCHEME)),
-        ("crit_twice", "each name once", "names `io.cncf.notary.expiry` twice", |p| critical(p, label(EXPIRY))),
+        ("crit_twice", "each name once", "name `io.cncf.notary.expiry` twice", |p| critical(p, label(EXPIRY))),
         ("crit_absent", "what is critical is there", "is marked critical but is not there", |p| {
             critical(p, label("com.example.absent"))
         }),
@@ -209,7 +209,7 @@ fn certificates(kit: &mut Kit) {
 fn forms(kit: &mut Kit) {
     type Change = fn(&mut Vec<Cbor>);
     let changes: [(&str, &str, &'static str, Change); 9] = [
-        ("payload_detached", "the payload is inside", "its payload is empty", |p| p[2] = Cbor::Null),
+        ("payload_detached", "the payload is inside", "not by the key of the leaf", |p| p[2] = Cbor::Null),
         ("payload_tampered", "the payload was changed afterwards", "not by the key of the leaf", |p| {
             p[2] = Cbor::Bytes(b"{\"targetArtifact\":{}}".to_vec());
         }),
@@ -225,6 +225,13 @@ fn forms(kit: &mut Kit) {
         kit.cose(&format!("cose_{name}"), why, integrity(reason), |s| s.draft.cose.parts = Box::new(change));
     }
     kit.cose("cose_payload_empty", "no payload", integrity("its payload is empty"), |s| s.draft.payload.clear());
+    kit.cose("cose_payload_detached_empty", "none, and signed as empty", integrity("its payload is empty"), |s| {
+        s.draft.payload.clear();
+        s.draft.cose.parts = Box::new(|parts| parts[2] = Cbor::Null);
+    });
+    kit.cose("cose_alg_in_both", "the same algorithm twice", integrity("`alg` is in both headers"), |s| {
+        s.draft.cose.unprotected = Box::new(|unprotected| set(unprotected, 1, -7));
+    });
     for (name, why, tag) in [
         ("missing", "the tag says what it is", None),
         ("of_many", "that of COSE_Sign, which has several signatures", Some(98)),
