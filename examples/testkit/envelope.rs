@@ -22,6 +22,12 @@ pub const PROFILE: &str = "com.amazonaws.signer.signingProfileVersion";
 pub const ALIAS: &str = "com.amazonaws.signer.signingProfileAlias";
 pub const JOB: &str = "com.amazonaws.signer.signingJob";
 
+/// One value in the place of another.
+pub type Edit<T> = Box<dyn Fn(T) -> T>;
+
+/// A change of a value.
+pub type Change<T> = Box<dyn Fn(&mut T)>;
+
 /// An envelope before it is signed. What is changed by functions is written as they have it.
 pub struct Draft {
     pub payload: Vec<u8>,
@@ -32,7 +38,7 @@ pub struct Draft {
     /// Where it is not the leaf's key's own way.
     pub scheme: Option<Scheme>,
     /// What is done to the signature.
-    pub signature: Box<dyn Fn(Vec<u8>) -> Vec<u8>>,
+    pub signature: Edit<Vec<u8>>,
     pub jws: Jws,
     pub cose: Cose,
 }
@@ -40,26 +46,23 @@ pub struct Draft {
 /// How the parts of a JWS are written.
 pub struct Jws {
     /// The text of the protected header.
-    pub protected: Box<dyn Fn(String) -> String>,
+    pub protected: Edit<String>,
     /// Base64url of payload, protected header and signature.
     pub write_payload: fn(&[u8]) -> String,
     pub write_protected: fn(&[u8]) -> String,
     pub write_signature: fn(&[u8]) -> String,
     pub write_certificate: fn(&[u8]) -> String,
     /// The members, and the whole text.
-    pub members: Box<dyn Fn(&mut Map<String, Value>)>,
-    pub text: Box<dyn Fn(String) -> String>,
+    pub members: Change<Map<String, Value>>,
+    pub text: Edit<String>,
 }
-
-/// A change of a CBOR map.
-type Change = Box<dyn Fn(&mut Vec<(Cbor, Cbor)>)>;
 
 /// How the parts of a COSE_Sign1 are written.
 pub struct Cose {
-    pub protected: Change,
-    pub unprotected: Change,
+    pub protected: Change<Vec<(Cbor, Cbor)>>,
+    pub unprotected: Change<Vec<(Cbor, Cbor)>>,
     /// The four parts.
-    pub parts: Box<dyn Fn(&mut Vec<Cbor>)>,
+    pub parts: Change<Vec<Cbor>>,
     /// The tag, where there is one.
     pub tag: Option<u64>,
 }

@@ -85,8 +85,11 @@ pub enum Scheme {
     EdDsa,
 }
 
+/// Signatures by key, scheme and message.
+type Signed = BTreeMap<(Key, Scheme, Vec<u8>), Vec<u8>>;
+
 /// Signatures cost most of the time here, and many cases share their certificates.
-static SIGNED: LazyLock<Mutex<BTreeMap<(Key, Scheme, Vec<u8>), Vec<u8>>>> = LazyLock::new(Mutex::default);
+static SIGNED: LazyLock<Mutex<Signed>> = LazyLock::new(Mutex::default);
 
 impl Key {
     pub fn native(self) -> Scheme {

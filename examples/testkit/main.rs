@@ -1,9 +1,10 @@
-//! `cargo run --example testkit`: writes the cases of `tests/testkit/cases` anew, the same bytes each time.
+//! `cargo run --example testkit`: writes the cases of `tests/testkit/cases` anew, the same bytes each time. With
+//! `-- --check` it writes nothing, and fails where a file is not what it would write.
 //!
 //! Keys come from names, signatures need no random numbers, times are fixed. Nothing here uses the program's own code:
 //! a verifier that is wrong the same way as its vectors would pass them.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
-#![allow(unreachable_pub, reason = "an example is no library")]
+#![allow(unreachable_pub)] // an example is no library
 
 mod cases;
 mod certificate;
@@ -12,11 +13,20 @@ mod envelope;
 mod keys;
 mod scene;
 
-use std::{fs, io, path::Path, process::ExitCode};
+use std::{env, fs, io, path::Path, process::ExitCode};
 
 fn main() -> ExitCode {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testkit/cases");
-    match write(&folder) {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let done = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => write(&folder),
+        ["--check"] => check(&folder),
+        _ => {
+            eprintln!("usage: testkit [--check]");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
         Ok(count) => {
             println!("{count} cases in {}", folder.display());
             ExitCode::SUCCESS
@@ -42,4 +52,17 @@ fn write(folder: &Path) -> io::Result<usize> {
         fs::write(folder.join(name), text)?;
     }
     Ok(kit.cases.len())
+}
+
+fn check(folder: &Path) -> io::Result<usize> {
+    let kit = cases::all();
+    for (name, text) in &kit.cases {
+        if fs::read(folder.join(name)).ok().as_deref() != Some(text.as_bytes()) {
+            return Err(io::Error::other(format!("{name} is another one: run this without --check")));
+        }
+    }
+    match fs::read_dir(folder)?.count() {
+        count if count == kit.cases.len() => Ok(count),
+        count => Err(io::Error::other(format!("there are {count} files, and {} cases", kit.cases.len()))),
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     certificate::{Issued, Name, Shape, Template, name, pem},
-    envelope::{AUTHENTIC_TIME, Draft, EXPIRY, JOB, PLUGIN, PROFILE, SCHEME, SIGNING_TIME},
+    envelope::{AUTHENTIC_TIME, Draft, EXPIRY, Edit, JOB, PLUGIN, PROFILE, SCHEME, SIGNING_TIME},
     keys::Key,
 };
 
@@ -112,7 +112,7 @@ pub struct Scene {
     /// The key that signs, where it is not the leaf's.
     pub signer: Option<Key>,
     /// The certificates as they travel.
-    pub chain: Box<dyn Fn(Vec<Vec<u8>>) -> Vec<Vec<u8>>>,
+    pub chain: Edit<Vec<Vec<u8>>>,
     /// What each store holds, of the chain that was issued. A store that is not here does not exist.
     pub stores: Vec<(String, Trusted)>,
     /// In the place of the envelope.
@@ -254,7 +254,9 @@ impl Scene {
             }
             Expect::Fails(check, reason) => {
                 line("expect", check);
-                line("reason", reason);
+                if !reason.is_empty() {
+                    line("reason", reason);
+                }
             }
         }
         if self.document.is_none() {

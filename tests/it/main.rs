@@ -15,6 +15,7 @@ mod identity;
 mod partitions;
 mod sign_envelope;
 mod testkit;
+mod testkit_flips;
 mod trust_policy;
 mod verify_judge;
 

@@ -78,8 +78,14 @@ struct Outcome {
     logged: Vec<&'static str>,
 }
 
-pub(crate) fn folder() -> PathBuf {
+fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testkit/cases")
+}
+
+/// A case by its name.
+pub(crate) fn case(name: &str) -> Case {
+    let text = fs::read_to_string(folder().join(name)).unwrap_or_else(|err| panic!("{name}: {err}"));
+    Case::read(&text).unwrap_or_else(|why| panic!("{name}: {why}"))
 }
 
 #[test]
@@ -188,7 +194,9 @@ impl Case {
             let stores: Vec<String> = statement.stores.iter().map(ToString::to_string).collect();
             assert!(self.all("trust").eq(stores.iter().map(String::as_str)), "the same of the stores");
         }
-        let judgement = self.judge(&policy, &self.envelope);
+        let stores = self.trust_store();
+        let anchors = Anchors::of(statement, &TrustStore::Folder(stores.path().into()));
+        let judgement = self.judge_with(&policy, &anchors, &self.envelope);
         match judgement.failure() {
             Some(check) => failed(check.name.name(), check.reason.clone()),
             None => {
@@ -203,17 +211,7 @@ impl Case {
         Policy::parse(self.one("policy").expect("a case has a policy").as_bytes(), "the policy")
     }
 
-    /// Judges an envelope in the place of the case's own, by a policy in the place of its own.
-    pub(crate) fn judge(&self, policy: &Policy, envelope: &[u8]) -> Judgement {
-        let folder = self.trust_store();
-        let Ok(statement) = policy.select(self.one("repository").expect("a case has a repository")) else {
-            panic!("no statement is for the image")
-        };
-        let anchors = Anchors::of(statement, &TrustStore::Folder(folder.path().into()));
-        self.judge_with(policy, &anchors, envelope)
-    }
-
-    /// The same with stores that were read already.
+    /// Judges an envelope in the place of the case's own, by a policy and stores in the place of its own.
     pub(crate) fn judge_with(&self, policy: &Policy, anchors: &Anchors, envelope: &[u8]) -> Judgement {
         let statement = policy.select(self.one("repository").expect("a case has a repository")).expect("a statement");
         let metadata = self.all("metadata").map(|pair| pair.split_once('=').expect("KEY=VALUE"));
@@ -233,7 +231,7 @@ impl Case {
         examined.conclude(answer)
     }
 
-    pub(crate) fn image(&self) -> Descriptor {
+    fn image(&self) -> Descriptor {
         let parts: Vec<&str> = self.one("image").expect("a case has an image").split(' ').collect();
         let [media_type, digest, size] = parts[..] else { panic!("MEDIA-TYPE DIGEST SIZE") };
         Descriptor::new(media_type, Digest::parse(digest).expect("a digest"), size.parse().expect("a number"))

@@ -1,6 +1,7 @@
 //! Keys, the one algorithm that each of them has, and every way to mix them up (signature-specification.md, "Algorithm
 //! Selection"; RFC 7518, RFC 9053).
 
+use num_bigint::BigUint;
 use ring::hmac;
 
 use super::super::{
@@ -8,6 +9,12 @@ use super::super::{
     keys::{Hash, Key, Scheme},
     scene::{Expect, Kit, Scene, integrity},
 };
+
+/// The order of P-256 (FIPS 186-4, D.1.2.3).
+const ORDER: [u8; 32] = [
+    0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7,
+    0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+];
 
 const NOT_IT: &str = "not by the key of the leaf";
 
@@ -143,20 +150,21 @@ fn curves(kit: &mut Kit) {
             s.draft.scheme = Some(Scheme::Der(hash));
         });
     }
+    let other_s = |signature: Vec<u8>| {
+        let (order, s) = (BigUint::from_bytes_be(&ORDER), BigUint::from_bytes_be(&signature[32..]));
+        let negated = (order - s).to_bytes_be();
+        [&signature[..32], &vec![0; 32 - negated.len()], &negated].concat()
+    };
+    kit.x509("algorithm_p256_other_s", "s and its negation are both right (FIPS 186-4, 6.4)", Expect::Verified, |s| {
+        s.draft.signature = Box::new(other_s);
+    });
     type Change = fn(Vec<u8>) -> Vec<u8>;
     let changes: [(&str, &str, Change); 5] = [
         ("longer", "a byte after s", |signature| [&signature[..], &[0]].concat()),
         ("shorter", "a byte too few", |signature| signature[..signature.len() - 1].to_vec()),
         ("swapped", "s before r", |signature| [&signature[32..], &signature[..32]].concat()),
         ("half", "r alone", |signature| signature[..32].to_vec()),
-        ("order", "r is the curve's order, which no r is", |signature| {
-            // FIPS 186-4, D.1.2.3
-            const ORDER: [u8; 32] = [
-                0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
-                0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
-            ];
-            [&ORDER[..], &signature[32..]].concat()
-        }),
+        ("order", "r is the curve's order, which no r is", |signature| [&ORDER[..], &signature[32..]].concat()),
     ];
     for (file, why, change) in changes {
         kit.x509(&format!("algorithm_p256_{file}"), why, integrity(NOT_IT), |s| s.draft.signature = Box::new(change));

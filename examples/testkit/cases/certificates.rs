@@ -271,23 +271,38 @@ fn extensions(kit: &mut Kit) {
         s.shape.leaf().set(null("1.3.6.1.4.1.99999.1", false));
     });
     let again = key_usage(true, &[usage::DIGITAL_SIGNATURE]);
-    kit.x509("extension_twice", "an extension stands there once (RFC 5280, 4.2)", integrity("breaks the chain"), |s| {
-        s.shape.leaf().extensions.push(again.clone());
-    });
-    kit.x509("extension_twice_differs", "two answers to one question", integrity("breaks the chain"), |s| {
-        s.shape.leaf().extensions.push(key_usage(true, &[usage::KEY_CERT_SIGN]));
-    });
+    kit.x509(
+        "extension_twice",
+        "an extension stands there once (RFC 5280, 4.2)",
+        integrity("there twice or cannot be read"),
+        |s| {
+            s.shape.leaf().extensions.push(again.clone());
+        },
+    );
+    kit.x509(
+        "extension_twice_differs",
+        "two answers to one question",
+        integrity("there twice or cannot be read"),
+        |s| {
+            s.shape.leaf().extensions.push(key_usage(true, &[usage::KEY_CERT_SIGN]));
+        },
+    );
     kit.x509(
         "extension_constraints_twice",
         "an authority to one reader, none to another",
-        integrity("breaks the chain"),
+        integrity("there twice or cannot be read"),
         |s| {
             s.shape.issuer().extensions.push(basic_constraints(true, false, None));
         },
     );
-    kit.x509("extension_usage_garbage", "a key usage that cannot be read", integrity(""), |s| {
-        s.shape.leaf().set(Extension { content: vec![0xff, 0x01], ..key_usage(true, &[0]) });
-    });
+    kit.x509(
+        "extension_usage_garbage",
+        "a key usage that cannot be read",
+        integrity("there twice or cannot be read"),
+        |s| {
+            s.shape.leaf().set(Extension { content: vec![0xff, 0x01], ..key_usage(true, &[0]) });
+        },
+    );
     kit.x509(
         "version_1_root",
         "X.509's first version has no extensions, so no authorities",

@@ -45,7 +45,7 @@ fn headers(kit: &mut Kit) {
     type Change = fn(&mut Entries);
     let changes: [(&str, &str, &'static str, Change); 22] = [
         ("no_alg", "the algorithm is missing", "its algorithm is missing", |p| remove(p, 1)),
-        ("alg_text", "an algorithm is a number", "", |p| set(p, 1, "ES256")),
+        ("alg_text", "an algorithm is a number", "its algorithm is missing", |p| set(p, 1, "ES256")),
         ("alg_other", "of the leaf's key", "its algorithm is -35, the leaf's key asks for -7", |p| set(p, 1, -35)),
         ("alg_private", "not of somebody's own", "its algorithm is -65537", |p| set(p, 1, -65537)),
         ("alg_label_text", "the label is a number, too", "its algorithm is missing", |p| {
@@ -60,14 +60,16 @@ fn headers(kit: &mut Kit) {
         ("cty_number", "it is a text", "its content type is missing", |p| set(p, 3, 50)),
         ("cty_other", "of the Notary Project", "the payload is `application/json`", |p| set(p, 3, "application/json")),
         ("no_crit", "no `crit`", "it has no critical headers", |p| remove(p, 2)),
-        ("crit_empty", "an empty one (RFC 9052, 3.1)", "", |p| set(p, 2, Cbor::Array(Vec::new()))),
-        ("crit_text", "a text is no list", "", |p| set(p, 2, SCHEME)),
+        ("crit_empty", "an empty one (RFC 9052, 3.1)", "got empty array", |p| set(p, 2, Cbor::Array(Vec::new()))),
+        ("crit_text", "a text is no list", "got tstr, expected array", |p| set(p, 2, SCHEME)),
         ("crit_twice", "each name once", "name `io.cncf.notary.expiry` twice", |p| critical(p, label(EXPIRY))),
         ("crit_absent", "what is critical is there", "is marked critical but is not there", |p| {
             critical(p, label("com.example.absent"))
         }),
         ("crit_unknown_number", "a number that nobody knows", "is not understood", |p| critical(p, 33.into())),
-        ("crit_bytes", "a name is no byte string", "", |p| critical(p, Cbor::Bytes(SCHEME.into()))),
+        ("crit_bytes", "a name is no byte string", "got bstr, expected int/tstr", |p| {
+            critical(p, Cbor::Bytes(SCHEME.into()))
+        }),
         (
             "scheme_not_critical",
             "the scheme must be critical",
@@ -86,10 +88,10 @@ fn headers(kit: &mut Kit) {
         ("scheme_bytes", "a scheme is a text", "the signing scheme is not a text", |p| {
             set(p, SCHEME, Cbor::Bytes(b"notary.x509".to_vec()))
         }),
-        ("repeated_scheme", "a label stands there once (RFC 9052, 3)", "", |p| {
+        ("repeated_scheme", "a label stands there once (RFC 9052, 3)", "duplicate map key", |p| {
             p.push((label(SCHEME), label("notary.x509")))
         }),
-        ("repeated_alg", "the same of a number", "", |p| p.push((1.into(), (-7).into()))),
+        ("repeated_alg", "the same of a number", "duplicate map key", |p| p.push((1.into(), (-7).into()))),
     ];
     for (name, why, reason, change) in changes {
         kit.cose(&format!("cose_{name}"), why, integrity(reason), |s| s.draft.cose.protected = Box::new(change));
@@ -213,13 +215,17 @@ fn forms(kit: &mut Kit) {
         ("payload_tampered", "the payload was changed afterwards", "not by the key of the leaf", |p| {
             p[2] = Cbor::Bytes(b"{\"targetArtifact\":{}}".to_vec());
         }),
-        ("payload_text", "a payload is a byte string", "", |p| p[2] = "{}".into()),
-        ("protected_empty", "no protected header", "", |p| p[0] = Cbor::Bytes(Vec::new())),
-        ("protected_map", "a protected header is in a byte string", "", |p| p[0] = Cbor::Map(Vec::new())),
-        ("protected_trailing", "with nothing after it", "", |p| p[0].as_bytes_mut().expect("bytes").push(0)),
+        ("payload_text", "a payload is a byte string", "got tstr, expected bstr", |p| p[2] = "{}".into()),
+        ("protected_empty", "no protected header", "it has no critical headers", |p| p[0] = Cbor::Bytes(Vec::new())),
+        ("protected_map", "a protected header is in a byte string", "got map, expected bstr", |p| {
+            p[0] = Cbor::Map(Vec::new())
+        }),
+        ("protected_trailing", "with nothing after it", "extraneous data", |p| {
+            p[0].as_bytes_mut().expect("bytes").push(0)
+        }),
         ("signature_empty", "an empty signature", "not by the key of the leaf", |p| p[3] = Cbor::Bytes(Vec::new())),
-        ("three_parts", "a part is missing", "", |p| drop(p.pop())),
-        ("five_parts", "a part too many", "", |p| p.push(Cbor::Null)),
+        ("three_parts", "a part is missing", "expected array with 4 items", |p| drop(p.pop())),
+        ("five_parts", "a part too many", "expected array with 4 items", |p| p.push(Cbor::Null)),
     ];
     for (name, why, reason, change) in changes {
         kit.cose(&format!("cose_{name}"), why, integrity(reason), |s| s.draft.cose.parts = Box::new(change));

@@ -103,7 +103,7 @@ fn crit(kit: &mut Kit) {
             d.critical("io.cncf.notary.SigningScheme");
         }),
         (
-            "crit_signing_time_unknown",
+            "crit_b64",
             "an unencoded payload, which the Notary Project has not (RFC 7797)",
             "`b64`, which is unknown",
             |d| {
@@ -268,14 +268,14 @@ pub fn base64url(bytes: &[u8]) -> String {
 
 /// JSON of a length that base64 has padding for: a blank after it says nothing.
 fn ragged(json: &[u8]) -> Vec<u8> {
-    let blank: &[u8] = if json.len() % 3 == 0 { b" " } else { b"" };
+    let blank: &[u8] = if json.len().is_multiple_of(3) { b" " } else { b"" };
     [json, blank].concat()
 }
 
 /// Base64 whose last character has bits that say nothing, one of which is set.
 fn loose(text: String) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    assert!(text.len() % 4 != 0, "the last character has such bits");
+    assert!(!text.len().is_multiple_of(4), "the last character has such bits");
     let last = *text.as_bytes().last().expect("it is not empty");
     let place = ALPHABET.iter().position(|letter| *letter == last).expect("base64url");
     text[..text.len() - 1].to_owned() + &char::from(ALPHABET[place | 1]).to_string()
