@@ -9,7 +9,10 @@ use std::{
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 use serde_json::Value;
 
-use crate::{environment::Environment, report::is_hidden};
+use crate::{
+    environment::Environment,
+    report::{fold, is_hidden},
+};
 
 /// `--output`, as in the AWS CLI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -47,6 +50,14 @@ pub(super) fn write_json(data: &Value, stdout: &mut dyn Write) -> io::Result<()>
         }
     }
     writeln!(stdout, "{text}")
+}
+
+/// Writes lines that may name files and what is in them; those below another stay indented.
+pub(super) fn write_lines(lines: &[String], stream: &mut dyn Write) -> io::Result<()> {
+    lines.iter().try_for_each(|line| match line.strip_prefix("  ") {
+        Some(below) => writeln!(stream, "  {}", fold(below)),
+        None => writeln!(stream, "{}", fold(line)),
+    })
 }
 
 /// Reads `KEY=VALUE`.

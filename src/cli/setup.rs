@@ -1,11 +1,8 @@
 //! `setup`: names our helper in the clients' configuration, shows it first, or takes it out again.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-    time::SystemTime,
-};
+use std::{process::ExitCode, time::SystemTime};
 
+use super::output::write_lines;
 use crate::{
     app::App,
     config::{Config, LoginStore},
@@ -13,7 +10,7 @@ use crate::{
     door::{Start, Streams},
     environment::Environment,
     keychain::{self, ErrorKind},
-    report::{Level, Report, fold},
+    report::{Level, Report},
     setup::{Plan, Request, Target},
     token::cache::TOKEN,
 };
@@ -51,7 +48,7 @@ impl Setup {
             plan.apply(&mut |_, _| Ok(()))?;
         }
         let lines = if self.dry_run && !changes.is_empty() { &changes } else { &plan.notes };
-        print(lines, stdout).ok(); // a closed pipe is no failure: the work is done, and nobody is left to read of it
+        write_lines(lines, stdout).ok(); // a closed pipe is no failure: the work is done, and nobody is left to read of it
         plan.warnings.iter().for_each(|warning| warning.print(Level::Warning, stderr));
         if !self.undo
             && !self.dry_run
@@ -93,11 +90,4 @@ impl Setup {
         };
         Some(Report::new(format!("{fault}: {means}")).hint(hint))
     }
-}
-
-fn print(lines: &[String], stdout: &mut dyn Write) -> io::Result<()> {
-    lines.iter().try_for_each(|line| match line.strip_prefix("  ") {
-        Some(key) => writeln!(stdout, "  {}", fold(key)),
-        None => writeln!(stdout, "{}", fold(line)),
-    })
 }

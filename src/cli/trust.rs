@@ -1,7 +1,7 @@
 //! `trust`: who is trusted to sign: written, shown, checked.
 
 use std::{
-    io::{self, BufRead, Write},
+    io::{BufRead, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     confirm::confirm,
-    output::{OutputFormat, exit_code, write_json},
+    output::{OutputFormat, exit_code, write_json, write_lines},
     root_args::read_roots,
     trust_report as report,
 };
@@ -19,7 +19,8 @@ use crate::{
     door::{Start, Streams},
     environment::Environment,
     log::Log,
-    report::{Level, Report, fold},
+    private_fs::{self, Untrusted},
+    report::{Level, Report},
     setup::{Plan, TrustRequest},
     verify::{
         lint::{self, Finding},
@@ -50,7 +51,7 @@ pub(super) struct Init {
     #[arg(long, value_name = "ARN", required_unless_present = "undo")]
     signing_profile: Option<String>,
     /// Trust this root certificate in place of AWS Signer's own, which is built in
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, alias = "signer-root", value_name = "FILE")]
     root: Option<PathBuf>,
     /// For this repository only, REGISTRY/REPOSITORY; may be given several times [default: every one]
     #[arg(long = "scope", value_name = "REPOSITORY")]
@@ -120,14 +121,14 @@ impl Init {
         let changes = plan.changed_keys()?;
         if self.dry_run {
             let lines = if changes.is_empty() { &plan.notes } else { &changes };
-            print(lines, stdout).ok(); // a closed pipe is no failure: nobody is left to read it
+            write_lines(lines, stdout).ok(); // a closed pipe is no failure: nobody is left to read it
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(question) = question {
             self.ask(&question, &changes, (start.terminals)().stderr, stdin, stderr)?;
         }
         plan.apply(&mut |_, _| Ok(()))?;
-        print(&plan.notes, stdout).ok(); // the same: the work is done
+        write_lines(&plan.notes, stdout).ok(); // the same: the work is done
         Ok(ExitCode::SUCCESS)
     }
 
@@ -150,7 +151,7 @@ impl Init {
         stderr: &mut dyn Write,
     ) -> Result<(), Report> {
         if !self.yes {
-            print(changes, stderr).ok(); // the question follows on the same stream
+            write_lines(changes, stderr).ok(); // the question follows on the same stream
         }
         confirm(question, self.yes, terminal, stdin, &Log::new(stderr, false))
     }
@@ -165,11 +166,9 @@ impl Show {
             OutputFormat::Text => report::write_text(&policy, &found.store, stdout)?,
             OutputFormat::Json => write_json(&report::to_json(&policy, &found.store), stdout)?,
         }
-        for Finding { gravity, report } in hidden(&found.policy, environment, self.policy.is_none())
-            .into_iter()
-            .chain(lint::findings(&policy, &found.store, now))
-        {
-            report.print(gravity, stderr);
+        let around = around(&found.policy, environment, self.policy.is_none());
+        for Finding { report, .. } in around.into_iter().chain(lint::findings(&policy, &found.store, now)) {
+            report.print(Level::Warning, stderr); // what was asked for is shown all the same
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -181,7 +180,7 @@ impl Check {
         let named = Named { policy: self.policy.clone(), store: self.trust_store.clone() };
         let found = named.find(environment)?;
         let origin = found.policy.display().to_string();
-        let mut findings = hidden(&found.policy, environment, self.policy.is_none());
+        let mut findings = around(&found.policy, environment, self.policy.is_none());
         match Policy::check(&found.bytes()?, &origin) {
             Ok(policy) => findings.extend(lint::findings(&policy, &found.store, now)),
             Err(broken) => {
@@ -197,22 +196,18 @@ impl Check {
     }
 }
 
-/// The policies that the one in force hides, where it was found and not named.
-fn hidden(policy: &Path, environment: &Environment, is_found: bool) -> Vec<Finding> {
+/// What is wrong around a policy: others that it hides, where it was found and not named, and who may
+/// change it.
+fn around(policy: &Path, environment: &Environment, is_found: bool) -> Vec<Finding> {
     let others = if is_found { places::present(environment) } else { Vec::new() };
-    let others = others.into_iter().filter(|other| other != policy);
-    let finding = |other: PathBuf| Finding {
-        gravity: Level::Warning,
-        report: Report::new(format!("{} is not read: {} goes before it", other.display(), policy.display()))
-            .hint("remove the one that is not meant"),
-    };
-    others.map(finding).collect()
-}
-
-/// Prints lines that may name files and profiles; those below another stay indented.
-fn print(lines: &[String], stream: &mut dyn Write) -> io::Result<()> {
-    lines.iter().try_for_each(|line| match line.strip_prefix("  ") {
-        Some(below) => writeln!(stream, "  {}", fold(below)),
-        None => writeln!(stream, "{}", fold(line)),
-    })
+    let hidden = others.into_iter().filter(|other| other != policy).map(|other| {
+        Report::new(format!("{} is not read: {} goes before it", other.display(), policy.display()))
+            .hint("remove the one that is not meant")
+    });
+    let trusted = policy.symlink_metadata().ok().map(|found| private_fs::check_trusted(&found));
+    let open = trusted.filter(|trusted| *trusted == Err(Untrusted::Open)).map(|_| {
+        Report::new(format!("others can write to {}, and decide who is trusted", policy.display()))
+            .hint("run `chmod go-w` on it")
+    });
+    hidden.chain(open).map(|report| Finding { gravity: Level::Warning, report }).collect()
 }

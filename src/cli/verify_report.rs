@@ -82,8 +82,9 @@ fn signature(Judged { digest, judgement }: &Judged, stdout: &mut dyn Write) -> i
     if let (true, Some(envelope)) = (judgement.verified(), &judgement.envelope) {
         let leaf = || envelope.chain.first().map(|leaf| leaf.subject.clone()).unwrap_or_default();
         let signer = judgement.signed_by.as_ref().map_or_else(leaf, ToString::to_string);
-        writeln!(stdout, "  signed by     {}", fold(&signer))?;
-        writeln!(stdout, "  signed at     {}", rfc3339(envelope.signed_at))?;
+        let claim = if judgement.is_authentic() { "" } else { " (claimed)" };
+        writeln!(stdout, "  signed by     {}{claim}", fold(&signer))?;
+        writeln!(stdout, "  signed at     {}{claim}", rfc3339(envelope.signed_at))?;
     }
     for Check { name, result, reason } in &judgement.checks {
         writeln!(stdout, "    {:<12}  {:<11}  {}", name.name(), result.name(), told(reason))?;

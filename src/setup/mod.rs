@@ -1,4 +1,4 @@
-//! Names our helper in the clients' configuration, and takes it out again.
+//! Names our helper in the clients' configuration, and takes it out again; writes Notation's trust policy.
 //!
 //! A run first reads every file it may touch and plans every change ([`Plan`]); what is wrong with
 //! any of them stops it before the first byte is written. Then each file is replaced in one step,

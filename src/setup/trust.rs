@@ -23,7 +23,7 @@ use crate::{
     notary::certificate::Certificate,
     report::Report,
     verify::{
-        places::{POLICY_FILES, notation_folder},
+        places::{POLICY_FILES, notation_folder, present},
         policy::{EVERYTHING, Level, Policy, Statement, StoreKind, StoreName, TrustedIdentity},
         trust_store::TrustStore,
     },
@@ -56,6 +56,10 @@ impl Plan {
         let mut plan = Plan::default();
         let store = plan.store(request, &folder.join("truststore"))?;
         let file = UserFile::read(&policy_path(&folder))?;
+        if let (None, Some(hidden)) = (&file.text, present(environment).first()) {
+            let what = format!("{} is no longer read where {} is", hidden.display(), file.path.display());
+            plan.warnings.push(Report::new(what).hint("set NOTATION_CONFIG to its folder to add to it instead"));
+        }
         let question = plan.policy(file, request, &store)?;
         Ok((plan, question))
     }

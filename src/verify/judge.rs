@@ -176,8 +176,7 @@ pub struct Judgement {
     pub checks: Vec<Check>,
     /// The envelope, where its integrity holds.
     pub envelope: Option<Envelope>,
-    /// Which profile of AWS Signer it names. Its word only, unless [`Judgement::verified`] and the policy enforces
-    /// authenticity.
+    /// Which profile of AWS Signer it names: its own word, unless [`Judgement::is_authentic`].
     pub signed_by: Option<SignedBy>,
 }
 
@@ -185,6 +184,11 @@ impl Judgement {
     /// Whether every check holds that the policy asks for.
     pub fn verified(&self) -> bool {
         self.checks.len() == CheckName::ALL.len() && self.failure().is_none()
+    }
+
+    /// Whether its certificates lead to what the policy trusts, so that what it says is more than a claim.
+    pub fn is_authentic(&self) -> bool {
+        self.checks.iter().any(|check| check.name == CheckName::Authenticity && check.result == CheckResult::Passed)
     }
 
     /// The check that keeps it from being verified: the one that failed, else the first that was not reached.

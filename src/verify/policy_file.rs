@@ -5,6 +5,8 @@
 //! Unknown members are refused, which Notation passes over: a misspelt `override` beside the level
 //! `audit` would leave checks out that somebody asked for.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -20,6 +22,9 @@ use crate::{
     oci::reference::check_name,
     report::{Report, nearest},
 };
+
+/// Most identities of one statement: each is compared with each.
+const MAX_IDENTITIES: usize = 1000;
 
 /// Said of what this program refuses and Notation does not.
 const NOTATION_ACCEPTS: &str = "Notation accepts this";
@@ -98,15 +103,22 @@ impl Rules<'_> {
 
     /// Names and scopes belong to one statement each.
     fn unique(&mut self, statements: &[Statement]) {
+        let (mut names, mut owners) = (HashSet::new(), HashMap::new());
         for (at, statement) in statements.iter().enumerate() {
-            let (place, earlier) = (place(&statement.name), &statements[..at]);
-            if !statement.name.is_empty() && earlier.iter().any(|other| other.name == statement.name) {
+            let place = place(&statement.name);
+            if !statement.name.is_empty() && !names.insert(&statement.name) {
                 self.refuse(&place, "another statement has this name", "give each statement a name of its own");
             }
             for scope in &statement.scopes {
-                if let Some(other) = earlier.iter().find(|other| other.scopes.contains(scope)) {
-                    let what = format!("the scope `{scope}` is in the statement `{}`, too", other.name);
-                    self.refuse(&place, what, "leave each scope in one statement");
+                match owners.insert(scope, (at, &statement.name)) {
+                    None => {}
+                    Some((before, _)) if before == at => {
+                        self.refuse(&place, format!("the scope `{scope}` is there twice"), "remove one of them");
+                    }
+                    Some((_, other)) => {
+                        let what = format!("the scope `{scope}` is in the statement `{other}`, too");
+                        self.refuse(&place, what, "leave each scope in one statement");
+                    }
                 }
             }
         }
@@ -256,15 +268,13 @@ impl Rules<'_> {
             let hint = "name the repositories whose images nobody signs; for the others use the level audit";
             self.refuse_unlike_notation(place, "the level `skip` for the scope `*` would trust every image", hint);
         }
-        for (at, scope) in scopes.iter().enumerate().filter(|(_, scope)| *scope != EVERYTHING) {
+        for scope in scopes.iter().filter(|scope| *scope != EVERYTHING) {
             if scope.contains('*') {
                 let hint = "name each repository whole, or use \"*\" alone";
                 self.refuse(place, format!("the scope `{scope}` has a `*`, which cannot be a part of one"), hint);
             } else if let Err(why) = check_name(scope) {
                 let hint = "write REGISTRY/REPOSITORY without scheme, tag and digest, as docker.io/library/alpine";
                 self.refuse(place, format!("the scope `{scope}` is no repository: {why}"), hint);
-            } else if scopes[..at].contains(scope) {
-                self.refuse(place, format!("the scope `{scope}` is there twice"), "remove one of them");
             }
         }
         scopes
@@ -286,6 +296,14 @@ impl Rules<'_> {
     fn identities(&mut self, place: &str, texts: &[String]) -> Vec<TrustedIdentity> {
         if texts.len() > 1 && texts.iter().any(|text| text == EVERYTHING) {
             self.refuse(place, "the identity `*` stands alone", "remove it, or the others");
+        }
+        if texts.len() > MAX_IDENTITIES {
+            self.refuse(
+                place,
+                format!("it has more than {MAX_IDENTITIES} identities"),
+                "make several statements of it",
+            );
+            return Vec::new();
         }
         let identities: Vec<TrustedIdentity> = texts.iter().filter_map(|text| self.identity(place, text)).collect();
         let names = || {

@@ -85,7 +85,7 @@ fn command_with(
     fixture.sign(&[&image]).exits(0, "a signature to look at");
     fixture.aws.faults.always(operation, fault);
     let profile = ["--signing-profile".to_owned(), fixture.profile.clone(), "--signer-root".into(), fixture.root()];
-    let more = if command == ["sign"] { profile.to_vec() } else { Vec::new() };
+    let more = if matches!(command, ["sign" | "verify"]) { profile.to_vec() } else { Vec::new() };
     let arguments = command.iter().map(|word| (*word).to_owned()).chain([image]).chain(more).collect();
     (fixture.program(), arguments, String::new())
 }
@@ -201,6 +201,22 @@ fn rows() -> Vec<Row> {
                 command_with(fixture, &["signatures", "inspect"], "GetBlob", Fault::Endless)
             })
         },
+        Row {
+            // Two of them at the same time, in buffers that double.
+            memory: 2 * 48 * MIB + USUAL,
+            ..row("registry: four signatures of 24 MiB", "integrity: the JWS envelope cannot be accepted", |fixture| {
+                let digest = fixture.push("app", "v1");
+                for number in 0..4 {
+                    fixture.push_envelope("app", &digest, "application/jose+json", &vec![number; 24 << 20]);
+                }
+                let image = format!("{}/app@{digest}", fixture.host());
+                let words = ["verify", &image, "--signing-profile", &fixture.profile, "--signer-root", &fixture.root()];
+                (fixture.program(), words.map(str::to_owned).to_vec(), String::new())
+            })
+        },
+        row("AWS Signer: it never says what is revoked", "it is not known whether it is revoked", |fixture| {
+            command_with(fixture, &["verify"], "GetRevocationStatus", Fault::Silent)
+        }),
         row("another helper: 600 MB", "over 1048576 bytes", |fixture| {
             get_of_helper(fixture, "exec head -c 600000000 /dev/zero")
         }),

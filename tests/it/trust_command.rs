@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
 
@@ -438,6 +438,9 @@ fn check_reads_the_file_that_is_named_and_tells_what_is_hidden() {
     for expected in ["trustpolicy.json is not read", "no statement names the trust store ca:unused"] {
         assert!(outcome.stdout.contains(expected), "{expected}: {outcome:?}");
     }
+    fs::set_permissions(user.path("trustpolicy.oci.json"), fs::Permissions::from_mode(0o666)).unwrap();
+    let outcome = user.trust(&["show"]).exits(0, "open to all");
+    assert!(outcome.stderr.contains("others can write to"), "{outcome:?}");
     let elsewhere = User::new();
     let named = user.path("trustpolicy.json").display().to_string();
     let outcome = elsewhere.trust(&["check", &named]).exits(0, "the store beside it");

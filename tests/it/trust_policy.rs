@@ -290,6 +290,20 @@ fn all_that_is_wrong_is_told_at_once() {
     assert_eq!(broken.len(), 4, "{broken:?}");
 }
 
+/// As large a policy as is read: judged at once, whatever it repeats.
+#[test]
+fn large_policies_are_judged_in_no_time_that_anybody_waits() {
+    let scopes: Vec<String> = (0..60_000).map(|at| format!("h.example/{at}")).collect();
+    assert_eq!(parse(&with(json!({ "registryScopes": scopes }))).unwrap().statements[0].scopes.len(), 60_000);
+    let same = vec!["h.example/a"; 60_000];
+    let broken = Policy::check(with(json!({ "registryScopes": same })).to_string().as_bytes(), "p").unwrap_err();
+    assert_eq!(broken.len(), 59_999);
+    let subjects: Vec<String> = (0..1001).map(|at| format!("x509.subject: C=US, ST=WA, O={at}")).collect();
+    let report = parse(&with(json!({ "trustedIdentities": subjects }))).unwrap_err();
+    assert!(report.what().contains("more than 1000 identities"), "{report}");
+    parse(&with(json!({ "trustedIdentities": subjects[..1000] }))).unwrap();
+}
+
 #[test]
 fn what_two_readers_read_differently_is_refused() {
     let text = aws().to_string();

@@ -8,8 +8,10 @@ use std::{
 };
 
 use ecr_rs::{
+    aws::signing_profile::SigningProfile,
     environment::Environment,
     notary::certificate::Certificate,
+    setup::{Plan, TrustRequest},
     verify::{
         distinguished_name::DistinguishedName,
         places::{self, Named},
@@ -278,6 +280,23 @@ fn the_users_policy_goes_before_the_machines() {
             }
         }
     }
+}
+
+#[test]
+fn a_policy_of_the_users_own_says_what_it_hides() {
+    let root = tempfile::tempdir().unwrap();
+    let arn = "arn:aws:signer:eu-west-1:111122223333:/signing-profiles/app";
+    let request = TrustRequest { profile: SigningProfile::parse(arn).unwrap(), root: None, scopes: Vec::new() };
+    let user = |root: &Path| environment(root, Some(root.join("home")), None);
+    let (plan, question) = Plan::trust(&request, &user(root.path())).unwrap();
+    assert!(plan.warnings.is_empty() && question.is_none(), "{:?}", plan.warnings);
+    let machine = root.path().join("etc/docker-credential-ecr-rs");
+    fs::create_dir_all(&machine).unwrap();
+    fs::write(machine.join("trustpolicy.json"), "{}").unwrap();
+    let (plan, _) = Plan::trust(&request, &user(root.path())).unwrap();
+    assert!(plan.warnings[0].what().contains("is no longer read"), "{:?}", plan.warnings);
+    let report = Plan::trust(&request, &environment(root.path(), None, None)).err().expect("nowhere to write");
+    assert!(report.what().contains("there is no home folder"), "{report}");
 }
 
 #[test]

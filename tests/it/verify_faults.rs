@@ -155,6 +155,24 @@ fn a_cycle_of_indexes_ends() {
     assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("verified ")).count(), 1, "{ran:?}");
 }
 
+/// Under audit anybody's signature passes: what it says is shown as what it is.
+#[test]
+fn under_audit_a_strangers_word_is_a_claim() {
+    let (fixture, image, policy) = signed("audit");
+    let bare = fixture.push("app", "bare");
+    let (stranger, version) = (Chain::new(), fixture.signer.version_arn(ACCOUNT, REGION, "app").unwrap());
+    let job = "arn:aws:signer:eu-west-1:111122223333:/signing-jobs/6d1d0d3f-0000-4000-8000-000000000000";
+    let draft = Draft::aws(&stranger, &fixture.payload("app", &bare), &version, job, SystemTime::now());
+    fixture.push_envelope("app", &bare, JWS, &draft.jws(&stranger));
+    let bare = image.replace(image.split_once('@').unwrap().1, &bare);
+    let ran = verify(&fixture, &bare, &policy).exits(0, "audit only tells");
+    assert!(ran.stdout.contains(&format!("signed by     {version} (claimed)\n")), "{ran:?}");
+    assert!(ran.stderr.contains("authenticity does not hold, which the trust policy only wants told"), "{ran:?}");
+    let strict =
+        fixture.write("strict.json", &std::fs::read_to_string(&policy).unwrap().replace("audit", "permissive"));
+    verify(&fixture, &bare, strict.to_str().unwrap()).exits(1, "permissive wants to know who signed");
+}
+
 /// Signatures that older clients listed under a tag.
 #[test]
 fn the_tag_of_older_clients_is_read() {
