@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod aws;
+mod base64;
 mod certificates;
 mod cose;
 mod identities;
