@@ -31,11 +31,11 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
     let protected = json::object(&parts.protected).map_err(|why| bad(format!("in its protected header {why}")))?;
     let algorithm = text(&protected, "alg").map_err(bad)?;
     let content_type = text(&protected, "cty").map_err(bad)?;
+    let headers = headers(&protected).map_err(bad)?;
     // A header that nobody signed must not stand beside a signed one of its name (RFC 7515, 7.2.1).
     if let Some(name) = parts.unsigned.iter().find(|name| protected.contains_key(*name)) {
         return Err(bad(format!("`{name}` is in both headers")));
     }
-    let headers = headers(&protected).map_err(bad)?;
     let signed = headers.check(|name| protected.contains_key(name)).map_err(bad)?;
 
     let Some(leaf) = parts.chain.first() else { return Err(bad("it has no certificate".into())) };
