@@ -14,7 +14,7 @@ mod inspect;
 pub mod managed_signing;
 mod resolved;
 mod response;
-mod revocation;
+pub mod revocation;
 mod settings;
 pub mod signer;
 pub mod signer_roots;

@@ -49,7 +49,7 @@ impl Signer {
 
 /// How AWS names the certificates of a chain, leaf first: SHA-384 of what was signed of each, and of its
 /// issuer behind it; the root is its own issuer (AWS Signer's plugin for Notation, `verifier.go`).
-fn certificate_hashes(chain: &[Certificate]) -> Vec<String> {
+pub fn certificate_hashes(chain: &[Certificate]) -> Vec<String> {
     let hashes: Vec<String> =
         chain.iter().map(|certificate| hex(digest(&SHA384, &certificate.signed_part).as_ref())).collect();
     let issuers = hashes.iter().skip(1).chain(hashes.last());

@@ -31,6 +31,8 @@ docker-credential-ecr-login v0.12.0 github.com/awslabs/amazon-ecr-credential-hel
 "
 # BuildKit's own code asks for logins in a program of ours: its daemon is not needed for that.
 buildkit=v0.27.0
+# Notation's own verifier as a library, which judges the vectors of tests/testkit.
+notation_go=v1.3.2
 go_programs=$PWD/target/clients/bin
 
 install_packages() {
@@ -80,6 +82,12 @@ install_go_programs() {
         build_go_program buildkit-auth "$buildkit" github.com/moby/buildkit . "$source" || return 1
     fi
     ln -sf "buildkit-auth-$buildkit" "$go_programs/buildkit-auth"
+
+    source=$PWD/tests/clients/vectors/main.go
+    if [ ! -x "$go_programs/vectors-$notation_go" ] || [ "$source" -nt "$go_programs/vectors-$notation_go" ]; then
+        build_go_program vectors "$notation_go" github.com/notaryproject/notation-go . "$source" || return 1
+    fi
+    ln -sf "vectors-$notation_go" "$go_programs/vectors"
 }
 
 # build_go_program PROGRAM VERSION MODULE PACKAGE [SOURCE]: SOURCE is copied into the new module.

@@ -14,6 +14,8 @@ mod floors;
 mod identity;
 mod partitions;
 mod sign_envelope;
+mod testkit;
+mod testkit_flips;
 mod trust_policy;
 mod verify_judge;
 

@@ -28,6 +28,10 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
     let bad = |why: String| Report::new(format!("the COSE envelope cannot be accepted: {why}"));
     let sign1 = CoseSign1::from_tagged_slice(bytes).map_err(|err| bad(err.to_string()))?;
     let protected = &sign1.protected.header;
+    // A header that nobody signed must not stand beside a signed one of its name (RFC 9052, 3).
+    if let Some(name) = in_both(protected, &sign1.unprotected) {
+        return Err(bad(format!("`{name}` is in both headers")));
+    }
     let (headers, names) = headers(protected).map_err(bad)?;
     let signed = headers.check(|name| names.iter().any(|known| known == name)).map_err(bad)?;
     let algorithm = match &protected.alg {
@@ -98,6 +102,21 @@ fn headers(protected: &Header) -> Result<(Headers, Vec<String>), String> {
         }
     }
     Ok((headers, names))
+}
+
+/// A header that is in both maps. The other numbered ones are read from neither.
+fn in_both(protected: &Header, unprotected: &Header) -> Option<String> {
+    let numbered = [
+        ("alg", protected.alg.is_some() && unprotected.alg.is_some()),
+        ("crit", !protected.crit.is_empty() && !unprotected.crit.is_empty()),
+        ("content type", protected.content_type.is_some() && unprotected.content_type.is_some()),
+    ];
+    let both = |label: &Label| unprotected.rest.iter().any(|(other, _)| other == label);
+    let named = protected.rest.iter().filter(|(label, _)| both(label)).map(|(label, _)| match label {
+        Label::Text(name) => name.clone(),
+        Label::Int(number) => number.to_string(),
+    });
+    numbered.into_iter().filter(|(_, both)| *both).map(|(name, _)| name.to_owned()).chain(named).next()
 }
 
 fn chain(unprotected: &Header) -> Result<Vec<Certificate>, String> {

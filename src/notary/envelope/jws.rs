@@ -32,6 +32,10 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
     let algorithm = text(&protected, "alg").map_err(bad)?;
     let content_type = text(&protected, "cty").map_err(bad)?;
     let headers = headers(&protected).map_err(bad)?;
+    // A header that nobody signed must not stand beside a signed one of its name (RFC 7515, 7.2.1).
+    if let Some(name) = parts.unsigned.iter().find(|name| protected.contains_key(*name)) {
+        return Err(bad(format!("`{name}` is in both headers")));
+    }
     let signed = headers.check(|name| protected.contains_key(name)).map_err(bad)?;
 
     let Some(leaf) = parts.chain.first() else { return Err(bad("it has no certificate".into())) };
@@ -64,6 +68,8 @@ struct Parts {
     signature: Vec<u8>,
     /// `protected "." payload`, as it was written (RFC 7515, 5.2).
     signing_input: Vec<u8>,
+    /// The names of the headers that nobody signed.
+    unsigned: Vec<String>,
     chain: Vec<Certificate>,
     agent: Option<String>,
     timestamp: Option<Vec<u8>>,
@@ -108,6 +114,7 @@ impl Parts {
             payload,
             protected,
             signature,
+            unsigned: header.keys().cloned().collect(),
             chain,
             agent: header.get(AGENT).and_then(Value::as_str).map(str::to_owned),
             timestamp,
