@@ -102,6 +102,29 @@ fn a_bus_or_service_that_is_not_well() {
     });
 }
 
+/// What is made again for the asking goes to memory, what a person would have to type again to the disk.
+#[test]
+fn a_cached_token_goes_to_the_collection_in_memory() {
+    let key = Key::new(&TOKEN, &["111122223333.dkr.ecr.eu-west-1.amazonaws.com", "f00d"]);
+    let label = Label::new(key, &["111122223333", "eu-west-1", "1900000000"]);
+    let token = Entry { label, secret: Secret::from(CANARY.to_owned()) };
+    for (knob, entry, collection, why) in [
+        (Knob::SessionCollection, &token, "collection/session/", "gnome-keyring: a token"),
+        (Knob::SessionCollection, &entry(), "collection/login/", "gnome-keyring: a login"),
+        (Knob::Normal, &token, "collection/login/", "a service without such a collection"),
+    ] {
+        let bus = FakeBus::start();
+        bus.set(knob);
+        for round in 1..=2 {
+            client(&bus).put(entry).unwrap();
+            let items = bus.items();
+            assert_eq!(items.len(), 1, "{why}: the one before is replaced, round {round}");
+            assert!(items[0].path.contains(collection), "{why}: {}", items[0].path);
+        }
+        assert!(client(&bus).get(entry.label.key()).unwrap().is_some(), "{why}: it is found again");
+    }
+}
+
 #[test]
 fn no_bus_at_all() {
     let folder = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 //
 // DIFFERENCES has a line `CASE: NAME` for each case in which Notation says yes where this program says no, or the other
 // way round; each of them must differ, and no other. AWS's plugin cannot be had: what answers here for it knows its two
-// attributes, and decides as its public source does.
+// attributes, and decides as this project understands that plugin to.
 package main
 
 import (
