@@ -326,8 +326,9 @@ impl<'a> Verdict<'a> {
 /// Why no signature satisfies the policy: each one's reason, and what can be done about the first that has one.
 fn why_refused(image: &Reference, judged: &[Judged], count: usize) -> Report {
     if count == 0 {
+        let layout = if image.layout().is_some() { "--oci-layout " } else { "" };
         return Report::new("it has no signature")
-            .hint(format!("sign it: {PROGRAM} sign {image} --signing-profile PROFILE"));
+            .hint(format!("sign it: {PROGRAM} sign {layout}{image} --signing-profile PROFILE"));
     }
     let mut why = Report::new("no signature of it satisfies the trust policy");
     let mut hint = None;

@@ -106,6 +106,49 @@ fn an_image_in_a_layout_is_signed_listed_and_unsigned() {
     assert!(layout.path(&layout.image).is_file());
 }
 
+/// In a layout an image has no registry: the policy's statement is chosen by `--scope`.
+#[test]
+fn an_image_in_a_layout_is_verified() {
+    let layout = Layout::new();
+    let fixture = &layout.fixture;
+    let (named, root) = (layout.named(":v1"), fixture.root());
+    let verify = |options: &[&str]| {
+        let common = ["verify", "--oci-layout", &named, "--signer-root", &root];
+        fixture.run(&[&common, options].concat())
+    };
+    let by_profile = ["--signing-profile", fixture.profile.as_str()];
+    let unsigned = verify(&by_profile).exits(1, "unsigned");
+    assert!(unsigned.stderr.contains("it has no signature"), "{unsigned:?}");
+    assert!(unsigned.stderr.contains(&format!("sign --oci-layout {named} ")), "a hint that works: {unsigned:?}");
+    layout.sign(":v1", &[]).exits(0, "signed");
+    let ran = verify(&by_profile).exits(0, "verified");
+    assert!(ran.stdout.starts_with(&format!("verified {}\n", layout.named(&format!("@{}", layout.image)))), "{ran:?}");
+
+    let policy = fixture.home.path().join("policy.json");
+    let statement = json!({
+        "name": "one", "registryScopes": ["registry.example.com/app"], "signatureVerification": { "level": "strict" },
+        "trustStores": ["signingAuthority:aws-signer-ts"], "trustedIdentities": [fixture.profile],
+    });
+    fs::write(&policy, json!({ "version": "1.0", "trustPolicies": [statement] }).to_string()).unwrap();
+    let policy = policy.to_str().unwrap();
+    for (options, code, why) in [
+        (&["--policy", policy, "--scope", "registry.example.com/app"][..], 0, "the scope that the policy names"),
+        (&["--policy", policy, "--scope", "registry.example.com/other"], 1, "another one"),
+        (&["--policy", policy], 1, "none, and no statement for all"),
+    ] {
+        verify(options).exits(code, why);
+    }
+
+    let envelope = fs::read_dir(layout.folder.join("blobs/sha256")).unwrap().map(|entry| entry.unwrap().path());
+    let envelope = envelope.filter(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("\"protected\"")));
+    for path in envelope {
+        let text = fs::read_to_string(&path).unwrap().replace("\"signature\":\"", "\"signature\":\"AAAA");
+        fs::write(path, text).unwrap();
+    }
+    let changed = verify(&by_profile).exits(1, "an envelope that was changed on the disk");
+    assert!(changed.stdout.starts_with("not verified "), "{changed:?}");
+}
+
 #[test]
 fn everything_that_an_index_in_a_layout_lists_is_signed() {
     let layout = Layout::new();

@@ -56,6 +56,9 @@ fn the_login_is_the_one_that_was_given() {
         "--password-stdin",
     ];
     none.program().run(&sign, PLAIN_PASSWORD).exits(0, "sign takes it, too");
+    let verify = [&["verify"], &sign[1..]].concat();
+    none.program().run(&verify, PLAIN_PASSWORD).exits(0, "and verify");
+    none.program().run(&verify, "other").exits(1, "verify, with another password");
     let two = [&sign[..], &["registry.example/app:v1"]].concat();
     let ran = none.program().run(&two, PLAIN_PASSWORD).exits(1, "a password is for one registry");
     assert!(ran.stderr.contains("one login was given for 2 registries"), "{}", ran.stderr);
