@@ -9,12 +9,13 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{
-    clients::{Clients, SigningArgs},
+    clients::{SigningArgs, registry_auths},
     confirm::confirm,
     output::{OutputFormat, exit_code, write_json},
     root_args::RootArgs,
 };
 use crate::{
+    app::clients::Clients,
     aws::{signer_roots::Roots, signing_profile::PROFILE_VERSION},
     digest::Digest,
     door::{Start, Streams},
@@ -88,8 +89,8 @@ impl Signatures {
         let terminal = (start.terminals)().stderr;
         let app = access.aws.open(start)?;
         let log = app.log(stderr);
-        let clients = Clients::open(&app, &log, access, std::slice::from_ref(&image), None)?;
-        let auths = clients.registry_auths(std::slice::from_ref(&image));
+        let clients = access.clients(&app, std::slice::from_ref(&image), None)?;
+        let auths = registry_auths(&app, &log, std::slice::from_ref(&image));
         let repository = Repositories::new(&clients.http, purpose, &auths).of(&image)?;
         let (subject, found) = clients.run(async {
             let resolved = repository.resolve(&image).await?.descriptor;

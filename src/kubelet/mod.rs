@@ -10,6 +10,7 @@ mod wire;
 use std::{
     io::{BufRead, Write},
     process::ExitCode,
+    rc::Rc,
 };
 
 use zeroize::Zeroizing;
@@ -119,7 +120,7 @@ fn answer(start: Start, stdin: &mut dyn BufRead, stderr: &mut dyn Write) -> Resu
     let environment = start.environment;
     let config = Config::load(&environment)?;
     let chosen = service_account::of(&request, &environment)?.map(Chosen::ServiceAccount);
-    let app = App { chosen, cache: Box::new(NoStore::Forgets), ..App::open(environment, config, start.now) };
+    let app = App { chosen, cache: Rc::new(NoStore::Forgets), ..App::open(environment, config, start.now) };
     let log = app.log(stderr);
     if request.has_token() && app.chosen.is_none() {
         log.note(format_args!("the service account names no role: its token is not used"));

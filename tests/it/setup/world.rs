@@ -105,6 +105,7 @@ impl World {
             cache_folder: home.as_ref().map(|home| home.join(".cache")),
             home,
             system_folder: self.path("etc"),
+            runtime_folder: "/run".into(),
             temporary_folder: self.path("tmp"),
             interactive: false,
         }
