@@ -29,7 +29,10 @@ use request::Request;
 pub const DOOR: Door = Door {
     claims: |start| request::is_one(&start.arguments),
     run: |start, Streams { stdin, stdout, stderr }| {
-        let image = excerpt(request::spelled(&start.arguments));
+        let image = match request::spelled(&start.arguments) {
+            "" => "an image without a name".to_owned(),
+            spelled => excerpt(spelled),
+        };
         let stage = Stage::default();
         let (sender, answers) = mpsc::sync_channel(1);
         let working = {
