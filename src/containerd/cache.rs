@@ -109,13 +109,20 @@ impl Cache {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)] // modes and links
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
     const KEY: &str = "0123";
+
+    /// The time by which files are dated.
+    fn now() -> SystemTime {
+        let file = tempfile::tempfile().unwrap();
+        file.metadata().unwrap().modified().unwrap()
+    }
 
     /// A cache in a folder, with one verdict.
     fn kept(root: &Path, now: SystemTime) -> Cache {
@@ -126,7 +133,7 @@ mod tests {
 
     #[test]
     fn what_is_not_as_it_was_kept_says_nothing() {
-        let now = SystemTime::now();
+        let now = now();
         type Change = fn(&Path);
         let rows: [(Change, bool, &str); 11] = [
             (|_| (), true, "as it was kept"),
@@ -177,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_verdict_lives_for_minutes() {
-        let now = SystemTime::now();
+        let now = now();
         let root = tempfile::tempdir().unwrap();
         let cache = kept(root.path(), now);
         let found = |now| cache.get(KEY, now).is_some();
@@ -189,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_cache_does_not_grow() {
-        let now = SystemTime::now();
+        let now = now();
         let root = tempfile::tempdir().unwrap();
         let cache = kept(root.path(), now);
         for number in 0..MAX_ENTRIES + 20 {

@@ -4,15 +4,13 @@
 
 mod cache;
 mod request;
+mod stage;
 mod trust;
 mod verdict;
 
 use std::{
     process::ExitCode,
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{self, RecvTimeoutError},
-    },
+    sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::Duration,
 };
@@ -24,6 +22,7 @@ use crate::{
     report::{Report, excerpt, fold},
 };
 use request::Request;
+use stage::Stage;
 
 /// containerd's door, under any name: the programs in its folder are started with their own.
 pub const DOOR: Door = Door {
@@ -86,16 +85,6 @@ impl Answer {
     }
 }
 
-/// What is being done, for the sentence where it does not come to its end.
-#[derive(Clone, Default)]
-struct Stage(Arc<Mutex<&'static str>>);
-
-impl Stage {
-    fn is(&self, doing: &'static str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = doing;
-    }
-}
-
 /// Reads the request and judges the image.
 fn answer(start: Start, stdin: impl std::io::Read + Send + 'static, stage: &Stage) -> Answer {
     let mut log = Vec::new();
@@ -110,7 +99,7 @@ fn answer(start: Start, stdin: impl std::io::Read + Send + 'static, stage: &Stag
 
 /// Why there is no answer.
 fn no_answer(missing: RecvTimeoutError, stage: &Stage) -> Report {
-    let doing = *stage.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let doing = stage.now();
     match missing {
         RecvTimeoutError::Timeout => {
             Report::new(format!("there is no verdict within {} s, while {doing}", ANSWER_WITHIN.as_secs()))

@@ -28,6 +28,9 @@ const DESCRIPTOR: &str = "application/vnd.oci.descriptor.v1+json";
 /// Most bytes of a descriptor: annotations, or data that are embedded, may be in it.
 const MAX_DESCRIPTOR: usize = 4 << 20;
 
+/// Most bytes of a name: 255 of registry and repository, 128 of a tag, 135 of a digest (distribution/reference).
+const MAX_NAME: usize = 1 << 10;
+
 /// How long standard input is waited for. containerd writes it at once, and then closes it.
 const STDIN_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -98,7 +101,11 @@ impl Request {
             _ => Err(Report::new(format!("{what} is missing")).hint("containerd starts it with -name and -digest")),
         };
         let digest = Digest::parse(&wanted(digest, "-digest")?)?;
-        let image = Reference::parse(&wanted(name, "-name")?)?;
+        let name = wanted(name, "-name")?;
+        if name.len() > MAX_NAME {
+            return Err(Report::new(format!("-name is not an image: it is longer than {MAX_NAME} bytes")));
+        }
+        let image = Reference::parse(&name)?;
         if let Some(other) = image.digest.as_ref().filter(|named| **named != digest) {
             return Err(Report::new(format!("-name says {other}, and -digest says {digest}")));
         }

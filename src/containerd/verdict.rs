@@ -9,10 +9,10 @@ use std::{
 };
 
 use super::{
-    Stage,
     cache::Cache,
     request::Request,
-    trust::{self, InForce, Trust},
+    stage::Stage,
+    trust::{InForce, Trust, in_force},
 };
 use crate::{
     app::{App, clients::Clients},
@@ -39,7 +39,7 @@ pub(super) fn of(request: Request, start: Start, stage: &Stage, log: &mut Vec<u8
     let (image, clock) = (request.image, start.clock);
     let environment = of_machine(start.environment, request.root.as_deref());
     let config = Config::load(&environment)?;
-    let trust = match trust::in_force(&start.name, &environment, &config, &image)? {
+    let trust = match in_force(&start.name, &environment, &config, &image)? {
         InForce::Everything(sentence) => return Ok(format!("{image} is not checked: {sentence}")),
         InForce::Policy(trust) => trust,
     };

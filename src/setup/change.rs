@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, path::Path};
 
-use super::{client::Logins, containerd, file::UserFile, tables};
+use super::{client::Logins, containerd_lines::told, file::UserFile, tables};
 use crate::{
     notary::certificate::Certificate,
     report::Report,
@@ -79,7 +79,7 @@ impl Change {
                 Ok(gone.chain(new).collect())
             }
             FileKind::Verifier => {
-                let (before, after) = (containerd::told(path, before)?, containerd::told(path, after)?);
+                let (before, after) = (told(path, before)?, told(path, after)?);
                 let pairs = before.into_iter().zip(after);
                 Ok(pairs.filter_map(|((key, before), (_, after))| changed(key, before, after)).collect())
             }

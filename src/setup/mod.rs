@@ -11,6 +11,7 @@ mod change;
 mod client;
 mod containerd;
 mod containerd_config;
+mod containerd_lines;
 mod file;
 mod places;
 mod plan;
