@@ -53,8 +53,8 @@ pub struct Terminals {
 
 /// The standard streams.
 pub struct Streams<'a> {
-    /// Standard input.
-    pub stdin: &'a mut dyn BufRead,
+    /// Standard input. A thread may wait for it, which nobody waits for.
+    pub stdin: &'static mut (dyn BufRead + Send),
     /// Standard output: answers and data.
     pub stdout: &'a mut dyn Write,
     /// Standard error: everything else.

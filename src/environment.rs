@@ -1,11 +1,14 @@
 //! What `main.rs` read of the machine: variables and folders. Nothing below asks the OS for them.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use crate::process;
 
 /// How one environment variable is read.
-pub type Variables = Box<dyn Fn(&str) -> Option<OsString>>;
+pub type Variables = Box<dyn Fn(&str) -> Option<OsString> + Send>;
 
 /// The environment variables and folders of the user, read once in `main.rs`.
 ///
@@ -21,6 +24,8 @@ pub struct Environment {
     pub cache_folder: Option<PathBuf>,
     /// Where the machine's own configuration lives, for every user: `/etc`, `%ProgramData%`.
     pub system_folder: PathBuf,
+    /// Where programs of the machine keep what may be gone after its next start: `/run`, `%ProgramData%`.
+    pub runtime_folder: PathBuf,
     /// The folder for temporary files, which is always there.
     pub temporary_folder: PathBuf,
     /// Whether a person sits at a terminal and could answer a prompt. Never true in `get`.
@@ -28,6 +33,14 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// The same with the machine's own folders below another root: a node's disk that is mounted here.
+    #[must_use]
+    pub fn under(self, root: &Path) -> Environment {
+        let below = |folder: &Path| root.join(folder.strip_prefix("/").unwrap_or(folder));
+        let (system_folder, runtime_folder) = (below(&self.system_folder), below(&self.runtime_folder));
+        Environment { system_folder, runtime_folder, ..self }
+    }
+
     /// The text of a variable; `None` when it is unset, empty or not UTF-8, as the AWS SDKs read it.
     pub fn text(&self, name: &str) -> Option<String> {
         (self.variable)(name)?.into_string().ok().filter(|text| !text.trim().is_empty())

@@ -32,5 +32,6 @@ pub mod verify;
 // The doors, and what they open.
 pub mod app;
 pub mod cli;
+pub mod containerd;
 pub mod docker;
 pub mod kubelet;

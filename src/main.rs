@@ -2,15 +2,15 @@
 #![allow(clippy::disallowed_methods)] // this is the file that clippy.toml sends everyone to
 
 use std::{
-    env,
-    io::{self, IsTerminal},
-    path::Path,
+    env::{self, consts::EXE_SUFFIX},
+    io::{self, BufReader, IsTerminal},
+    path::{Path, PathBuf},
     process::ExitCode,
     time::SystemTime,
 };
 
 use ecr_rs::{
-    cli, crash, docker,
+    cli, containerd, crash, docker,
     door::{Door, Start, Streams, Terminals},
     environment::Environment,
     kubelet,
@@ -18,16 +18,18 @@ use ecr_rs::{
 };
 
 /// The doors; the first that claims a start runs it. The command line claims what is left.
-const DOORS: [Door; 3] = [kubelet::DOOR, docker::DOOR, cli::DOOR];
+const DOORS: [Door; 4] = [containerd::DOOR, kubelet::DOOR, docker::DOOR, cli::DOOR];
 
 /// The program. `examples/sandbox.rs` calls it too, when it is started under the program's name.
 pub(crate) fn main() -> ExitCode {
     crash::contain();
     unset_blank_endpoints();
     let start = start();
-    let (mut stdin, mut stdout, mut stderr) = (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
+    // Never dropped: a door may leave it to a thread, which may still wait for it when the program ends.
+    let stdin = Box::leak(Box::new(BufReader::new(io::stdin())));
+    let (mut stdout, mut stderr) = (io::stdout().lock(), io::stderr().lock());
     let door = DOORS.iter().find(|door| (door.claims)(&start)).unwrap_or(&cli::DOOR);
-    let streams = Streams { stdin: &mut stdin, stdout: &mut stdout, stderr: &mut stderr };
+    let streams = Streams { stdin, stdout: &mut stdout, stderr: &mut stderr };
     crash::catch(|| (door.run)(start, streams)).unwrap_or_else(|crash| {
         Report::from(crash).print(Level::Error, &mut stderr);
         ExitCode::FAILURE
@@ -64,16 +66,18 @@ fn unset_blank_endpoints() {
 
 fn start() -> Start {
     let mut arguments = env::args_os();
-    let name = arguments.next().unwrap_or_default();
+    let path = arguments.next().unwrap_or_default();
+    let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy();
     Start {
-        name: Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        name: name.strip_suffix(EXE_SUFFIX).unwrap_or(&name).to_owned(),
         arguments: arguments.map(|word| word.to_string_lossy().into_owned()).collect(),
         environment: Environment {
             variable: Box::new(|name| env::var_os(name)),
             home: dirs::home_dir(),
             config_folder: dirs::config_dir(),
             cache_folder: dirs::cache_dir(),
-            system_folder: env::var_os("ProgramData").filter(|_| cfg!(windows)).map_or("/etc".into(), Into::into),
+            system_folder: machine_folder("/etc"),
+            runtime_folder: machine_folder("/run"),
             temporary_folder: env::temp_dir(),
             interactive: false,
         },
@@ -86,4 +90,9 @@ fn start() -> Start {
             stderr: io::stderr().is_terminal(),
         },
     }
+}
+
+/// A folder of the machine's: this one, on Windows the one for all.
+fn machine_folder(elsewhere: &str) -> PathBuf {
+    env::var_os("ProgramData").filter(|_| cfg!(windows)).map_or(elsewhere.into(), Into::into)
 }

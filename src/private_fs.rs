@@ -116,6 +116,24 @@ pub fn create_new(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Creates a symbolic link to a file.
+///
+/// # Errors
+/// The system's; [`ErrorKind::AlreadyExists`] where anything of that name is there.
+#[cfg(unix)]
+pub fn create_link(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, path)
+}
+
+/// Creates a symbolic link to a file.
+///
+/// # Errors
+/// The system's; [`ErrorKind::AlreadyExists`] where anything of that name is there.
+#[cfg(windows)]
+pub fn create_link(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_file(target, path)
+}
+
 /// A private file that is written beside the one whose place it takes, so that a reader sees the old
 /// one or the new one, never a part. Dropped before that, it is removed.
 #[derive(Debug)]

@@ -7,7 +7,10 @@ use std::{
     io::{self, Read, Write},
     path::{Component, Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
+    sync::{
+        Mutex, MutexGuard, TryLockError,
+        mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -142,12 +145,65 @@ fn run_in(
         Stderr::Capture => Stdio::piped(),
         Stderr::Discard => Stdio::null(),
     });
-    let mut child = command.spawn().map_err(Error::Start)?;
+    let mut child = Running::start(command, group)?;
     let outcome = attend(&mut child, stdin, limits, deadline);
-    if outcome.is_err() {
-        end(&mut child, group);
+    let mut running = Running::lock();
+    running.forget(&child);
+    match outcome {
+        Ok(taken) => {
+            let status = child.wait().map_err(Error::Read)?; // it has ended
+            Ok(Output { status, stdout: taken.stdout, stderr: taken.stderr })
+        }
+        Err(err) => {
+            end(&mut child, group);
+            Err(err)
+        }
     }
-    outcome
+}
+
+/// Ends every program that runs, with its group, and starts no other: for who answers now, whatever its
+/// threads still wait for, and leaves nothing behind.
+pub(crate) fn end_all() {
+    let until = Instant::now() + KILL_TIMEOUT;
+    let mut running = loop {
+        // One that is being started is ended too; where the system does not come to its end, it is not waited for.
+        match RUNNING.try_lock() {
+            Ok(running) => break running,
+            Err(TryLockError::Poisoned(running)) => break running.into_inner(),
+            Err(TryLockError::WouldBlock) if Instant::now() >= until => return,
+            Err(TryLockError::WouldBlock) => thread::sleep(POLL_INTERVAL),
+        }
+    };
+    running.closed = true;
+    running.programs.iter().for_each(|(number, group)| kill(*number, *group));
+}
+
+/// The programs that run. One that is listed has not been waited for, so that its number is nobody else's.
+struct Running {
+    programs: Vec<(u32, Group)>,
+    closed: bool,
+}
+
+static RUNNING: Mutex<Running> = Mutex::new(Running { programs: Vec::new(), closed: false });
+
+impl Running {
+    fn lock() -> MutexGuard<'static, Running> {
+        RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn start(command: &mut Command, group: Group) -> Result<Child, Error> {
+        let mut running = Running::lock();
+        if running.closed {
+            return Err(Error::Start(io::Error::other("the program is about to end")));
+        }
+        let child = command.spawn().map_err(Error::Start)?;
+        running.programs.push((child.id(), group));
+        Ok(child)
+    }
+
+    fn forget(&mut self, child: &Child) {
+        self.programs.retain(|(number, _)| *number != child.id());
+    }
 }
 
 /// How often a program that has not closed its output is looked at: it may have ended and have left
@@ -177,7 +233,7 @@ enum Stream {
 type Part = (Stream, io::Result<Zeroizing<Vec<u8>>>);
 
 /// Feeds and reads a program until it has ended, or a limit is passed.
-fn attend(child: &mut Child, stdin: Zeroizing<Vec<u8>>, limits: Limits, deadline: Instant) -> Result<Output, Error> {
+fn attend(child: &mut Child, stdin: Zeroizing<Vec<u8>>, limits: Limits, deadline: Instant) -> Result<Taken, Error> {
     // All on threads: a program may neither read nor write. A thread that is still held up when the
     // run is over ends with its pipe.
     if let Some(mut input) = child.stdin.take() {
@@ -215,8 +271,7 @@ fn attend(child: &mut Child, stdin: Zeroizing<Vec<u8>>, limits: Limits, deadline
         }
         thread::sleep(POLL_INTERVAL);
     }
-    let status = child.wait().map_err(Error::Read)?;
-    Ok(Output { status, stdout: taken.stdout, stderr: taken.stderr })
+    Ok(taken)
 }
 
 /// What has been read so far.
@@ -319,6 +374,22 @@ fn end_group(child: &Child) {
 
 #[cfg(not(unix))]
 fn end_group(_: &Child) {}
+
+/// Ends a program that has not been waited for by its number.
+#[cfg(unix)]
+fn kill(number: u32, group: Group) {
+    use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+    let Some(number) = i32::try_from(number).ok().and_then(Pid::from_raw) else { return };
+    // All may be gone.
+    match group {
+        Group::Own => kill_process_group(number, Signal::KILL).ok(),
+        Group::Ours => kill_process(number, Signal::KILL).ok(),
+    };
+}
+
+/// Does nothing: std ends a program by its handle alone, which is its thread's.
+#[cfg(not(unix))]
+fn kill(_: u32, _: Group) {}
 
 /// Whether our group has the terminal, so that its keys reach what is in it (POSIX, "General
 /// Terminal Interface": the foreground process group).

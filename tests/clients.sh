@@ -8,7 +8,7 @@
 #
 # ECR_RS_BINARY names the binary to test (default: a debug build of this checkout).
 # FAMILIES names the families of cases to run (default: all, "docker containers oci signing accounts
-# absent setup identities policies vectors").
+# absent setup identities policies vectors containerd").
 # ECR_RS_SIGNER_PLUGIN names AWS's plugin for Notation (default: a stand-in, see tests/clients/signing.sh).
 # KEEP_WORLD=1 keeps the temporary folder with every log and says where it is.
 #
@@ -34,10 +34,11 @@ root=$PWD
 . tests/clients/identities.sh
 . tests/clients/policies.sh
 . tests/clients/vectors.sh
+. tests/clients/containerd.sh
 
 # The outer half: programs, the built binary, a folder; then this script again inside the namespaces.
 outer() {
-    FAMILIES=${FAMILIES:-docker containers oci signing accounts absent setup identities policies vectors}
+    FAMILIES=${FAMILIES:-docker containers oci signing accounts absent setup identities policies vectors containerd}
     [ "$(id -u)" = 0 ] || stop "clients.sh must run as root: dockerd needs it"
     step install_packages
     step install_go_programs

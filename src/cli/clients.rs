@@ -1,31 +1,22 @@
-//! The clients of AWS Signer and of registries that the signing commands share, with this machine's
-//! credentials. The one place of the command line that runs async code.
+//! What the signing commands share: their options, and their clients, which log in as `get` does.
 
 use std::{
     collections::{BTreeSet, HashMap},
     io::Read,
-    ops::Deref,
     sync::Arc,
 };
 
-use chrono::{DateTime, Utc};
-use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 use super::aws_args::AwsArgs;
 use crate::{
-    app::App,
-    aws::{
-        signer::Signer,
-        signers::Signers,
-        signing_profile::{Home, SigningProfile},
-    },
+    app::{App, clients::Clients},
+    aws::signing_profile::SigningProfile,
     docker::Helper,
     environment::Environment,
-    identity::{Identity, Target},
     log::Log,
     oci::{Http, Reference, RegistryAuth},
-    registry::{Kind, Server},
+    registry::Server,
     report::Report,
     secret::Secret,
 };
@@ -38,6 +29,20 @@ pub(super) struct SigningArgs {
     /// The region of AWS Signer, for a signing profile that is given by name
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
+}
+
+impl SigningArgs {
+    /// The clients, for who asks AWS in any case: that there is no identity is told at once.
+    pub(super) fn clients<'a>(
+        &self,
+        app: &'a App,
+        images: &[Reference],
+        profile: Option<&SigningProfile>,
+    ) -> Result<Clients<'a>, Report> {
+        let clients = Clients::open(app, self.region.as_deref(), images, profile)?;
+        clients.identity.as_ref().map_err(Clone::clone)?;
+        Ok(clients)
+    }
 }
 
 /// Where images are, and as whom their registry is asked; as Notation's options of the same names.
@@ -71,16 +76,18 @@ impl RegistryArgs {
 
     /// The client of the images' registries, and their logins: the one that is given here or in
     /// `NOTATION_USERNAME` and `NOTATION_PASSWORD`, else those that `get` answers.
-    pub(super) fn open(
+    pub(super) fn open<'a>(
         &self,
-        clients: &Clients<'_>,
+        app: &'a App,
+        log: &'a Log<'a>,
+        http: &Http,
         images: &[Reference],
         stdin: &mut dyn Read,
     ) -> Result<(Http, RegistryAuths), Report> {
         let hosts: BTreeSet<&str> =
             images.iter().filter(|image| image.layout().is_none()).map(Reference::host).collect();
-        let auths = match self.login(&clients.app.environment, stdin)? {
-            None => clients.registry_auths(images),
+        let auths = match self.login(&app.environment, stdin)? {
+            None => registry_auths(app, log, images),
             Some(_) if hosts.len() > 1 => {
                 let what = format!("one login was given for {} registries", hosts.len());
                 return Err(Report::new(what).hint("name the images of one registry at a time"));
@@ -88,13 +95,13 @@ impl RegistryArgs {
             Some(login) => hosts.iter().map(|host| ((*host).to_owned(), Arc::clone(&login))).collect(),
         };
         if !self.plain_http {
-            return Ok((clients.http.clone(), auths));
+            return Ok((http.clone(), auths));
         }
-        let ecr = |host: &&&str| matches!(clients.server(host), Some(Server::Ecr(_)));
+        let ecr = |host: &&&str| matches!(Server::parse(host, |host| app.config.custom(host)), Some(Server::Ecr(_)));
         match hosts.iter().find(ecr) {
             Some(host) => Err(Report::new(format!("{host} is a registry of ECR, which speaks no plain HTTP"))
                 .hint("leave --plain-http out")),
-            None => Ok((clients.http.in_clear(), auths)),
+            None => Ok((http.in_clear(), auths)),
         }
     }
 
@@ -135,137 +142,19 @@ fn password(stdin: &mut dyn Read) -> Result<Secret, Report> {
     }
 }
 
-/// The clients.
-pub(super) struct Clients<'a> {
-    app: &'a App,
-    log: &'a Log<'a>,
-    runtime: BoundedRuntime,
-    /// Whose credentials AWS is asked with, or why there is nobody.
-    identity: Result<Identity, Report>,
-    /// The region of profiles that are given by name.
-    pub(super) region: String,
-    /// Registries' HTTP client.
-    pub(super) http: Http,
-}
-
-impl<'a> Clients<'a> {
-    /// The clients of this machine: with the identity that serves the first image in ECR, else the
-    /// signing profile's home, and the logins that `get` answers, in process.
-    ///
-    /// The region is that of `--region`; without it that of the image's registry, or the identity's.
-    pub(super) fn open(
-        app: &'a App,
-        log: &'a Log<'a>,
-        args: &SigningArgs,
-        images: &[Reference],
-        profile: Option<&SigningProfile>,
-    ) -> Result<Clients<'a>, Report> {
-        let clients = Clients::open_lazily(app, log, args.region.as_deref(), images, profile)?;
-        clients.identity.as_ref().map_err(Clone::clone)?;
-        Ok(clients)
+/// The logins of images' registries, each looked up once, before any async code runs: minting
+/// an ECR token is a blocking call with a runtime of its own.
+fn registry_auths<'a>(app: &'a App, log: &'a Log<'a>, images: &[Reference]) -> RegistryAuths {
+    let helper = Helper::of(app, log);
+    let mut auths = HashMap::new();
+    for host in images.iter().filter(|image| image.layout().is_none()).map(Reference::host) {
+        auths.entry(host.to_owned()).or_insert_with(|| {
+            Arc::new(match helper.get(host) {
+                Ok(Some(login)) => RegistryAuth::Known { username: login.username, secret: login.secret },
+                Ok(None) => RegistryAuth::Anonymous,
+                Err(err) => RegistryAuth::Failed(Report::from(err).prefixed(&format!("no login for {host}"))),
+            })
+        });
     }
-
-    /// The same for who may never ask AWS: that there is no identity is told when one is needed.
-    pub(super) fn open_lazily(
-        app: &'a App,
-        log: &'a Log<'a>,
-        region: Option<&str>,
-        images: &[Reference],
-        profile: Option<&SigningProfile>,
-    ) -> Result<Clients<'a>, Report> {
-        let in_ecr =
-            images.iter().find_map(|image| match Server::parse(image.host(), |host| app.config.custom(host)) {
-                Some(Server::Ecr(registry)) => Some(registry),
-                _ => None,
-            });
-        let home = profile.and_then(|profile| profile.home.as_ref());
-        let target = match &in_ecr {
-            Some(registry) => Target::from(registry),
-            None => signer_target(home, region),
-        };
-        let identity = app.identities().find(&target);
-        let identity = identity.map_err(|err| Report::from(err).prefixed("no AWS identity for AWS Signer"));
-        let registry_region =
-            in_ecr.filter(|found| matches!(found.kind, Kind::Private { .. })).map(|found| found.region);
-        let own_region = || identity.as_ref().map(|identity| identity.region.clone()).unwrap_or_default();
-        let region = region.map(str::to_owned).or(registry_region).unwrap_or_else(own_region);
-        let http = app.aws.registry_http(identity.as_ref().ok())?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|err| Report::new("cannot start the network").cause(err))?;
-        Ok(Clients { app, log, runtime: BoundedRuntime(Some(runtime)), identity, region, http })
-    }
-
-    /// What a host is, custom domains of ECR among them.
-    fn server(&self, host: &str) -> Option<Server> {
-        Server::parse(host, |host| self.app.config.custom(host))
-    }
-
-    /// Runs async code to its end.
-    pub(super) fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        self.runtime.block_on(work)
-    }
-
-    /// AWS Signer in the profile's region.
-    pub(super) fn signer(&self, profile: Option<&SigningProfile>) -> Result<Signer, Report> {
-        let home = profile.and_then(|profile| profile.home.as_ref());
-        let region = home.map_or(self.region.as_str(), |home| home.region.as_str());
-        let identity = self.identity.as_ref().map_err(Clone::clone)?;
-        self.run(self.app.aws.signer(identity, region))
-    }
-
-    /// AWS Signer in every region, each when it is needed.
-    pub(super) fn signers(&self) -> Signers<'_> {
-        Signers::new(&self.app.aws, &self.identity)
-    }
-
-    /// The logins of images' registries, each looked up once, before any async code runs: minting
-    /// an ECR token is a blocking call with a runtime of its own.
-    pub(super) fn registry_auths(&self, images: &[Reference]) -> RegistryAuths {
-        let helper = Helper::of(self.app, self.log);
-        let mut auths = HashMap::new();
-        for host in images.iter().filter(|image| image.layout().is_none()).map(Reference::host) {
-            auths.entry(host.to_owned()).or_insert_with(|| {
-                Arc::new(match helper.get(host) {
-                    Ok(Some(login)) => RegistryAuth::Known { username: login.username, secret: login.secret },
-                    Ok(None) => RegistryAuth::Anonymous,
-                    Err(err) => RegistryAuth::Failed(Report::from(err).prefixed(&format!("no login for {host}"))),
-                })
-            });
-        }
-        auths
-    }
-
-    /// The time as the formats have it.
-    pub(super) fn time(&self) -> DateTime<Utc> {
-        self.app.now.into()
-    }
-}
-
-/// A runtime whose end does not wait: a name lookup runs on a thread that cannot be stopped.
-struct BoundedRuntime(Option<Runtime>);
-
-impl Deref for BoundedRuntime {
-    type Target = Runtime;
-
-    fn deref(&self) -> &Runtime {
-        self.0.as_ref().expect("it is taken only when this is dropped")
-    }
-}
-
-impl Drop for BoundedRuntime {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// AWS Signer as what an identity is looked for.
-fn signer_target(home: Option<&Home>, region: Option<&str>) -> Target {
-    let region = home.map(|home| home.region.as_str()).or(region).unwrap_or("us-east-1");
-    Target {
-        host: format!("signer.{region}.amazonaws.com"),
-        account: home.map(|home| home.account.clone()).unwrap_or_default(),
-        region: region.into(),
-    }
+    auths
 }

@@ -164,6 +164,7 @@ mod tests {
                 config_folder: None,
                 cache_folder: None,
                 system_folder: "/etc".into(),
+                runtime_folder: "/run".into(),
                 temporary_folder: "/tmp".into(),
                 interactive: false,
             };

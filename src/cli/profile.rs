@@ -9,11 +9,12 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    clients::{Clients, SigningArgs},
+    clients::SigningArgs,
     confirm::confirm,
     output::{OutputFormat, key_value, write_json},
 };
 use crate::{
+    app::clients::Clients,
     aws::{
         signer::{ProfileDescription, Signer},
         signing_profile::{SigningProfile, Validity},
@@ -129,7 +130,7 @@ impl Profile {
         let terminal = (start.terminals)().stderr;
         let app = access.aws.open(start)?;
         let log = app.log(stderr);
-        let clients = Clients::open(&app, &log, access, &[], name.as_ref())?;
+        let clients = access.clients(&app, &[], name.as_ref())?;
         let signer = clients.signer(name.as_ref())?;
         let work = Work { clients: &clients, signer: &signer };
         let written = match (self, name) {

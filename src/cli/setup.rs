@@ -1,32 +1,44 @@
 //! `setup`: names our helper in the clients' configuration, shows it first, or takes it out again.
 
-use std::{process::ExitCode, time::SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::SystemTime,
+};
 
 use super::output::write_lines;
 use crate::{
     app::App,
+    aws::signing_profile::SigningProfile,
     config::{Config, LoginStore},
     docker::logins::LOGIN,
     door::{Start, Streams},
     environment::Environment,
     keychain::{self, ErrorKind},
     report::{Level, Report},
-    setup::{Plan, Request, Target},
+    setup::{NodeRequest, Plan, Request, Target},
     token::cache::TOKEN,
 };
 
-/// Make docker, notation and podman ask this helper.
+/// Make docker, notation and podman ask this helper, or containerd before each pull.
 ///
 /// Every file is kept beside itself as it was, and `--undo` brings it back. A `credsStore` that was
 /// there goes on keeping the logins of other registries.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Setup {
-    /// The clients to set up [default: docker, and the others that are installed]
+    /// The clients to set up [default: docker, and the others of a user that are installed]
     #[arg(value_enum)]
-    clients: Vec<Target>,
+    clients: Vec<Client>,
     /// Serve these registries only (`credHelpers`) instead of every one (`credsStore`)
     #[arg(long, value_name = "HOST", num_args = 1.., value_delimiter = ',')]
     registry: Vec<String>,
+    /// With containerd: trust this signing profile, by its ARN
+    #[arg(long, value_name = "ARN", conflicts_with = "undo")]
+    signing_profile: Option<String>,
+    /// With containerd: the root of the node's disk, where it is mounted here
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
     /// Show what would change and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -35,14 +47,44 @@ pub(super) struct Setup {
     undo: bool,
 }
 
+/// The end of the help text.
+const EXAMPLES: &str = "Examples:
+  docker-credential-ecr-rs setup
+  docker-credential-ecr-rs setup docker --registry 111122223333.dkr.ecr.eu-west-1.amazonaws.com
+  docker-credential-ecr-rs setup containerd --signing-profile arn:aws:signer:REGION:ACCOUNT:/signing-profiles/NAME
+  docker-credential-ecr-rs setup --undo";
+
+/// Who asks this program: a user's client, or the machine's containerd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Client {
+    /// Docker's config.json, which buildx, compose, crane, oras and helm read too.
+    Docker,
+    /// Notation's config.json.
+    Notation,
+    /// registries.conf or auth.json, which podman, skopeo and buildah read.
+    Podman,
+    /// The verifiers of containerd, which it asks before each pull.
+    Containerd,
+}
+
+impl Client {
+    fn of_user(self) -> Option<Target> {
+        match self {
+            Client::Docker => Some(Target::Docker),
+            Client::Notation => Some(Target::Notation),
+            Client::Podman => Some(Target::Podman),
+            Client::Containerd => None,
+        }
+    }
+}
+
 impl Setup {
     /// What was done goes to stdout, what to know to stderr.
     pub(super) fn run(&self, start: Start, Streams { stdout, stderr, .. }: Streams<'_>) -> Result<ExitCode, Report> {
-        let request = Request { targets: self.clients.clone(), registries: self.registry.clone() };
-        let plan = match self.undo {
-            true => Plan::undo(&request, &start.environment)?,
-            false => Plan::setup(&request, &start.environment)?,
-        };
+        let of_node = self.clients.contains(&Client::Containerd);
+        let program = (start.executable)();
+        let environment = if of_node { start.environment.under(&self.root) } else { start.environment };
+        let plan = if of_node { self.node(program, &environment)? } else { self.of_user(&environment)? };
         let changes = plan.changed_keys()?;
         if !self.dry_run {
             plan.apply(&mut |_, _| Ok(()))?;
@@ -50,13 +92,47 @@ impl Setup {
         let lines = if self.dry_run && !changes.is_empty() { &changes } else { &plan.notes };
         write_lines(lines, stdout).ok(); // a closed pipe is no failure: the work is done, and nobody is left to read of it
         plan.warnings.iter().for_each(|warning| warning.print(Level::Warning, stderr));
-        if !self.undo
+        if !of_node
+            && !self.undo
             && !self.dry_run
-            && let Some(warning) = self.no_keychain(start.environment, start.now)
+            && let Some(warning) = self.no_keychain(environment, start.now)
         {
             warning.print(Level::Warning, stderr);
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Setup {
+    /// The plan for a user's clients.
+    fn of_user(&self, environment: &Environment) -> Result<Plan, Report> {
+        if self.signing_profile.is_some() || self.root != Path::new("/") {
+            return Err(Report::new("--signing-profile and --root are for containerd")
+                .hint("docker-credential-ecr-rs setup containerd --signing-profile ARN"));
+        }
+        let targets = self.clients.iter().filter_map(|client| client.of_user()).collect();
+        let request = Request { targets, registries: self.registry.clone() };
+        match self.undo {
+            true => Plan::undo(&request, environment),
+            false => Plan::setup(&request, environment),
+        }
+    }
+
+    /// The plan for the machine's containerd, or that of a node's disk.
+    fn node(&self, program: Option<PathBuf>, environment: &Environment) -> Result<Plan, Report> {
+        if self.clients.len() > 1 || !self.registry.is_empty() {
+            return Err(Report::new("containerd is the machine's, and the other clients are a user's")
+                .hint("docker-credential-ecr-rs setup containerd, in a run of its own"));
+        }
+        let request = NodeRequest {
+            root: self.root.clone(),
+            profile: self.signing_profile.as_deref().map(SigningProfile::parse).transpose()?,
+            program,
+        };
+        match self.undo {
+            true => Plan::undo_node(&request, environment),
+            false => Plan::node(&request, environment),
+        }
     }
 }
 

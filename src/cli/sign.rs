@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use serde_json::Value;
 
 use super::{
-    clients::{Clients, RegistryArgs, SigningArgs},
+    clients::{RegistryArgs, SigningArgs},
     output::{OutputFormat, exit_code, key_value, write_json},
     profile_rule,
     root_args::RootArgs,
     sign_report as report,
 };
 use crate::{
+    app::clients::Clients,
     aws::{signer::Signer, signing_profile::SigningProfile},
     door::{Start, Streams},
     environment::Environment,
@@ -127,8 +128,8 @@ impl Sign {
         let app = self.access.aws.open(start)?;
         let profile = profile_rule::that_signs(&app, self.signing_profile.as_deref(), &images)?;
         let log = app.log(stderr);
-        let clients = Clients::open(&app, &log, &self.access, &images, Some(&profile))?;
-        let (http, auths) = self.registry.open(&clients, &images, stdin)?;
+        let clients = self.access.clients(&app, &images, Some(&profile))?;
+        let (http, auths) = self.registry.open(&app, &log, &clients.http, &images, stdin)?;
         let signer = clients.signer(Some(&profile))?;
         let profile = self.prepared(&clients, &signer, profile, &log)?;
         let metadata: BTreeMap<String, String> = self.metadata.iter().cloned().collect();

@@ -9,12 +9,13 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{
-    clients::{Clients, RegistryArgs, SigningArgs},
+    clients::{RegistryArgs, SigningArgs},
     confirm::confirm,
     output::{OutputFormat, exit_code, write_json},
     root_args::RootArgs,
 };
 use crate::{
+    app::clients::Clients,
     aws::{signer_roots::Roots, signing_profile::PROFILE_VERSION},
     digest::Digest,
     door::{Start, Streams},
@@ -94,8 +95,9 @@ impl Signatures {
         let terminal = (start.terminals)().stderr;
         let app = access.aws.open(start)?;
         let log = app.log(stderr);
-        let clients = Clients::open(&app, &log, access, std::slice::from_ref(&image), None)?;
-        let (http, auths) = registry.open(&clients, std::slice::from_ref(&image), stdin)?;
+        let images = std::slice::from_ref(&image);
+        let clients = access.clients(&app, images, None)?;
+        let (http, auths) = registry.open(&app, &log, &clients.http, images, stdin)?;
         let repository = Repositories::new(&http, purpose, &auths).of(&image)?;
         let (subject, found) = clients.run(async {
             let resolved = repository.resolve(&image).await?.descriptor;

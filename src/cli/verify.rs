@@ -4,25 +4,23 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use super::{
     aws_args::AwsArgs,
-    clients::{Clients, RegistryArgs},
+    clients::RegistryArgs,
     output::{OutputFormat, exit_code, key_value, write_json},
-    profile_rule,
     root_args::RootArgs,
     verify_report as report,
 };
 use crate::{
-    app::App,
+    app::{App, clients::Clients},
     aws::{signer_roots::Roots, signing_profile::SigningProfile},
     door::{Start, Streams},
     oci::{Purpose, Reference, Repositories},
     report::Report,
     verify::{
-        anchors::Anchors,
         places::Named,
         plugin::Plugins,
-        policy::{Policy, TrustedIdentity},
         run::{CONCURRENT_SIGNATURES, Options, Verifier, Wanted},
         trust_store::TrustStore,
+        trusted::{Trusted, profile_of_rule},
     },
 };
 
@@ -92,8 +90,8 @@ impl Verify {
         let trusted = self.trusted(&app, &images)?;
         let wanted: Vec<Wanted<'_>> =
             images.iter().zip(&trusted).map(|(image, trust)| trust.on(image, self.scope.as_deref())).collect();
-        let clients = Clients::open_lazily(&app, &log, None, &images, profile_of(&trusted))?;
-        let (http, auths) = self.registry.open(&clients, &images, stdin)?;
+        let clients = Clients::open(&app, None, &images, trusted.iter().find_map(Trusted::signing_profile))?;
+        let (http, auths) = self.registry.open(&app, &log, &clients.http, &images, stdin)?;
         let metadata: BTreeMap<String, String> = self.metadata.iter().cloned().collect();
         let (signers, plugins) = (clients.signers(), Plugins::of(&app.environment));
         let options = Options {
@@ -123,51 +121,19 @@ impl Verify {
         }
         let named = Named { policy: self.policy.clone(), store: self.trust_store.clone() };
         let of_rule = |image: &Reference| match (&self.policy, &self.trust_store) {
-            (None, None) => profile_rule::of_rule(app, image),
+            (None, None) => profile_of_rule(&app.config, image),
             _ => Ok(None),
         };
         let trusted = images.iter().map(|image| match of_rule(image)? {
             Some(profile) => Trusted::profile(&profile, &roots),
             None => {
-                let found = named.find(&app.environment)?;
-                let stores = match &roots {
-                    Roots::Aws => found.store.clone(),
-                    Roots::Given(certificates) => TrustStore::Given(certificates.clone()),
-                };
-                Ok(Trusted { policy: found.read()?, stores })
+                let found = Trusted::found(named.find(&app.environment)?)?;
+                Ok(match &roots {
+                    Roots::Aws => found,
+                    Roots::Given(certificates) => Trusted { stores: TrustStore::Given(certificates.clone()), ..found },
+                })
             }
         });
         trusted.collect()
     }
-}
-
-/// A policy, and its trust stores.
-struct Trusted {
-    policy: Policy,
-    stores: TrustStore,
-}
-
-impl Trusted {
-    fn profile(profile: &SigningProfile, roots: &Roots) -> Result<Trusted, Report> {
-        let stores = match roots {
-            Roots::Aws => TrustStore::BuiltIn,
-            Roots::Given(certificates) => TrustStore::Given(certificates.clone()),
-        };
-        Ok(Trusted { policy: Policy::for_profile(profile)?, stores })
-    }
-
-    fn on(&self, image: &Reference, scope: Option<&str>) -> Wanted<'_> {
-        let trust = self.policy.select(scope.unwrap_or(&image.name()));
-        let trust = trust.map(|statement| (statement, Anchors::of(statement, &self.stores)));
-        Wanted { image: image.clone(), trust }
-    }
-}
-
-/// The first signing profile that is trusted: its home says whose credentials will do where no image is in ECR.
-fn profile_of(trusted: &[Trusted]) -> Option<&SigningProfile> {
-    let statements = trusted.iter().flat_map(|trusted| &trusted.policy.statements);
-    statements.flat_map(|statement| &statement.identities).find_map(|identity| match identity {
-        TrustedIdentity::SigningProfile(profile) => Some(profile),
-        TrustedIdentity::Any | TrustedIdentity::Subject(_) | TrustedIdentity::Other(_) => None,
-    })
 }

@@ -269,6 +269,7 @@ login_session = arn:aws:iam::333344445555:user/Admin
             config_folder: None,
             cache_folder: None,
             system_folder: std::path::PathBuf::new(),
+            runtime_folder: "/run".into(),
             temporary_folder: std::path::PathBuf::new(),
             interactive: false,
         }

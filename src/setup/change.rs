@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, path::Path};
 
-use super::{client::Logins, file::UserFile, tables};
+use super::{client::Logins, containerd_lines::told, file::UserFile, tables};
 use crate::{
     notary::certificate::Certificate,
     report::Report,
@@ -31,6 +31,10 @@ pub(super) enum FileKind {
     Policy,
     /// Certificates of a trust store.
     Certificates,
+    /// config.toml of containerd.
+    Verifier,
+    /// A link to this program.
+    Link,
 }
 
 /// What becomes of the copy beside it.
@@ -73,6 +77,14 @@ impl Change {
                 let gone = before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}"));
                 let new = after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}"));
                 Ok(gone.chain(new).collect())
+            }
+            FileKind::Verifier => {
+                let (before, after) = (told(path, before)?, told(path, after)?);
+                let pairs = before.into_iter().zip(after);
+                Ok(pairs.filter_map(|((key, before), (_, after))| changed(key, before, after)).collect())
+            }
+            FileKind::Link => {
+                Ok(changed("link", self.file.text.as_deref(), self.after.as_deref()).into_iter().collect())
             }
             FileKind::Certificates => {
                 let certificates = Certificate::read_file(after.as_bytes()).map_err(Report::new)?;

@@ -18,6 +18,8 @@ pub(super) struct UserFile {
     pub(super) text: Option<String>,
     /// Its permissions and owner; `None` when it did not exist.
     pub(super) metadata: Option<Metadata>,
+    /// Whether it is a symbolic link that is meant, whose text is where it leads.
+    pub(super) is_link: bool,
 }
 
 impl UserFile {
@@ -42,7 +44,18 @@ impl UserFile {
             ));
         }
         check_folder(&real)?;
-        Ok(UserFile { path: path.into(), real, text: Some(text), metadata: Some(metadata) })
+        Ok(UserFile { path: path.into(), real, text: Some(text), metadata: Some(metadata), is_link: false })
+    }
+
+    /// Reads a symbolic link that may be missing. Refuses what is there and is none.
+    pub(super) fn read_link(path: &Path) -> Result<UserFile, Report> {
+        let text = link_text(path).map_err(|err| match err.kind() {
+            ErrorKind::InvalidInput => Report::new(format!("{} is there and is no link", path.display()))
+                .hint("move it away, or leave it: what is there is not overwritten"),
+            _ => cannot_read(path, err),
+        })?;
+        check_folder(path)?;
+        Ok(UserFile { path: path.into(), real: path.into(), text, metadata: None, is_link: true })
     }
 
     fn missing(path: &Path) -> Result<UserFile, Report> {
@@ -55,7 +68,7 @@ impl UserFile {
         if private_fs::user() == Some(0) {
             check_owner(&folder, &metadata)?; // A new file of root's would lock the folder's owner out.
         }
-        Ok(UserFile { path: path.into(), real: path.into(), text: None, metadata: None })
+        Ok(UserFile { path: path.into(), real: path.into(), text: None, metadata: None, is_link: false })
     }
 
     /// What it held; a missing file reads as an empty one.
@@ -65,11 +78,23 @@ impl UserFile {
 
     /// Whether the file still holds what was read.
     pub(super) fn is_unchanged(&self) -> io::Result<bool> {
+        if self.is_link {
+            return Ok(link_text(&self.path)? == self.text);
+        }
         match private_fs::read(&self.path, private_fs::MAX_FILE_SIZE) {
             Ok(now) => Ok(self.text.as_ref().is_some_and(|text| text.as_bytes() == now)),
             Err(err) if err.kind() == ErrorKind::NotFound => Ok(self.text.is_none()),
             Err(err) => Err(err),
         }
+    }
+}
+
+/// Where a link leads; `None` when there is nothing.
+fn link_text(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_link(path) {
+        Ok(target) => Ok(Some(target.to_string_lossy().into_owned())),
+        Err(err) if err.kind() == ErrorKind::NotFound => Ok(None),
+        Err(err) => Err(err),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Names our helper in the clients' configuration, and takes it out again; writes Notation's trust policy.
+//! Names our helper in the clients' configuration, and takes it out again; writes Notation's trust policy; has a
+//! node's containerd ask this program.
 //!
 //! A run first reads every file it may touch and plans every change ([`Plan`]); what is wrong with
 //! any of them stops it before the first byte is written. Then each file is replaced in one step,
@@ -8,6 +9,9 @@
 mod backup;
 mod change;
 mod client;
+mod containerd;
+mod containerd_config;
+mod containerd_lines;
 mod file;
 mod places;
 mod plan;
@@ -21,6 +25,9 @@ mod write;
 
 pub use backup::copy_path as backup_path;
 pub(crate) use client::Logins;
+pub use containerd::NodeRequest;
+pub(crate) use containerd::is_our_name;
+pub(crate) use containerd_config::ContainerdConfig;
 pub use places::{docker as docker_path, notation as notation_path, podman_auth_files};
 pub use plan::Plan;
 pub use request::{Request, Target};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A client whose configuration is edited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// Docker's config.json, which buildx, compose, crane, oras and helm read too.
     Docker,

@@ -155,7 +155,7 @@ fn print(mut document: DocumentMut, comments: &str) -> String {
     document.to_string()
 }
 
-fn parse(path: &Path, text: &str) -> Result<DocumentMut, Report> {
+pub(super) fn parse(path: &Path, text: &str) -> Result<DocumentMut, Report> {
     text.parse().map_err(|err: toml_edit::TomlError| {
         let before = &text[..err.span().map_or(0, |span| span.start).min(text.len())];
         let line = before.matches('\n').count() + 1;

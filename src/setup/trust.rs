@@ -50,13 +50,21 @@ impl Plan {
     /// What trusting this profile takes, and what to ask before a statement that is there is changed.
     /// Reads, and writes nothing.
     pub fn trust(request: &TrustRequest, environment: &Environment) -> Result<(Plan, Option<String>), Report> {
-        let folder = folder(environment)?;
+        Plan::trust_in(request, folder(environment)?, present(environment).first().map(PathBuf::as_path))
+    }
+
+    /// The same in this folder; `hidden` is the policy that is in force where there is none in it.
+    pub(super) fn trust_in(
+        request: &TrustRequest,
+        folder: PathBuf,
+        hidden: Option<&Path>,
+    ) -> Result<(Plan, Option<String>), Report> {
         // The same rule, whatever a profile is named for: its ARN, so that no other account's is meant.
         Policy::for_profile(&request.profile)?;
         let mut plan = Plan::default();
         let store = plan.store(request, &folder.join("truststore"))?;
         let file = UserFile::read(&policy_path(&folder))?;
-        if let (None, Some(hidden)) = (&file.text, present(environment).first()) {
+        if let (None, Some(hidden)) = (&file.text, hidden) {
             let what = format!("{} is no longer read where {} is", hidden.display(), file.path.display());
             plan.warnings.push(Report::new(what).hint("set NOTATION_CONFIG to its folder to add to it instead"));
         }
@@ -67,8 +75,12 @@ impl Plan {
     /// What bringing the policy back takes: it changes places with the copy beside it, so that nothing
     /// is lost, whoever changed it since. Reads, and writes nothing.
     pub fn undo_trust(environment: &Environment) -> Result<Plan, Report> {
-        let folder = folder(environment)?;
-        let path = policy_path(&folder);
+        Plan::undo_trust_in(&folder(environment)?)
+    }
+
+    /// The same in this folder.
+    pub(super) fn undo_trust_in(folder: &Path) -> Result<Plan, Report> {
+        let path = policy_path(folder);
         let mut plan = Plan::default();
         let Some(before) = backup::load(&path)? else {
             plan.notes.push(format!("trust: nothing to undo in {}", path.display()));

@@ -57,7 +57,8 @@ impl Plan {
         let reverted = match kind {
             FileKind::Registries => tables::remove_helper(path, file.text(), &before)?,
             FileKind::Client | FileKind::Ours => client::revert(path, file.text(), &before)?,
-            FileKind::Policy | FileKind::Certificates => None, // `Plan::undo_trust` is theirs
+            // `Plan::undo_trust` and `Plan::undo_node` are theirs.
+            FileKind::Policy | FileKind::Certificates | FileKind::Verifier | FileKind::Link => None,
         };
         let path = file.path.display();
         match &reverted {

@@ -41,7 +41,7 @@ pub enum Step {
 /// The product watches nothing; tests fail, interfere or die here.
 pub type Watch<'a> = &'a mut dyn FnMut(Step, &Path) -> io::Result<()>;
 
-/// Gives a file new text, or creates it.
+/// Gives a file new text, or creates it; a link leads to the text.
 pub(super) fn replace(file: &UserFile, text: &str, watch: Watch<'_>) -> Result<(), Report> {
     put(file, text, file, watch)
 }
@@ -87,16 +87,11 @@ fn put(file: &UserFile, text: &str, model: &UserFile, watch: Watch<'_>) -> Resul
         }
         watch(Step::Create, &file.real)?;
         sweep(folder, &prefix);
-        let mut output = private_fs::create_new(&new)?;
-        watch(Step::Write, &file.real)?;
-        output.write_all(text.as_bytes())?;
-        watch(Step::Flush, &file.real)?;
-        output.sync_all()?;
-        watch(Step::Permissions, &file.real)?;
-        if let Some(metadata) = &model.metadata {
-            private_fs::copy_permissions(&output, metadata)?;
+        if file.is_link {
+            private_fs::create_link(Path::new(text), &new)?;
+        } else {
+            write_new(file, text, model, &new, watch)?;
         }
-        drop(output); // Windows renames closed files only.
         watch(Step::Compare, &file.real)?;
         if !file.is_unchanged()? {
             return Ok(false);
@@ -123,6 +118,21 @@ fn put(file: &UserFile, text: &str, model: &UserFile, watch: Watch<'_>) -> Resul
     // Done already: a file system that cannot flush folders only makes it last a little later.
     watch(Step::FlushFolder, folder).and_then(|()| private_fs::flush_folder(folder)).ok();
     Ok(())
+}
+
+/// Writes the new file, with the permissions of `model`.
+fn write_new(file: &UserFile, text: &str, model: &UserFile, new: &Path, watch: Watch<'_>) -> io::Result<()> {
+    let mut output = private_fs::create_new(new)?;
+    watch(Step::Write, &file.real)?;
+    output.write_all(text.as_bytes())?;
+    watch(Step::Flush, &file.real)?;
+    output.sync_all()?;
+    watch(Step::Permissions, &file.real)?;
+    match &model.metadata {
+        Some(metadata) => private_fs::copy_permissions(&output, metadata),
+        None => Ok(()),
+    }
+    // It is closed here: Windows renames closed files only.
 }
 
 /// The name of the new file while it is written: `.config.json.ecr-rs.PROCESS`.

@@ -87,6 +87,7 @@ mod tests {
             config_folder: None,
             cache_folder: cache,
             system_folder: temporary.path().into(),
+            runtime_folder: "/run".into(),
             temporary_folder: temporary.path().into(),
             interactive: false,
         };

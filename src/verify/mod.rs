@@ -14,3 +14,4 @@ pub mod run;
 pub mod signatures;
 pub mod signed_by;
 pub mod trust_store;
+pub mod trusted;

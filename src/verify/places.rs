@@ -48,6 +48,14 @@ pub fn folders(environment: &Environment) -> Vec<PathBuf> {
     notation_folder(environment).into_iter().chain([machine]).collect()
 }
 
+/// What is in force for the machine, where a policy is there: that, and the store beside it.
+pub fn machine(environment: &Environment) -> Option<Found> {
+    let folder = environment.system_folder.join(PROGRAM);
+    let mut files = POLICY_FILES.iter().map(|name| folder.join(name));
+    let policy = files.find(|path| path.symlink_metadata().is_ok())?;
+    Some(Found { policy, store: TrustStore::Folder(folder.join("truststore")) })
+}
+
 impl Named {
     /// What is in force: what was named, else the first policy that is there, and the store beside it.
     ///

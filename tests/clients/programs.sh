@@ -29,6 +29,8 @@ crane v0.22.1 github.com/google/go-containerregistry cmd/crane
 notation v1.3.2 github.com/notaryproject/notation cmd/notation
 docker-credential-ecr-login v0.12.0 github.com/awslabs/amazon-ecr-credential-helper/ecr-login cli/docker-credential-ecr-login
 "
+# containerd itself, whose verifiers Debian's is too old for, and a program of ours over its package that calls them.
+containerd=v2.4.2
 # BuildKit's own code asks for logins in a program of ours: its daemon is not needed for that.
 buildkit=v0.27.0
 # Notation's own verifier as a library, which judges the vectors of tests/testkit.
@@ -88,6 +90,22 @@ install_go_programs() {
         build_go_program vectors "$notation_go" github.com/notaryproject/notation-go . "$source" || return 1
     fi
     ln -sf "vectors-$notation_go" "$go_programs/vectors"
+    install_containerd
+}
+
+# Not under the names `containerd` and `ctr`: those on PATH are dockerd's.
+install_containerd() {
+    local program module=github.com/containerd/containerd/v2 source=$PWD/tests/clients/bindir_verifier/main.go
+    for program in containerd ctr; do
+        if [ ! -x "$go_programs/$program-$containerd" ]; then
+            build_go_program "$program" "$containerd" "$module" "$module/cmd/$program" || return 1
+        fi
+    done
+    program=bindir-verifier-$containerd
+    if [ ! -x "$go_programs/$program" ] || [ "$source" -nt "$go_programs/$program" ]; then
+        build_go_program bindir-verifier "$containerd" "$module" . "$source" || return 1
+    fi
+    ln -sf "$program" "$go_programs/bindir-verifier"
 }
 
 # build_go_program PROGRAM VERSION MODULE PACKAGE [SOURCE]: SOURCE is copied into the new module.
@@ -101,7 +119,7 @@ build_go_program() {
             { [ -z "$source" ] || cp "$source" .; } &&
             go mod init scratch.invalid/client &&
             go mod edit -require "$module@$version" &&
-            go build -mod=mod -o "$go_programs/$program-$version" "$package"
+            go build -mod=mod -tags no_btrfs,no_devmapper,no_zfs -o "$go_programs/$program-$version" "$package"
     ) >target/clients-go.log 2>&1 </dev/null
     status=$?
     rm -rf "$folder"

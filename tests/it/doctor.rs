@@ -3,6 +3,7 @@
 
 mod aws;
 mod local;
+mod node;
 mod row;
 
 use std::thread;

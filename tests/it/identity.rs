@@ -66,6 +66,7 @@ fn find_on(host: &str, config: &str, variables: &[(&str, &str)], ec2: bool) -> R
         config_folder: None,
         cache_folder: None,
         system_folder: home.path().join("etc"),
+        runtime_folder: "/run".into(),
         temporary_folder: home.path().into(),
         interactive: false,
     };
@@ -266,6 +267,7 @@ fn f6_8_where_nobody_can_tell_the_metadata_service_is_asked_once() {
         config_folder: None,
         cache_folder: None,
         system_folder: home.path().join("etc"),
+        runtime_folder: "/run".into(),
         temporary_folder: home.path().into(),
         interactive: false,
     };

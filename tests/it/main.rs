@@ -41,6 +41,10 @@ mod special_files;
 #[cfg(target_os = "linux")] // the same
 mod verbs;
 
+// containerd's.
+#[cfg(target_os = "linux")] // it runs on nodes
+mod containerd;
+
 // The kubelet's.
 #[cfg(target_os = "linux")] // it runs on nodes
 mod kubelet;

@@ -4,6 +4,8 @@
 mod clients;
 mod faults;
 mod kill;
+#[cfg(unix)] // links
+mod node;
 mod shapes;
 mod undo;
 mod warnings;

@@ -1,42 +1,14 @@
 //! The built program signs an image in ECR: host names, TLS, the proxy, the token and SigV4 as in real life.
 
 use crate::support::{
-    aws::iam::Principal,
-    client,
     loopback::{ACCOUNT, Loopback, REGION, ROLE},
     program::Program,
-    registry::digest,
     signer::Signer,
-    signing_fixture::{MANIFEST, SigningFixture},
+    signing_fixture::{ECR, SigningFixture, push_to_ecr},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
-const HOST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
-
-/// Pushes an image as someone with a token of ECR would.
-fn push(loopback: &Loopback) -> String {
-    let arn = format!("arn:aws:iam::{ACCOUNT}:user/builder");
-    let token = loopback.tokens.mint(&Principal { account: ACCOUNT.into(), arn, denied: Vec::new() }, false, false);
-    let login = format!("Basic {}", token.authorization_token());
-    let manifest = json!({
-        "schemaVersion": 2, "mediaType": MANIFEST, "layers": [],
-        "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest(b"{\"a\":1}"), "size": 7 },
-    })
-    .to_string();
-    for (line, content_type, body) in [
-        (
-            format!("POST /v2/team/app/blobs/uploads/?digest={}", digest(b"{\"a\":1}")),
-            "application/octet-stream",
-            "{\"a\":1}",
-        ),
-        ("PUT /v2/team/app/manifests/v1".into(), MANIFEST, &manifest),
-    ] {
-        let headers = [("Authorization", login.as_str()), ("Content-Type", content_type)];
-        let answer = client::ask(loopback, HOST, &line, &headers, body.as_bytes()).unwrap();
-        assert_eq!(answer.status, 201, "{line}: {}", answer.text());
-    }
-    digest(manifest.as_bytes())
-}
+const HOST: &str = ECR;
 
 #[test]
 fn an_image_in_ecr_is_signed_with_one_command() {
@@ -44,7 +16,7 @@ fn an_image_in_ecr_is_signed_with_one_command() {
     let loopback = Loopback::with(vec![signer.clone()]);
     loopback.registry.behave(|personality| personality.redirects_blobs = true);
     let profile = signer.add_profile(ACCOUNT, REGION, "app");
-    let subject = push(&loopback);
+    let subject = push_to_ecr(&loopback, "team/app", "v1");
     let home = tempfile::tempdir().unwrap();
     let root = home.path().join("root.pem");
     std::fs::write(&root, &signer.chain.root_pem).unwrap();
@@ -85,7 +57,7 @@ fn an_image_in_ecr_is_signed_with_one_command() {
 #[test]
 fn f2_17_a_role_is_assumed_once() {
     let fixture = SigningFixture::without_login();
-    push(&fixture.aws);
+    push_to_ecr(&fixture.aws, "team/app", "v1");
     fixture.configure(&format!("[[registry]]\nmatch = \"{HOST}\"\nrole-arn = \"{ROLE}\"\n"));
     let variables = fixture.aws.proxy_variables().into_iter();
     let program = variables.fold(fixture.program(), |program, (name, value)| program.with(name, value));

@@ -32,6 +32,7 @@ fn f2_5_the_clock_is_asked_for_each_image() {
             config_folder: Some(home.join(".config")),
             cache_folder: Some(home.join(".cache")),
             system_folder: home.join("etc"),
+            runtime_folder: "/run".into(),
             temporary_folder: home,
             interactive: false,
         },
@@ -41,7 +42,7 @@ fn f2_5_the_clock_is_asked_for_each_image() {
         terminals: || Terminals { stdin: false, stdout: false, stderr: false },
     };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let streams = Streams { stdin: &mut Cursor::new(""), stdout: &mut stdout, stderr: &mut stderr };
+    let streams = Streams { stdin: Box::leak(Box::new(Cursor::new(""))), stdout: &mut stdout, stderr: &mut stderr };
     let status = (cli::DOOR.run)(start, streams);
     let said = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
     assert_eq!(format!("{status:?}"), format!("{:?}", ExitCode::SUCCESS), "{said}");

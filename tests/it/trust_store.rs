@@ -239,6 +239,7 @@ fn environment(root: &Path, config_folder: Option<PathBuf>, notation: Option<Pat
         config_folder,
         cache_folder: None,
         system_folder: root.join("etc"),
+        runtime_folder: "/run".into(),
         temporary_folder: root.into(),
         interactive: false,
     }

@@ -6,8 +6,9 @@ use std::{ops::Deref, sync::Arc};
 use serde_json::{Value, json};
 
 use super::{
+    aws::iam::Principal,
     client,
-    loopback::{ACCESS_KEY_ID, ACCOUNT, REGION, SECRET_ACCESS_KEY},
+    loopback::{ACCESS_KEY_ID, ACCOUNT, Loopback, REGION, SECRET_ACCESS_KEY},
     machine::Machine,
     program::{Outcome, Program},
     registry::{PLAIN_PASSWORD, PLAIN_USER, digest},
@@ -22,6 +23,39 @@ pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// Of a signature.
 pub const SIGNATURE: &str = "application/vnd.cncf.notary.signature";
+
+/// The registry of our own account.
+pub const ECR: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+
+/// Pushes an image to [`ECR`] as someone with a token of it would, and gives its digest.
+pub fn push_to_ecr(loopback: &Loopback, repository: &str, tag: &str) -> String {
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/builder");
+    let token = loopback.tokens.mint(&Principal { account: ACCOUNT.into(), arn, denied: Vec::new() }, false, false);
+    let login = format!("Basic {}", token.authorization_token());
+    let config = json!({ "tag": tag }).to_string();
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST, "layers": [],
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": digest(config.as_bytes()),
+            "size": config.len(),
+        },
+    })
+    .to_string();
+    for (line, content_type, body) in [
+        (
+            format!("POST /v2/{repository}/blobs/uploads/?digest={}", digest(config.as_bytes())),
+            "application/octet-stream",
+            &config,
+        ),
+        (format!("PUT /v2/{repository}/manifests/{tag}"), MANIFEST, &manifest),
+    ] {
+        let headers = [("Authorization", login.as_str()), ("Content-Type", content_type)];
+        let answer = client::ask(loopback, ECR, &line, &headers, body.as_bytes()).unwrap();
+        assert_eq!(answer.status, 201, "{line}: {}", answer.text());
+    }
+    digest(manifest.as_bytes())
+}
 
 /// The machine.
 pub struct SigningFixture {

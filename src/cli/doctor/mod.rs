@@ -8,11 +8,15 @@ mod cache;
 mod clients;
 mod finding;
 mod home;
+mod node;
 mod notation;
 mod program;
 mod settings;
 
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use super::{
     aws_args::AwsArgs,
@@ -20,11 +24,13 @@ use super::{
 };
 use crate::{
     app::App,
-    aws::Settings,
+    aws::{Settings, signing_profile::SigningProfile},
     config::Config,
     door::{Start, Streams},
+    environment::Environment,
     registry::Server,
     report::Report,
+    verify::places,
 };
 use finding::{Finding, Findings};
 
@@ -34,8 +40,12 @@ use finding::{Finding, Findings};
 /// configuration names. The exit code is 0 only when nothing keeps a `get` from its answer.
 #[derive(Debug, clap::Args)]
 pub(super) struct Doctor {
-    /// The registry, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com
+    /// The registry, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com; or `containerd`: would a pull of this
+    /// node be verified?
     host: Option<String>,
+    /// With containerd: the root of the node's disk, where it is mounted here
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     output: OutputFormat,
@@ -46,12 +56,52 @@ pub(super) struct Doctor {
 impl Doctor {
     pub(super) fn run(&self, start: Start, Streams { stdout, .. }: Streams<'_>) -> Result<ExitCode, Report> {
         let style = Style::of((start.terminals)().stdout, &start.environment);
-        let findings = self.examine(start);
+        let of_node = self.host.as_deref() == Some("containerd");
+        if !of_node && self.root != Path::new("/") {
+            return Err(
+                Report::new("--root is for containerd").hint("docker-credential-ecr-rs doctor containerd --root DIR")
+            );
+        }
+        let findings = if of_node { self.examine_node(start) } else { self.examine(start) };
         match self.output {
             OutputFormat::Text => findings.text(style, stdout)?,
             OutputFormat::Json => write_json(&findings.json(), stdout)?,
         }
         Ok(exit_code(findings.is_healthy()))
+    }
+
+    /// The way of a pull on a node: containerd, its verifiers, the policy, the credentials.
+    fn examine_node(&self, start: Start) -> Findings {
+        let mut all = Findings::default();
+        let environment = start.environment.under(&self.root);
+        // As the verifier sees it.
+        let environment =
+            Environment { config_folder: Some(environment.system_folder.clone()), interactive: false, ..environment };
+        let loaded = Config::load(&environment);
+        all.add(node::containerd(&environment, &self.root));
+        let (policy, trusted) = node::policy(&environment, start.now.into());
+        let rules = loaded.as_ref().map_or(&[][..], |config| &config.rules);
+        let arns: Vec<&String> = rules.iter().filter_map(|rule| rule.signing_profile.as_ref()).collect();
+        match (&trusted, arns.first()) {
+            (None, Some(arn)) if places::machine(&environment).is_none() => {
+                all.add([Finding::ok("policy", format!("config.toml trusts {arn}"))]);
+            }
+            _ => all.add(policy),
+        }
+        all.add([settings::config(&loaded)]);
+        let of_rule = arns.first().and_then(|arn| SigningProfile::parse(arn).ok());
+        let profile = trusted.as_ref().and_then(|trusted| trusted.signing_profile().cloned()).or(of_rule);
+        // The credentials of another machine are not here.
+        if let (Ok(config), Some(home), true) =
+            (loaded, profile.and_then(|found| found.home), self.root == Path::new("/"))
+        {
+            let host = format!("{}.dkr.ecr.{}.amazonaws.com", home.account, home.region);
+            let app = App { chosen: self.aws.chosen(), ..App::open(environment, config, start.now) };
+            if let (name, Some(Server::Ecr(registry))) = named(&host, Some(&app.config)) {
+                all.add_for(&name, aws::registry(&app, &registry, &[]));
+            }
+        }
+        all
     }
 
     fn examine(&self, start: Start) -> Findings {

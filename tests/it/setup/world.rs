@@ -7,7 +7,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::ValueEnum;
 use ecr_rs::{
     environment::Environment,
     report::Report,
@@ -105,6 +104,7 @@ impl World {
             cache_folder: home.as_ref().map(|home| home.join(".cache")),
             home,
             system_folder: self.path("etc"),
+            runtime_folder: "/run".into(),
             temporary_folder: self.path("tmp"),
             interactive: false,
         }
@@ -134,9 +134,10 @@ impl World {
         let mut request = Request::default();
         let words: Vec<&str> = arguments.split_whitespace().collect();
         for word in words.iter().filter(|word| !word.starts_with("--")) {
-            match Target::from_str(word, false) {
-                Ok(target) => request.targets.push(target),
-                Err(_) => request.registries.push((*word).to_owned()),
+            let targets = [Target::Docker, Target::Notation, Target::Podman];
+            match targets.into_iter().find(|target| target.to_string() == **word) {
+                Some(target) => request.targets.push(target),
+                None => request.registries.push((*word).to_owned()),
             }
         }
         let environment = self.environment();

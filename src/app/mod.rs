@@ -1,5 +1,7 @@
 //! The composition root: from configuration and environment to stores, AWS, and the token service.
 
+pub mod clients;
+
 use std::{cell::Cell, io::Write, path::PathBuf, rc::Rc, time::SystemTime};
 
 use crate::{

@@ -1,0 +1,118 @@
+//! The clients of AWS Signer and of registries, with this machine's credentials, and the runtime that they
+//! share: all that signs or verifies runs its async code here.
+
+use std::ops::Deref;
+
+use chrono::{DateTime, Utc};
+use tokio::runtime::Runtime;
+
+use super::App;
+use crate::{
+    aws::{
+        signer::Signer,
+        signers::Signers,
+        signing_profile::{Home, SigningProfile},
+    },
+    identity::{Identity, Target},
+    oci::{Http, Reference},
+    registry::{Kind, Server},
+    report::Report,
+};
+
+/// The clients.
+pub struct Clients<'a> {
+    app: &'a App,
+    runtime: BoundedRuntime,
+    /// Whose credentials AWS is asked with, or why there is nobody.
+    pub(crate) identity: Result<Identity, Report>,
+    /// The region of profiles that are given by name.
+    pub(crate) region: String,
+    /// Registries' HTTP client.
+    pub(crate) http: Http,
+}
+
+impl<'a> Clients<'a> {
+    /// The clients of this machine: with the identity that serves the first image in ECR, else the signing
+    /// profile's home. That there is no identity is told when one is needed.
+    ///
+    /// The region is the one that is given; without it that of the image's registry, or the identity's.
+    pub fn open(
+        app: &'a App,
+        region: Option<&str>,
+        images: &[Reference],
+        profile: Option<&SigningProfile>,
+    ) -> Result<Clients<'a>, Report> {
+        let in_ecr =
+            images.iter().find_map(|image| match Server::parse(image.host(), |host| app.config.custom(host)) {
+                Some(Server::Ecr(registry)) => Some(registry),
+                _ => None,
+            });
+        let home = profile.and_then(|profile| profile.home.as_ref());
+        let target = match &in_ecr {
+            Some(registry) => Target::from(registry),
+            None => signer_target(home, region),
+        };
+        let identity = app.identities().find(&target);
+        let identity = identity.map_err(|err| Report::from(err).prefixed("no AWS identity for AWS Signer"));
+        let registry_region =
+            in_ecr.filter(|found| matches!(found.kind, Kind::Private { .. })).map(|found| found.region);
+        let own_region = || identity.as_ref().map(|identity| identity.region.clone()).unwrap_or_default();
+        let region = region.map(str::to_owned).or(registry_region).unwrap_or_else(own_region);
+        let http = app.aws.registry_http(identity.as_ref().ok())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|err| Report::new("cannot start the network").cause(err))?;
+        Ok(Clients { app, runtime: BoundedRuntime(Some(runtime)), identity, region, http })
+    }
+
+    /// Runs async code to its end.
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// AWS Signer in the profile's region.
+    pub fn signer(&self, profile: Option<&SigningProfile>) -> Result<Signer, Report> {
+        let home = profile.and_then(|profile| profile.home.as_ref());
+        let region = home.map_or(self.region.as_str(), |home| home.region.as_str());
+        let identity = self.identity.as_ref().map_err(Clone::clone)?;
+        self.run(self.app.aws.signer(identity, region))
+    }
+
+    /// AWS Signer in every region, each when it is needed.
+    pub fn signers(&self) -> Signers<'_> {
+        Signers::new(&self.app.aws, &self.identity)
+    }
+
+    /// The time as the formats have it.
+    pub fn time(&self) -> DateTime<Utc> {
+        self.app.now.into()
+    }
+}
+
+/// A runtime whose end does not wait: a name lookup runs on a thread that cannot be stopped.
+struct BoundedRuntime(Option<Runtime>);
+
+impl Deref for BoundedRuntime {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        self.0.as_ref().expect("it is taken only when this is dropped")
+    }
+}
+
+impl Drop for BoundedRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// AWS Signer as what an identity is looked for.
+fn signer_target(home: Option<&Home>, region: Option<&str>) -> Target {
+    let region = home.map(|home| home.region.as_str()).or(region).unwrap_or("us-east-1");
+    Target {
+        host: format!("signer.{region}.amazonaws.com"),
+        account: home.map(|home| home.account.clone()).unwrap_or_default(),
+        region: region.into(),
+    }
+}

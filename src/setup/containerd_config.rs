@@ -1,0 +1,263 @@
+//! containerd's configuration as containerd puts it together: the file, what it imports, and which of them
+//! has the last word on a key. Read for `setup` and `doctor`.
+//!
+//! Source: containerd 2.4, `cmd/containerd/server/config` (imports and their order), `internal/cri/config`
+//! (`CheckLocalImagePullConfigs`) and `plugins/cri/images` (which keys of older versions are carried over).
+
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+};
+
+use toml_edit::{DocumentMut, Item};
+
+use super::{file, tables::parse};
+use crate::{environment::Environment, report::Report};
+
+/// The verifier's table.
+pub(super) const VERIFIER: &str = "io.containerd.image-verifier.v1.bindir";
+
+/// Where containerd looks for verifiers unless it is told otherwise.
+const BIN_DIR: &str = "/opt/containerd/image-verifier/bin";
+
+/// Tables of the CRI's images: since version 3 of the file, and those that are carried over from older ones.
+const IMAGES: [&[&str]; 4] = [
+    &["io.containerd.cri.v1.images"],
+    &["io.containerd.grpc.v1.cri"],
+    &["io.containerd.grpc.v1.cri", "containerd"],
+    &["cri"],
+];
+
+/// The plugins without which no verifier is called.
+const NEEDED: [&str; 2] = [VERIFIER, "io.containerd.transfer.v1.local"];
+
+/// Most files that are read: a circle of imports ends by itself, a glob may find anything.
+const MAX_FILES: usize = 1000;
+
+/// The files, in the order in which containerd reads them.
+pub(crate) struct ContainerdConfig {
+    root: PathBuf,
+    files: Vec<(PathBuf, DocumentMut)>,
+}
+
+/// What the verifier's table comes to.
+pub(crate) struct VerifierTable {
+    /// The folder of the verifiers, on that machine.
+    pub(crate) bin_dir: PathBuf,
+    /// Most verifiers that are called; a negative number is no limit.
+    pub(crate) max_verifiers: i64,
+    /// Seconds that one of them has, where they can be read.
+    pub(crate) seconds: Option<f64>,
+}
+
+impl ContainerdConfig {
+    /// The main file's place below a root.
+    pub(crate) fn path(environment: &Environment) -> PathBuf {
+        environment.system_folder.join("containerd").join("config.toml")
+    }
+
+    /// Reads the file that is there and all that it imports. None at all is an empty configuration.
+    ///
+    /// # Errors
+    /// One of them cannot be read, as containerd could not.
+    pub(crate) fn read(environment: &Environment, root: &Path) -> Result<ContainerdConfig, Report> {
+        let main = ContainerdConfig::path(environment);
+        let mut config = ContainerdConfig { root: root.into(), files: Vec::new() };
+        let mut pending = VecDeque::from([main.clone()]);
+        while let Some(path) = pending.pop_front() {
+            if config.files.iter().any(|(known, _)| *known == path) {
+                continue;
+            }
+            if config.files.len() == MAX_FILES {
+                return Err(Report::new(format!("{} imports more than {MAX_FILES} files", main.display())));
+            }
+            let Some(text) = file::read_if_there(&path)? else {
+                if path == main {
+                    break;
+                }
+                return Err(Report::new(format!("{} is imported and is not there", path.display()))
+                    .hint("containerd does not start with it: take it out of `imports`"));
+            };
+            let document = parse(&path, &text)?;
+            let imports = document.get("imports").and_then(Item::as_array);
+            for import in imports.into_iter().flatten().filter_map(|import| import.as_str()) {
+                pending.extend(config.resolve(&path, import));
+            }
+            config.files.push((path, document));
+        }
+        Ok(config)
+    }
+
+    /// The files that an import names: relative to the file that has it, `*` as in Go's `filepath.Glob`, which
+    /// is read here in the last part alone.
+    fn resolve(&self, parent: &Path, import: &str) -> Vec<PathBuf> {
+        let path = match Path::new(import) {
+            absolute if absolute.is_absolute() => self.under_root(absolute),
+            relative => parent.parent().unwrap_or(Path::new("")).join(relative),
+        };
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+            return vec![path];
+        };
+        if !name.contains('*') {
+            return vec![path];
+        }
+        let entries = folder.read_dir().into_iter().flatten().flatten().take(MAX_FILES);
+        let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(|found| matches(name, found)));
+        let mut found: Vec<PathBuf> = named.map(|entry| entry.path()).collect();
+        found.sort();
+        found
+    }
+
+    /// A path of that machine, from here.
+    pub(crate) fn under_root(&self, path: &Path) -> PathBuf {
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The files that are there.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// The last word on a key of a plugin's table, and the file that has it.
+    fn last(&self, table: &[&str], key: &str) -> Option<(&Path, &Item)> {
+        self.files.iter().rev().find_map(|(path, document)| {
+            let plugins = document.get("plugins")?;
+            let item = table.iter().try_fold(plugins, |item, part| item.get(part))?.get(key)?;
+            Some((path.as_path(), item))
+        })
+    }
+
+    /// What the verifier's table comes to.
+    pub(crate) fn verifier(&self) -> VerifierTable {
+        let last = |key: &str| self.last(&[VERIFIER], key).map(|(_, item)| item);
+        let timeout = last("per_verifier_timeout");
+        VerifierTable {
+            bin_dir: last("bin_dir").and_then(Item::as_str).unwrap_or(BIN_DIR).into(),
+            max_verifiers: last("max_verifiers").and_then(Item::as_integer).unwrap_or(10),
+            seconds: match timeout {
+                None => Some(10.0),
+                Some(timeout) => timeout.as_str().and_then(seconds),
+            },
+        }
+    }
+
+    /// The file that has the last word on a key of the verifier's table.
+    pub(super) fn decides(&self, key: &str) -> Option<&Path> {
+        self.last(&[VERIFIER], key).map(|(path, _)| path)
+    }
+
+    /// The needed plugins that are switched off, each with the file that does it.
+    pub(crate) fn disabled(&self) -> Vec<(&Path, &'static str)> {
+        let mut found = Vec::new();
+        for (path, document) in &self.files {
+            let listed = document.get("disabled_plugins").and_then(Item::as_array);
+            let listed: Vec<&str> = listed.into_iter().flatten().filter_map(|name| name.as_str()).collect();
+            found.extend(NEEDED.iter().filter(|name| listed.contains(name)).map(|name| (path.as_path(), *name)));
+        }
+        found
+    }
+
+    /// The keys with which the CRI pulls without a verifier, each with the file that has the last word on it.
+    pub(crate) fn bypasses(&self) -> Vec<(&Path, String)> {
+        let is = |item: &Item, wanted: bool| item.as_bool() == Some(wanted);
+        let filled = |item: &Item, key: &str| {
+            let part = item.get(key);
+            part.is_some_and(|part| part.as_table_like().is_none_or(|table| !table.is_empty()))
+        };
+        let mut found = Vec::new();
+        for table in IMAGES {
+            let mut add = |key: &str, name: &str, bypasses: &dyn Fn(&Item) -> bool| {
+                if let Some((path, _)) = self.last(table, key).filter(|(_, item)| bypasses(item)) {
+                    found.push((path, name.to_owned()));
+                }
+            };
+            add("use_local_image_pull", "use_local_image_pull = true", &|item| is(item, true));
+            // Outside of Windows the default is true.
+            add("disable_snapshot_annotations", "disable_snapshot_annotations = false", &|item| is(item, false));
+            add("discard_unpacked_layers", "discard_unpacked_layers = true", &|item| is(item, true));
+            for key in ["mirrors", "configs", "auths"] {
+                add("registry", &format!("registry.{key}"), &|item| filled(item, key));
+            }
+            add("max_concurrent_downloads", "max_concurrent_downloads other than 3", &|item| {
+                item.as_integer() != Some(3)
+            });
+            add("image_pull_with_sync_fs", "image_pull_with_sync_fs = true", &|item| is(item, true));
+        }
+        found
+    }
+}
+
+/// Whether a name is what a pattern says, in which `*` is any text.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let Some(mut left) = name.strip_prefix(first).and_then(|name| name.strip_suffix(last)) else { return false };
+    middle.split('*').all(|part| match left.split_once(part) {
+        Some((_, after)) => {
+            left = after;
+            true
+        }
+        None => false,
+    })
+}
+
+/// The seconds of a duration as Go writes it (`time.ParseDuration`): `10s`, `1m30s`, `500ms`.
+fn seconds(text: &str) -> Option<f64> {
+    let (mut rest, mut sum) = (text, 0.0);
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        let unit = &rest[digits..];
+        let length = unit.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(unit.len());
+        sum += number
+            * match &unit[..length] {
+                "h" => 3600.0,
+                "m" => 60.0,
+                "s" => 1.0,
+                "ms" => 1e-3,
+                "us" | "µs" => 1e-6,
+                "ns" => 1e-9,
+                _ => return None,
+            };
+        rest = &unit[length..];
+    }
+    Some(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, expected) in [
+            ("*.toml", "a.toml", true),
+            ("*.toml", "a.toml.ecr-rs-backup", false),
+            ("*", "", true),
+            ("a*b*c", "a1b2c", true),
+            ("a*b*c", "abd", false),
+            ("a", "ab", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn durations_of_go() {
+        for (text, expected) in [
+            ("10s", Some(10.0)),
+            ("1m30s", Some(90.0)),
+            ("500ms", Some(0.5)),
+            ("1.5h", Some(5400.0)),
+            ("10", None),
+            ("", None),
+            ("s", None),
+            ("ten", None),
+        ] {
+            assert_eq!(seconds(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+# shellcheck shell=bash
+# A node: containerd asks the program before each pull. First containerd's own package calls it (bindir_verifier),
+# then a containerd of our own pulls through its transfer service. Sourced by clients.sh.
+
+containerd_cases() {
+    image=$ecr/node
+    profile=$LOOPBACK_SIGNING_PROFILE
+    verifiers=$scratch/verifiers
+    docker-credential-ecr-rs erase <<<"$ecr" >/dev/null 2>&1
+
+    check 1 "crane push (ECR, images for a node)" push_images_for_node
+    check 0 "ecr-rs sign (one of them)" sign_for_node
+    check 0 "ecr-rs setup containerd" setup_node
+    check 1 "ecr-rs doctor containerd" doctor_node
+    check 1 "ecr-rs doctor containerd (a key that goes past verifiers)" doctor_bypass
+    check 1 "containerd's bindir: allowed" bindir_allowed
+    check 0 "containerd's bindir: allowed, from the verdict that was kept" bindir_kept
+    check 1 "containerd's bindir: rejected with our sentence" bindir_rejected
+    check 1 "containerd's bindir: a registry that hangs, our sentence" bindir_hangs
+    check 0 "containerd's bindir: a link under another name" bindir_link
+    check 1 "containerd's bindir: a stray file blocks every pull" bindir_stray
+    step start_containerd
+    check 1 "containerd $containerd: what is signed is pulled" containerd_pulls
+    check 1 "containerd $containerd: what is not signed is refused" containerd_refuses
+    check 0 "ecr-rs setup --undo containerd: everything is pulled" containerd_undone
+    kill "$containerd_process"
+    wait "$containerd_process" 2>/dev/null
+}
+
+push_images_for_node() {
+    crane push "$scratch/images/docker.tar" "$image:signed"
+    crane mutate --label signed=no --tag "$image:unsigned" "$image:signed"
+    fails test "$(crane digest "$image:signed")" = "$(crane digest "$image:unsigned")"
+}
+
+sign_for_node() {
+    docker-credential-ecr-rs sign "$image:signed" --signing-profile "$profile" --signer-root "$LOOPBACK_SIGNER_ROOT"
+}
+
+# As on a node, but for the folder of verifiers, and the root of the loopback's AWS Signer in the store.
+setup_node() {
+    mkdir -p /etc/containerd
+    cat >/etc/containerd/config.toml <<CONFIG
+version = 3
+imports = ["conf.d/*.toml"]
+[plugins."io.containerd.image-verifier.v1.bindir"]
+bin_dir = "$verifiers" # ours
+per_verifier_timeout = "5s"
+CONFIG
+    cp /etc/containerd/config.toml "$scratch/containerd.before"
+    docker-credential-ecr-rs setup containerd --dry-run --signing-profile "$profile" |
+        grep -F 'per_verifier_timeout: "\"5s\"" -> "\"10s\""'
+    cmp /etc/containerd/config.toml "$scratch/containerd.before"
+    fails test -e "$verifiers"
+    docker-credential-ecr-rs setup containerd --signing-profile "$profile"
+    grep -F 'per_verifier_timeout = "10s"' /etc/containerd/config.toml
+    [ "$(ls -A "$verifiers")" = docker-credential-ecr-rs ]
+    cp "$LOOPBACK_SIGNER_ROOT" /etc/docker-credential-ecr-rs/truststore/x509/signingAuthority/aws-signer-ts/loopback.pem
+}
+
+# doctor_says WORDS: with the containerd of these cases in place of Debian's.
+doctor_says() {
+    mkdir -p "$scratch/newer"
+    ln -sf "$(command -v "containerd-$containerd")" "$scratch/newer/containerd"
+    PATH=$scratch/newer:$PATH docker-credential-ecr-rs doctor containerd | tee "$scratch/doctor"
+    grep -F "$1" "$scratch/doctor"
+}
+doctor_node() { doctor_says "/containerd ${containerd#v}" && grep -F 'first: nothing to do' "$scratch/doctor"; }
+doctor_bypass() {
+    docker-credential-ecr-rs doctor containerd >"$scratch/doctor" && return 1
+    mkdir -p /etc/containerd/conf.d
+    printf '[plugins."io.containerd.cri.v1.images"]\ndiscard_unpacked_layers = true\n' >/etc/containerd/conf.d/eks.toml
+    mkdir "$scratch/node" "$scratch/node/etc"
+    cp -r /etc/containerd "$scratch/node/etc"
+    docker-credential-ecr-rs doctor containerd --root "$scratch/node" >"$scratch/doctor" && return 1
+    rm -r /etc/containerd/conf.d
+    cat "$scratch/doctor"
+    grep 'discard_unpacked_layers = true in .*/conf.d/eks.toml' "$scratch/doctor"
+}
+
+# as_containerd COMMAND...: without a home folder and a session, as a service of the machine.
+as_containerd() {
+    env -u HOME -u DBUS_SESSION_BUS_ADDRESS -u XDG_RUNTIME_DIR -u DOCKER_HOST "$@"
+}
+# bindir TAG: exit 0 allowed, 1 blocked, 3 not called.
+bindir() {
+    local status=0
+    as_containerd bindir-verifier "$verifiers" "$image:$1" "$(crane digest "$image:$1")" >"$scratch/judgement" || status=$?
+    cat "$scratch/judgement"
+    return "$status"
+}
+# says STATUS TAG WORDS
+says() {
+    local status=0
+    bindir "$2" || status=$?
+    [ "$status" = "$1" ]
+    grep -F "$3" "$scratch/judgement"
+}
+bindir_allowed() { says 0 signed "ok=true reason=docker-credential-ecr-rs => $image@$(crane digest "$image:signed") is verified: signed by $profile/"; }
+bindir_kept() { says 0 signed '; judged '; }
+bindir_rejected() { says 1 unsigned "verifier docker-credential-ecr-rs rejected image (exit code 1): $image:unsigned is not verified: it has no signature"; }
+bindir_hangs() {
+    behave 'delay GetReferrers 60000'
+    says 1 unsigned 'is not verified: there is no verdict within 8 s, while asking its registry'
+    behave clear
+}
+bindir_link() {
+    ln -s "$(command -v docker-credential-ecr-rs)" "$verifiers/zz-other"
+    says 0 signed ', zz-other => '
+    rm "$verifiers/zz-other"
+}
+bindir_stray() {
+    echo notes >"$verifiers/README"
+    says 3 signed 'permission denied'
+    docker-credential-ecr-rs doctor containerd >"$scratch/doctor" && return 1
+    grep 'README is no program: containerd runs it all the same, and every pull is blocked' "$scratch/doctor"
+    rm "$verifiers/README"
+}
+
+# containerd with folders and a socket of its own. It pulls; it never runs a container.
+start_containerd() {
+    cat >"$scratch/containerd.toml" <<CONFIG
+version = 3
+root = "$scratch/containerd/root"
+state = "$scratch/containerd/state"
+imports = ["/etc/containerd/config.toml"]
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri"]
+[grpc]
+address = "$scratch/containerd.sock"
+[plugins."io.containerd.transfer.v1.local"]
+[[plugins."io.containerd.transfer.v1.local".unpack_config]]
+platform = "linux/amd64"
+snapshotter = "native"
+CONFIG
+    as_containerd "containerd-$containerd" --config "$scratch/containerd.toml" >"$scratch/logs/containerd" 2>&1 </dev/null &
+    containerd_process=$!
+    until_true "containerd" ctr_of_node version
+}
+
+ctr_of_node() { "ctr-$containerd" --address "$scratch/containerd.sock" "$@"; }
+# pull TAG: through the transfer service, with a login as a kubelet's credential provider has it.
+pull() {
+    ctr_of_node images pull --snapshotter native --user "AWS:$(docker-credential-ecr-rs token "$ecr")" "$image:$1" 2>&1
+}
+pulled() { ctr_of_node images list --quiet | grep -Fx "$image:$1"; }
+
+containerd_pulls() {
+    rm -rf /run/docker-credential-ecr-rs
+    pull signed
+    pulled signed
+}
+containerd_refuses() {
+    pull unsigned >"$scratch/refused" && return 1
+    cat "$scratch/refused"
+    grep -F "$image:unsigned is not verified: it has no signature" "$scratch/refused"
+    fails pulled unsigned
+}
+containerd_undone() {
+    docker-credential-ecr-rs setup --undo containerd
+    cmp /etc/containerd/config.toml "$scratch/containerd.before"
+    [ -z "$(ls -A "$verifiers")" ]
+    pull unsigned
+    pulled unsigned
+}
