@@ -34,3 +34,4 @@ pub mod app;
 pub mod cli;
 pub mod docker;
 pub mod kubelet;
+pub mod notation_plugin;

@@ -13,12 +13,12 @@ use ecr_rs::{
     cli, crash, docker,
     door::{Door, Start, Streams, Terminals},
     environment::Environment,
-    kubelet,
+    kubelet, notation_plugin,
     report::{Level, Report},
 };
 
 /// The doors; the first that claims a start runs it. The command line claims what is left.
-const DOORS: [Door; 3] = [kubelet::DOOR, docker::DOOR, cli::DOOR];
+const DOORS: [Door; 4] = [kubelet::DOOR, notation_plugin::DOOR, docker::DOOR, cli::DOOR];
 
 /// The program. `examples/sandbox.rs` calls it too, when it is started under the program's name.
 pub(crate) fn main() -> ExitCode {
@@ -64,9 +64,11 @@ fn unset_blank_endpoints() {
 
 fn start() -> Start {
     let mut arguments = env::args_os();
-    let name = arguments.next().unwrap_or_default();
+    let program = arguments.next().unwrap_or_default();
+    let name = Path::new(&program).file_name().unwrap_or_default().to_string_lossy();
     Start {
-        name: Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        // No other extension is taken off: a Notation plugin's name has dots of its own.
+        name: name.strip_suffix(".exe").unwrap_or(&name).into(),
         arguments: arguments.map(|word| word.to_string_lossy().into_owned()).collect(),
         environment: Environment {
             variable: Box::new(|name| env::var_os(name)),

@@ -15,6 +15,7 @@ mod resolved;
 mod response;
 mod revocation;
 mod settings;
+pub mod sign_error;
 pub mod signer;
 pub mod signer_roots;
 pub mod signers;

@@ -11,7 +11,7 @@ use crate::{
     environment::Environment,
     keychain::{self, ErrorKind},
     report::{Level, Report},
-    setup::{Plan, Request, Target},
+    setup::{Plan, PluginRequest, Request, Target},
     token::cache::TOKEN,
 };
 
@@ -27,6 +27,12 @@ pub(super) struct Setup {
     /// Serve these registries only (`credHelpers`) instead of every one (`credsStore`)
     #[arg(long, value_name = "HOST", num_args = 1.., value_delimiter = ',')]
     registry: Vec<String>,
+    /// Make this program Notation's plugin for AWS Signer, too; for the client `notation`
+    #[arg(long, conflicts_with = "undo")]
+    plugin: bool,
+    /// Take the place of another plugin of that name, AWS's own, which is kept beside it
+    #[arg(long, requires = "plugin")]
+    replace: bool,
     /// Show what would change and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -38,7 +44,15 @@ pub(super) struct Setup {
 impl Setup {
     /// What was done goes to stdout, what to know to stderr.
     pub(super) fn run(&self, start: Start, Streams { stdout, stderr, .. }: Streams<'_>) -> Result<ExitCode, Report> {
-        let request = Request { targets: self.clients.clone(), registries: self.registry.clone() };
+        if self.plugin && !self.clients.contains(&Target::Notation) {
+            return Err(Report::new("--plugin is for the client `notation`").hint("run: setup notation --plugin"));
+        }
+        let plugin = PluginRequest { program: (start.executable)(), replace: self.replace };
+        let request = Request {
+            targets: self.clients.clone(),
+            registries: self.registry.clone(),
+            plugin: self.plugin.then_some(plugin),
+        };
         let plan = match self.undo {
             true => Plan::undo(&request, &start.environment)?,
             false => Plan::setup(&request, &start.environment)?,
