@@ -4,7 +4,8 @@
 //! `FOLDER/signer-root.pem` and a JSON line to `FOLDER/calls` for each call, then serves until
 //! standard input ends. Lines on standard input change how it behaves:
 //! `delay OPERATION MILLISECONDS`, `token-length CHARACTERS`, `token-life SECONDS`,
-//! `referrers on|off`, `redirects on|off`, `revoke ARN` (a signing job or a profile version), `clear`.
+//! `referrers on|off`, `redirects on|off`, `revoke ARN` (a signing job or a profile version), `spoil DEFECT` or
+//! `spoil nothing` (what SignPayload returns), `clear`.
 //! Each is answered with `done: LINE` on standard output.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
@@ -23,7 +24,7 @@ use std::{
 use support::{
     loopback::{self, ACCOUNT, Loopback, OTHER_ACCOUNT, OTHER_REGION, REGION},
     registry::{PLAIN_PASSWORD, PLAIN_USER},
-    signer::Signer,
+    signer::{Defect, Signer},
     tls::Tls,
 };
 
@@ -34,7 +35,7 @@ The loopback AWS and registries for other programs. FOLDER is made; it gets `env
 lines) when everything is ready, `signer-root.pem`, and `calls` with a line of JSON for each call.
 It serves until standard input ends. Lines on standard input change how it behaves:
   delay OPERATION MILLISECONDS, token-length CHARACTERS, token-life SECONDS,
-  referrers on|off, redirects on|off, revoke ARN, clear";
+  referrers on|off, redirects on|off, revoke ARN, spoil DEFECT|nothing, clear";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -112,6 +113,11 @@ fn obey(loopback: &Loopback, signer: &Signer, line: &str) -> bool {
         ["referrers", state @ ("on" | "off")] => loopback.registry.behave(|it| it.referrers = state == "on"),
         ["redirects", state @ ("on" | "off")] => loopback.registry.behave(|it| it.redirects_blobs = state == "on"),
         ["revoke", arn] => signer.revoke(arn),
+        ["spoil", "nothing"] => signer.spoil(None),
+        ["spoil", name] => {
+            let Some(defect) = Defect::named(name) else { return false };
+            signer.spoil(defect);
+        }
         _ => return false,
     }
     true

@@ -35,3 +35,4 @@ pub mod cli;
 pub mod containerd;
 pub mod docker;
 pub mod kubelet;
+pub mod notation_plugin;

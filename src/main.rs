@@ -13,12 +13,12 @@ use ecr_rs::{
     cli, containerd, crash, docker,
     door::{Door, Start, Streams, Terminals},
     environment::Environment,
-    kubelet,
+    kubelet, notation_plugin,
     report::{Level, Report},
 };
 
 /// The doors; the first that claims a start runs it. The command line claims what is left.
-const DOORS: [Door; 4] = [containerd::DOOR, kubelet::DOOR, docker::DOOR, cli::DOOR];
+const DOORS: [Door; 5] = [containerd::DOOR, kubelet::DOOR, notation_plugin::DOOR, docker::DOOR, cli::DOOR];
 
 /// The program. `examples/sandbox.rs` calls it too, when it is started under the program's name.
 pub(crate) fn main() -> ExitCode {
@@ -69,6 +69,7 @@ fn start() -> Start {
     let path = arguments.next().unwrap_or_default();
     let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy();
     Start {
+        // No other extension is taken off: a Notation plugin's name has dots of its own.
         name: name.strip_suffix(EXE_SUFFIX).unwrap_or(&name).to_owned(),
         arguments: arguments.map(|word| word.to_string_lossy().into_owned()).collect(),
         environment: Environment {

@@ -37,3 +37,6 @@ pub(crate) const NOTATION_PLUGIN: &str = "com.amazonaws.signer.notation.plugin";
 /// The version of that plugin that this program stands for: where a signature asks for a newer one, it has
 /// rules that are unknown here. Above AWS's own newest, 1.0.2292.
 pub(crate) const NOTATION_PLUGIN_VERSION: &str = "1.1.0";
+
+/// What tells our plugin from AWS's, which has the same name: the address that it gives of itself.
+pub(crate) const NOTATION_PLUGIN_URL: &str = env!("CARGO_PKG_REPOSITORY");

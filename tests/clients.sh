@@ -8,8 +8,8 @@
 #
 # ECR_RS_BINARY names the binary to test (default: a debug build of this checkout).
 # FAMILIES names the families of cases to run (default: all, "docker containers oci signing accounts
-# absent setup identities policies vectors containerd").
-# ECR_RS_SIGNER_PLUGIN names AWS's plugin for Notation (default: a stand-in, see tests/clients/signing.sh).
+# absent setup identities policies vectors verifying containerd").
+# ECR_RS_SIGNER_PLUGIN names AWS's plugin for Notation (default: this program, see tests/clients/signing.sh).
 # KEEP_WORLD=1 keeps the temporary folder with every log and says where it is.
 #
 # It installs clients that are missing, from Debian's packages and Go's module proxy (tests/clients/programs.sh)
@@ -34,11 +34,12 @@ root=$PWD
 . tests/clients/identities.sh
 . tests/clients/policies.sh
 . tests/clients/vectors.sh
+. tests/clients/verifying.sh
 . tests/clients/containerd.sh
 
 # The outer half: programs, the built binary, a folder; then this script again inside the namespaces.
 outer() {
-    FAMILIES=${FAMILIES:-docker containers oci signing accounts absent setup identities policies vectors containerd}
+    FAMILIES=${FAMILIES:-docker containers oci signing accounts absent setup identities policies vectors verifying containerd}
     [ "$(id -u)" = 0 ] || stop "clients.sh must run as root: dockerd needs it"
     step install_packages
     step install_go_programs

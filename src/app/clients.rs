@@ -109,10 +109,9 @@ impl Drop for BoundedRuntime {
 
 /// AWS Signer as what an identity is looked for.
 fn signer_target(home: Option<&Home>, region: Option<&str>) -> Target {
-    let region = home.map(|home| home.region.as_str()).or(region).unwrap_or("us-east-1");
-    Target {
-        host: format!("signer.{region}.amazonaws.com"),
-        account: home.map(|home| home.account.clone()).unwrap_or_default(),
-        region: region.into(),
-    }
+    let anybodys = || {
+        let region = region.unwrap_or("us-east-1").to_owned();
+        Home { partition: String::new(), region, account: String::new() }
+    };
+    home.cloned().unwrap_or_else(anybodys).target()
 }

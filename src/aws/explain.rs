@@ -35,6 +35,8 @@ pub(super) struct CallContext<'a> {
 pub(super) struct Explained {
     /// What a mint makes of it.
     pub(super) kind: MintErrorKind,
+    /// Its class.
+    pub(super) class: ErrorClass,
     /// AWS's error code, where AWS answered with one.
     pub(super) code: Option<String>,
     /// The words.
@@ -137,7 +139,7 @@ impl CallContext<'_> {
         let report = chain.lines.iter().fold(report, Report::cause).hint(self.hint(stage, class, &chain));
         let request = error.downcast_ref::<Refused>().and_then(|refused| refused.request_id.as_deref());
         let report = request.into_iter().fold(report, |report, id| report.cause(format!("request {id}")));
-        Explained { kind: class.kind(stage), code: chain.code, report }
+        Explained { kind: class.kind(stage), class, code: chain.code, report }
     }
 
     fn what(&self, stage: Stage, class: ErrorClass, host: &str) -> String {

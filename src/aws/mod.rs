@@ -16,6 +16,7 @@ mod resolved;
 mod response;
 pub mod revocation;
 mod settings;
+pub mod sign_error;
 pub mod signer;
 pub mod signer_roots;
 pub mod signers;

@@ -21,6 +21,7 @@ use super::{
     explain::{CallContext, Explained},
     http::Client,
     response::Refused,
+    sign_error::{SignError, SignErrorKind},
     signing_job::{OneJob, SIGN_ATTEMPT, SIGN_OPERATION},
     signing_profile::{PLATFORM, SigningProfile, Unit, Validity},
     subject::Subject,
@@ -133,7 +134,7 @@ impl Signer {
 
     /// Signs a payload. What comes back must go through
     /// `sign::check` before it is used.
-    pub async fn sign(&self, profile: &SigningProfile, payload: &[u8]) -> Result<SignPayloadOutput, Report> {
+    pub async fn sign(&self, profile: &SigningProfile, payload: &[u8]) -> Result<SignPayloadOutput, SignError> {
         let call = self
             .signing
             .sign_payload()
@@ -145,13 +146,19 @@ impl Signer {
             Ok(answer) => answer,
             Err(err) => {
                 let invalid = err.as_service_error().is_some_and(|err| err.is_validation_exception());
-                let refused = self.refused(("SignPayload", "sign with"), Some(profile), err);
-                return Err(if invalid { self.explain(profile, refused).await } else { refused });
+                let explained = self.explained(("SignPayload", "sign with"), Some(profile), err);
+                let kind = SignErrorKind::of(&explained);
+                let refused = self.hinted(Some(profile), explained);
+                return Err(SignError {
+                    report: if invalid { self.explain(profile, refused).await } else { refused },
+                    kind,
+                });
             }
         };
-        let envelope = answer.signature.ok_or_else(|| {
-            Report::new(format!("AWS Signer gave no signature for {profile} in {}", self.region))
-                .hint("check that no proxy or endpoint_url answers in place of AWS")
+        let envelope = answer.signature.ok_or_else(|| SignError {
+            report: Report::new(format!("AWS Signer gave no signature for {profile} in {}", self.region))
+                .hint("check that no proxy or endpoint_url answers in place of AWS"),
+            kind: SignErrorKind::Failed,
         })?;
         Ok(SignPayloadOutput {
             envelope: envelope.into_inner(),
@@ -320,7 +327,10 @@ impl Signer {
     where
         E: std::error::Error + Send + Sync + 'static,
     {
-        let explained = self.explained((operation, doing), profile, err);
+        self.hinted(profile, self.explained((operation, doing), profile, err))
+    }
+
+    fn hinted(&self, profile: Option<&SigningProfile>, explained: Explained) -> Report {
         match (explained.code.as_deref(), profile) {
             (Some("ResourceNotFoundException"), Some(profile)) => explained.report.hint(format!(
                 "check the name and the region {}, or create it: {PROGRAM} profile create {}",

@@ -1,6 +1,8 @@
-//! The root certificates of AWS Signer, and which of them a chain of certificates ends in. Pure.
+//! The root certificates of AWS Signer, and which of them a chain of certificates ends in.
 
-use crate::{notary::certificate::Certificate, report::Report};
+use std::path::Path;
+
+use crate::{notary::certificate::Certificate, private_fs, report::Report};
 
 /// A root certificate of AWS Signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,14 @@ pub enum Roots {
 }
 
 impl Roots {
+    /// The certificates of a file that is named as a root; AWS Signer's own where none is named.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no certificate.
+    pub fn of(file: Option<&Path>) -> Result<Roots, Report> {
+        file.map_or(Ok(Roots::Aws), |path| read_file(path).map(Roots::Given))
+    }
+
     /// Whose they are, as in "not by …".
     pub fn owner(&self) -> &'static str {
         match self {
@@ -74,8 +84,18 @@ impl Roots {
         };
         Err(Report::new(format!("the signature's root certificate `{}` is {whose}", root.subject))
             .cause(format!("its SHA-256 is {fingerprint}"))
-            .hint("give the root that you trust with --signer-root FILE"))
+            .hint("give the root that you trust with --signer-root FILE (notation: --plugin-config signer-root=FILE)"))
     }
+}
+
+/// The certificates of a file that is named as a root.
+///
+/// # Errors
+/// The file cannot be read, or holds no certificate.
+pub fn read_file(path: &Path) -> Result<Vec<Certificate>, Report> {
+    let bad = || Report::new(format!("{} is no root certificate", path.display()));
+    let bytes = private_fs::read(path, private_fs::MAX_FILE_SIZE).map_err(|err| bad().cause(err))?;
+    Certificate::read_file(&bytes).map_err(|err| bad().cause(err))
 }
 
 #[cfg(test)]

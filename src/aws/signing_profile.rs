@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::{
+    identity::Target,
     registry::{PARTITIONS, is_account, is_region},
     report::Report,
 };
@@ -64,6 +65,17 @@ pub struct Home {
     pub region: String,
     /// The 12-digit account that owns it; sent as `profileOwner`, so that another account's profile can sign.
     pub account: String,
+}
+
+impl Home {
+    /// Its AWS Signer, as what an identity is looked for.
+    pub fn target(&self) -> Target {
+        Target {
+            host: format!("signer.{}.amazonaws.com", self.region),
+            account: self.account.clone(),
+            region: self.region.clone(),
+        }
+    }
 }
 
 impl SigningProfile {

@@ -16,7 +16,7 @@ use crate::{
     environment::Environment,
     keychain::{self, ErrorKind},
     report::{Level, Report},
-    setup::{NodeRequest, Plan, Request, Target},
+    setup::{NodeRequest, Plan, PluginRequest, Request, Target},
     token::cache::TOKEN,
 };
 
@@ -39,6 +39,12 @@ pub(super) struct Setup {
     /// With containerd: the root of the node's disk, where it is mounted here
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
+    /// Make this program Notation's plugin for AWS Signer, too; for the client `notation`
+    #[arg(long, conflicts_with = "undo")]
+    plugin: bool,
+    /// Take the place of another plugin of that name, AWS's own, which is kept beside it
+    #[arg(long, requires = "plugin")]
+    replace: bool,
     /// Show what would change and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -84,7 +90,7 @@ impl Setup {
         let of_node = self.clients.contains(&Client::Containerd);
         let program = (start.executable)();
         let environment = if of_node { start.environment.under(&self.root) } else { start.environment };
-        let plan = if of_node { self.node(program, &environment)? } else { self.of_user(&environment)? };
+        let plan = if of_node { self.node(program, &environment)? } else { self.of_user(program, &environment)? };
         let changes = plan.changed_keys()?;
         if !self.dry_run {
             plan.apply(&mut |_, _| Ok(()))?;
@@ -105,13 +111,17 @@ impl Setup {
 
 impl Setup {
     /// The plan for a user's clients.
-    fn of_user(&self, environment: &Environment) -> Result<Plan, Report> {
+    fn of_user(&self, program: Option<PathBuf>, environment: &Environment) -> Result<Plan, Report> {
         if self.signing_profile.is_some() || self.root != Path::new("/") {
             return Err(Report::new("--signing-profile and --root are for containerd")
                 .hint("docker-credential-ecr-rs setup containerd --signing-profile ARN"));
         }
-        let targets = self.clients.iter().filter_map(|client| client.of_user()).collect();
-        let request = Request { targets, registries: self.registry.clone() };
+        let targets: Vec<Target> = self.clients.iter().filter_map(|client| client.of_user()).collect();
+        if self.plugin && !targets.contains(&Target::Notation) {
+            return Err(Report::new("--plugin is for the client `notation`").hint("run: setup notation --plugin"));
+        }
+        let plugin = self.plugin.then_some(PluginRequest { program, replace: self.replace });
+        let request = Request { targets, registries: self.registry.clone(), plugin };
         match self.undo {
             true => Plan::undo(&request, environment),
             false => Plan::setup(&request, environment),
@@ -120,7 +130,7 @@ impl Setup {
 
     /// The plan for the machine's containerd, or that of a node's disk.
     fn node(&self, program: Option<PathBuf>, environment: &Environment) -> Result<Plan, Report> {
-        if self.clients.len() > 1 || !self.registry.is_empty() {
+        if self.clients.len() > 1 || !self.registry.is_empty() || self.plugin {
             return Err(Report::new("containerd is the machine's, and the other clients are a user's")
                 .hint("docker-credential-ecr-rs setup containerd, in a run of its own"));
         }

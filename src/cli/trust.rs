@@ -11,11 +11,10 @@ use chrono::{DateTime, Utc};
 use super::{
     confirm::confirm,
     output::{OutputFormat, exit_code, write_json, write_lines},
-    root_args::read_roots,
     trust_report as report,
 };
 use crate::{
-    aws::signing_profile::SigningProfile,
+    aws::{signer_roots, signing_profile::SigningProfile},
     door::{Start, Streams},
     environment::Environment,
     log::Log,
@@ -133,7 +132,7 @@ impl Init {
     }
 
     fn request(&self, profile: &str) -> Result<TrustRequest, Report> {
-        let root = self.root.as_ref().map(|path| Ok::<_, Report>((path.clone(), read_roots(path)?)));
+        let root = self.root.as_ref().map(|path| Ok::<_, Report>((path.clone(), signer_roots::read_file(path)?)));
         Ok(TrustRequest {
             profile: SigningProfile::parse(profile)?,
             root: root.transpose()?,

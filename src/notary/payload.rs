@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::envelope::json::object;
 use crate::{oci::Descriptor, report::Report};
 
 /// Most bytes that SignPayload takes (AWS Signer API model, `Payload`: 1 to 4096).
@@ -63,6 +65,27 @@ pub fn of(target: &Descriptor) -> Result<Vec<u8>, Report> {
         .hint(format!("shorten the user metadata (-m) by {} bytes", bytes.len() - MAX_PAYLOAD)));
     }
     Ok(bytes)
+}
+
+/// Members of a descriptor (image-spec); a signature over any other is refused (notation-go, `signer/plugin.go`).
+const DESCRIPTOR_MEMBERS: [&str; 8] =
+    ["mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"];
+
+/// The descriptor that a payload signs, and nothing beside it.
+///
+/// # Errors
+/// It is no payload, or holds what no verifier knows.
+pub fn read(bytes: &[u8]) -> Result<Descriptor, Report> {
+    let bad = |why: String| Report::new(format!("the payload cannot be read: {why}"));
+    let mut members = object(bytes).map_err(bad)?;
+    let target = members.shift_remove("targetArtifact").ok_or_else(|| bad("it has no `targetArtifact`".into()))?;
+    let inner = target.as_object().ok_or_else(|| bad("`targetArtifact` is not an object".into()))?;
+    let known = |name: &&String| !DESCRIPTOR_MEMBERS.contains(&name.as_str());
+    let unknown: Vec<&String> = members.keys().chain(inner.keys().filter(known)).collect();
+    if !unknown.is_empty() {
+        return Err(Report::new(format!("unknown attributes were added to what is signed: {unknown:?}")));
+    }
+    Descriptor::deserialize(&target).map_err(|err| bad(err.to_string()))
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use super::{
     client::{self, Edit, Logins},
     file::{self, UserFile},
     places,
+    plugin::PluginChange,
     previous::Previous,
-    request::{Request, Target},
+    request::{PluginRequest, Request, Target},
     tables, warning,
     write::{self, Watch},
 };
@@ -23,6 +24,8 @@ use crate::{
 #[derive(Default)]
 pub struct Plan {
     pub(super) changes: Vec<Change>,
+    /// What becomes of Notation's plugin.
+    pub(super) plugin: Option<PluginChange>,
     /// One line for each client: what was done, or that nothing was to be done.
     pub notes: Vec<String>,
     /// What may keep a client from asking us, or a login from being found.
@@ -48,6 +51,11 @@ impl Plan {
                 Target::Podman if hosts.is_empty() => plan.podman(environment)?,
                 Target::Podman => plan.podman_hosts(&hosts, environment)?,
             }
+        }
+        if let Some(PluginRequest { program, replace }) = &request.plugin {
+            let (change, note) = PluginChange::install(program.as_deref(), *replace, environment)?;
+            plan.plugin = change;
+            plan.notes.push(note);
         }
         plan.adopt_previous_store(&previous, environment)?;
         plan.warnings.extend(warning::of_machine(&hosts, environment));
@@ -200,6 +208,7 @@ impl Plan {
                 lines.extend(keys.iter().map(|key| format!("  {key}")));
             }
         }
+        lines.extend(self.plugin.iter().flat_map(PluginChange::lines));
         Ok(lines)
     }
 
@@ -225,7 +234,7 @@ impl Plan {
         for Change { file, .. } in self.changes.iter().rev().filter(|change| change.backup == Backup::Forget) {
             backup::forget(&file.path, watch)?;
         }
-        Ok(())
+        self.plugin.as_ref().map_or(Ok(()), |plugin| plugin.apply(watch))
     }
 }
 

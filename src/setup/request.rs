@@ -1,6 +1,6 @@
 //! What is asked of `setup`.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 /// A client whose configuration is edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,4 +30,15 @@ pub struct Request {
     pub targets: Vec<Target>,
     /// The registries' hosts; none means every registry (`credsStore`).
     pub registries: Vec<String>,
+    /// Whether this program is to be Notation's plugin for AWS Signer, too.
+    pub plugin: Option<PluginRequest>,
+}
+
+/// The plugin that is asked for.
+#[derive(Debug)]
+pub struct PluginRequest {
+    /// This program's file, where the system tells it.
+    pub program: Option<PathBuf>,
+    /// Whether it may take the place of another plugin of that name.
+    pub replace: bool,
 }

@@ -13,6 +13,7 @@ use super::{
     file::{self, UserFile},
     places,
     plan::Plan,
+    plugin::PluginChange,
     request::{Request, Target},
     tables,
 };
@@ -33,6 +34,12 @@ impl Plan {
                 plan.undo_file(*target, FileKind::Registries, &drop_in, environment)?;
             }
             plan.undo_file(*target, FileKind::Client, &places::json(*target, environment)?, environment)?;
+        }
+        if targets.contains(&Target::Notation)
+            && let Some((change, note)) = PluginChange::undo(environment)
+        {
+            plan.plugin = Some(change);
+            plan.notes.push(note);
         }
         plan.release_previous_store(&targets, environment)?;
         Ok(plan)

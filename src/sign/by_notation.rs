@@ -52,6 +52,7 @@ impl ByNotation<'_> {
             image: &image,
             digest: subject,
             profile: self.context.profile,
+            roots: self.context.roots,
             metadata: self.context.metadata,
             variables: &self.context.signer.variables(),
             login: &repositories.login(image.host()),

@@ -15,7 +15,10 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::{
-    aws::signing_profile::{Home, SigningProfile},
+    aws::{
+        signer_roots::Roots,
+        signing_profile::{Home, SigningProfile},
+    },
     digest::{Digest, hex},
     names::{HELPER, NOTATION_PLUGIN},
     oci::{IDENTITY_TOKEN, Reference, RegistryAuth, reference::is_loopback},
@@ -106,6 +109,8 @@ pub struct NotationRequest<'a> {
     pub digest: &'a Digest,
     /// The profile, by ARN.
     pub profile: &'a SigningProfile,
+    /// The roots that AWS's certificates must lead to.
+    pub roots: &'a Roots,
     /// The user's metadata.
     pub metadata: &'a BTreeMap<String, String>,
     /// The AWS principal: [`Signer::variables`](crate::aws::signer::Signer::variables).
@@ -148,8 +153,8 @@ impl Notation {
         Ok(Notation { program, version, libexec, helper, path: paths.path.clone(), temporary: paths.temporary.clone() })
     }
 
-    /// The command line of one signature, without the program.
-    fn arguments(&self, request: &NotationRequest<'_>) -> Result<Vec<String>, Report> {
+    /// The command line of one signature, without the program. `root` is the file of a root that is not AWS's.
+    fn arguments(&self, request: &NotationRequest<'_>, root: Option<&Path>) -> Result<Vec<String>, Report> {
         let Some(Home { region, .. }) = &request.profile.home else {
             return Err(Report::new(format!("Notation needs the ARN of the signing profile {}", request.profile)));
         };
@@ -164,6 +169,10 @@ impl Notation {
         arguments.push(request.profile.to_string());
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
         option("--plugin-config", format!("aws-region={region}"));
+        // AWS's plugin checks no root, and passes over what it does not know; ours checks it.
+        if let Some(root) = root {
+            option("--plugin-config", format!("signer-root={}", root.display()));
+        }
         for (key, value) in request.metadata {
             option("--user-metadata", format!("{key}={value}"));
         }
@@ -188,9 +197,9 @@ impl Notation {
     /// # Errors
     /// Where Notation cannot be started or does not end. What it signed is for the caller to check.
     pub fn sign(&self, request: &NotationRequest<'_>) -> Result<NotationOutput, Report> {
-        let arguments = self.arguments(request)?;
-        let config = PrivateConfig::write(&self.temporary)
+        let config = PrivateConfig::write(&self.temporary, request.roots)
             .map_err(|err| Report::new("cannot write Notation's configuration").cause(err))?;
+        let arguments = self.arguments(request, config.root.as_deref())?;
         // What we do not search, notation shall not either: the folder of the moment.
         let folders = std::iter::once(self.helper.clone()).chain(std::env::split_paths(&self.path));
         let folders = folders.filter(|folder| folder.is_absolute());
@@ -242,22 +251,29 @@ fn version(program: &Path) -> Result<(u64, u64), Report> {
     }
 }
 
-/// A folder with the one setting that Notation's credentials come from; it holds no secret.
+/// A folder with the one setting that Notation's credentials come from, and with the roots that are not AWS's; it
+/// holds no secret.
 struct PrivateConfig {
     folder: PathBuf,
+    root: Option<PathBuf>,
 }
 
 impl PrivateConfig {
-    fn write(temporary: &Path) -> io::Result<PrivateConfig> {
+    fn write(temporary: &Path, roots: &Roots) -> io::Result<PrivateConfig> {
         let mut random = [0; 8];
         ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random)
             .map_err(|_| io::Error::other("the system has no random numbers"))?;
         let folder = temporary.join(format!("ecr-rs-notation-{}", hex(&random)));
         // It fails where something is there already, so nobody else's folder is used.
         private_fs::create_new_folder(&folder)?;
-        let config = PrivateConfig { folder };
+        let mut config = PrivateConfig { folder, root: None };
         let mut file = private_fs::create_new(&config.folder.join("config.json"))?;
         file.write_all(json!({ "credsStore": HELPER }).to_string().as_bytes())?;
+        if let Roots::Given(certificates) = roots {
+            let path = config.root.insert(config.folder.join("root.pem"));
+            let mut file = private_fs::create_new(path)?;
+            certificates.iter().try_for_each(|certificate| file.write_all(certificate.pem().as_bytes()))?;
+        }
         Ok(config)
     }
 }

@@ -114,7 +114,7 @@ impl Plan {
     /// The push is prepared while AWS Signer signs, and not before: by then the image is known to be there,
     /// and how its registry lets us in.
     pub async fn sign(&self, repository: &Repository, context: &SigningContext<'_>) -> Result<Signed, Report> {
-        let signing = context.signer.sign(context.profile, &self.payload);
+        let signing = async { Ok(context.signer.sign(context.profile, &self.payload).await?) };
         let (returned, prepared) = try_join(signing, repository.prepare()).await?;
         let expected =
             Expected { target: &self.target, profile: context.profile, roots: context.roots, now: context.now() };

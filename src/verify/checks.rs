@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// What a check came to: in words why it holds, or why it does not.
-pub(super) type Found = Result<String, Report>;
+pub(crate) type Found = Result<String, Report>;
 
 /// Who must take part in a verdict, by the signature's own word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub(super) fn authenticity(envelope: &Envelope, anchors: &Anchors) -> Found {
 }
 
 /// Trusted identity of a signature of AWS Signer: one of the profiles that the policy names.
-pub(super) fn profile_identity(by: &SignedBy, trusted: &[TrustedIdentity]) -> Found {
+pub(crate) fn profile_identity(by: &SignedBy, trusted: &[TrustedIdentity]) -> Found {
     let profiles = trusted.iter().filter_map(|identity| match identity {
         TrustedIdentity::SigningProfile(profile) => Some(profile),
         TrustedIdentity::Any | TrustedIdentity::Subject(_) | TrustedIdentity::Other(_) => None,

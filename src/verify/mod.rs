@@ -1,13 +1,14 @@
 //! Judging the signatures of an image: what is trusted, what was found and read, who made it, and the verdict.
 
 pub mod anchors;
-mod checks;
+pub(crate) mod checks;
 pub mod distinguished_name;
 pub mod judge;
 pub mod lint;
 pub mod places;
 pub mod plugin;
 pub mod plugin_protocol;
+pub mod plugin_wire;
 pub mod policy;
 mod policy_file;
 pub mod run;

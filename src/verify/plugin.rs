@@ -7,13 +7,14 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
     places,
-    plugin_protocol::{PluginAnswer, PluginMetadata, PluginRequest, Verified},
+    plugin_protocol::{PluginAnswer, PluginRequest},
+    plugin_wire::{PluginError, PluginMetadata, Verified},
     policy::StoreName,
 };
 use crate::{
@@ -45,14 +46,28 @@ impl Plugins {
         Plugins { folder: above.map(|folder| folder.join("plugins")) }
     }
 
+    /// Where the program of a plugin belongs; `None` without a home folder.
+    pub fn place(&self, name: &str) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(name).join(format!("notation-{name}{EXE_SUFFIX}")))
+    }
+
+    /// What an installed plugin says of itself. Blocks until it has answered, half a minute at most.
+    ///
+    /// # Errors
+    /// It is not installed, cannot be run, or does not answer as the protocol has it.
+    pub fn metadata(&self, name: &str) -> Result<PluginMetadata, Report> {
+        let metadata: PluginMetadata = call(&self.find(name)?, "get-plugin-metadata", &json!({ "pluginConfig": {} }))?;
+        metadata.check(name)?;
+        Ok(metadata)
+    }
+
     /// Asks a plugin what it makes of a signature. Blocks until it has answered, a minute at most.
     ///
     /// # Errors
     /// It is not installed, cannot be run, or does not answer as the protocol has it.
     pub fn ask(&self, request: &PluginRequest) -> Result<PluginAnswer, Report> {
+        let metadata = self.metadata(&request.name)?;
         let program = self.find(&request.name)?;
-        let metadata: PluginMetadata = call(&program, "get-plugin-metadata", &json!({ "pluginConfig": {} }))?;
-        metadata.check(&request.name)?;
         let asked = request.asked_of(&metadata);
         let answer: Verified = call(&program, "verify-signature", &request.verify_signature(&asked))?;
         Ok(PluginAnswer::new(metadata, &asked, answer))
@@ -67,8 +82,7 @@ impl Plugins {
         if !StoreName::is_name(name) {
             return Err(Report::new("that is no plugin's name"));
         }
-        let Some(folder) = &self.folder else { return Err(absent("there is no folder for plugins".into())) };
-        let program = folder.join(name).join(format!("notation-{name}{EXE_SUFFIX}"));
+        let Some(program) = self.place(name) else { return Err(absent("there is no folder for plugins".into())) };
         match process::is_executable(&program) {
             true => Ok(program),
             false => Err(absent(format!("there is no program {}", program.display()))),
@@ -76,7 +90,7 @@ impl Plugins {
     }
 }
 
-fn call<T: DeserializeOwned>(program: &Path, command: &str, request: &Value) -> Result<T, Report> {
+fn call<T: DeserializeOwned>(program: &Path, command: &str, request: &impl Serialize) -> Result<T, Report> {
     let failed = || Report::new(format!("`{} {command}` failed", program.display()));
     let mut run = Command::new(program);
     run.arg(command);
@@ -84,7 +98,7 @@ fn call<T: DeserializeOwned>(program: &Path, command: &str, request: &Value) -> 
         run.env_remove(name);
     }
     let limits = Limits { time: TIMEOUT, output: MAX_OUTPUT };
-    let stdin = Zeroizing::new(request.to_string().into_bytes());
+    let stdin = Zeroizing::new(serde_json::to_vec(request).map_err(|err| failed().cause(err))?);
     let output = process::run(&mut run, stdin, limits, Stderr::Capture)
         .map_err(|err| failed().cause(Report::of(&err).full()))?;
     if !output.status.success() {
@@ -96,15 +110,8 @@ fn call<T: DeserializeOwned>(program: &Path, command: &str, request: &Value) -> 
 
 /// A plugin's own words for why it failed.
 fn refusal(stderr: &[u8]) -> String {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Refusal {
-        error_code: String,
-        #[serde(default)]
-        error_message: String,
-    }
-    match serde_json::from_slice::<Refusal>(stderr) {
-        Ok(Refusal { error_code, error_message }) => excerpt(&format!("{error_code}: {error_message}")),
+    match serde_json::from_slice::<PluginError>(stderr) {
+        Ok(PluginError { error_code, error_message }) => excerpt(&format!("{error_code}: {error_message}")),
         Err(_) => excerpt(&String::from_utf8_lossy(stderr)),
     }
 }

@@ -1,13 +1,16 @@
 //! What is said to a verification plugin and what it answers: Notation's plugin protocol 1.0 (specifications,
-//! plugin-extensibility.md, "Verification Extensibility"). Pure.
+//! plugin-extensibility.md, "Verification Extensibility"), as the judge has it. Pure.
 
 use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
+pub use super::plugin_wire::PluginMetadata;
 use super::{
+    plugin_wire::{
+        CONTRACT, CriticalAttributes, SignatureParts, TrustPolicyParts, Verification, Verified, VerifySignature,
+    },
     policy::{Action, Statement},
     signed_by::check_version,
 };
@@ -19,9 +22,6 @@ use crate::{
     report::Report,
 };
 
-/// The one version of the protocol.
-pub(super) const CONTRACT: &str = "1.0";
-
 /// What a plugin can verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Capability {
@@ -32,7 +32,8 @@ pub enum Capability {
 }
 
 impl Capability {
-    const ALL: [Capability; 2] = [Capability::TrustedIdentity, Capability::RevocationCheck];
+    /// Both.
+    pub const ALL: [Capability; 2] = [Capability::TrustedIdentity, Capability::RevocationCheck];
 
     /// Its name in the protocol.
     pub fn name(self) -> &'static str {
@@ -48,7 +49,7 @@ impl Capability {
 pub struct PluginRequest {
     /// The plugin that the signature names.
     pub name: String,
-    signature: Value,
+    signature: SignatureParts,
     identities: Vec<String>,
     wanted: Vec<Capability>,
 }
@@ -56,29 +57,27 @@ pub struct PluginRequest {
 impl PluginRequest {
     pub(super) fn new(name: &str, envelope: &Envelope, statement: &Statement) -> PluginRequest {
         let attributes = to_process(envelope);
-        let mut critical = json!({
-            "contentType": envelope.content_type,
-            "signingScheme": envelope.scheme.name(),
-            "extendedAttributes": attributes.iter().map(|(key, value)| ((*key).clone(), (*value).clone())).collect::<Map<_, _>>(),
-        });
-        if let Some(end) = envelope.expires_at {
-            critical["expiry"] = rfc3339(end).into();
-        }
-        if envelope.scheme == Scheme::SigningAuthority {
-            critical["authenticSigningTime"] = rfc3339(envelope.signed_at).into();
-        }
-        let chain: Vec<String> = envelope.chain.iter().map(|certificate| STANDARD.encode(&certificate.der)).collect();
+        let critical_attributes = CriticalAttributes {
+            content_type: envelope.content_type.clone(),
+            signing_scheme: envelope.scheme.name().into(),
+            expiry: envelope.expires_at.map(rfc3339),
+            authentic_signing_time: match envelope.scheme {
+                Scheme::SigningAuthority => Some(rfc3339(envelope.signed_at)),
+                Scheme::X509 => None,
+            },
+            extended_attributes: attributes.iter().map(|(key, value)| ((*key).clone(), (*value).clone())).collect(),
+        };
         let asks = |capability: &Capability| match capability {
             Capability::TrustedIdentity => true,
             Capability::RevocationCheck => statement.actions.revocation != Action::Skip,
         };
         PluginRequest {
             name: name.into(),
-            signature: json!({
-                "criticalAttributes": critical,
-                "unprocessedAttributes": attributes.iter().map(|(key, _)| *key).collect::<Vec<_>>(),
-                "certificateChain": chain,
-            }),
+            signature: SignatureParts {
+                critical_attributes,
+                unprocessed_attributes: attributes.iter().map(|(key, _)| (*key).clone()).collect(),
+                certificate_chain: envelope.chain.iter().map(|certificate| STANDARD.encode(&certificate.der)).collect(),
+            },
             identities: statement.identities.iter().map(ToString::to_string).collect(),
             wanted: Capability::ALL.into_iter().filter(asks).collect(),
         }
@@ -90,34 +89,21 @@ impl PluginRequest {
     }
 
     /// The request `verify-signature`.
-    pub(super) fn verify_signature(&self, asked: &[Capability]) -> Value {
-        json!({
-            "contractVersion": CONTRACT,
-            "signature": self.signature,
-            "trustPolicy": {
-                "trustedIdentities": self.identities,
-                "signatureVerification": asked.iter().map(|capability| capability.name()).collect::<Vec<_>>(),
+    pub(super) fn verify_signature(&self, asked: &[Capability]) -> VerifySignature {
+        VerifySignature {
+            contract_version: CONTRACT.into(),
+            signature: self.signature.clone(),
+            trust_policy: TrustPolicyParts {
+                trusted_identities: self.identities.clone(),
+                signature_verification: asked.iter().map(|capability| capability.name().into()).collect(),
             },
-            "pluginConfig": {},
-        })
+            plugin_config: BTreeMap::new(),
+        }
     }
 }
 
-/// What a plugin says of itself: the answer to `get-plugin-metadata`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PluginMetadata {
-    /// Its name.
-    pub name: String,
-    /// Its semantic version.
-    pub version: String,
-    /// Versions of the protocol that it speaks.
-    pub supported_contract_versions: Vec<String>,
-    /// What it can do.
-    pub capabilities: Vec<String>,
-}
-
 impl PluginMetadata {
+    /// Whether it says that it can do this.
     fn can(&self, capability: Capability) -> bool {
         self.capabilities.iter().any(|known| known == capability.name())
     }
@@ -135,22 +121,6 @@ impl PluginMetadata {
         }
         Ok(())
     }
-}
-
-/// The answer to `verify-signature`, as it is written.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Verified {
-    verification_results: BTreeMap<String, Verification>,
-    #[serde(default)]
-    processed_attributes: Vec<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Verification {
-    success: bool,
-    #[serde(default)]
-    reason: String,
 }
 
 /// What a plugin said.

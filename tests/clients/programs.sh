@@ -15,6 +15,7 @@ dbus-send dbus-bin
 docker-credential-secretservice golang-docker-credential-helpers
 secret-tool libsecret-tools
 jq jq
+curl curl
 openssl openssl
 python3 python3
 update-ca-certificates ca-certificates

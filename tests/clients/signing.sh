@@ -2,15 +2,14 @@
 # Signatures: what the program signs, real Notation verifies; what real Notation signs, the program reads.
 # Sourced by clients.sh.
 #
-# Signatures of AWS Signer are verified with a plugin that answers for the signer's identity and for revocation.
-# AWS's own (1.0.350) is not installed: Go's module proxy refused it (403) when this was written. A stand-in of
-# ours (signer_plugin.py) speaks for it, so these cases prove nothing about AWS's plugin, and every line whose case
-# needs a plugin says which one it was. ECR_RS_SIGNER_PLUGIN=FILE puts AWS's in the stand-in's place.
+# Notation signs and verifies for AWS Signer through a plugin. Here that is this program, under the plugin's name.
+# AWS's own (1.0.350) is not installed: Go's module proxy refused it (403) when this was written.
+# ECR_RS_SIGNER_PLUGIN=FILE puts AWS's in its place, and every line whose case needs a plugin says which it was.
 
 signer_plugin=com.amazonaws.signer.notation.plugin
 
 signing_cases() {
-    local by="stand-in plugin"
+    local by="our plugin"
     [ -z "${ECR_RS_SIGNER_PLUGIN:-}" ] || by="AWS's plugin"
     image=$ecr/signed
     profile=$LOOPBACK_SIGNING_PROFILE
@@ -31,6 +30,7 @@ signing_cases() {
     check 0 "notation verify (our metadata, $by)" verify_metadata
     check 0 "notation verify fails (other profile, $by)" distrust
     check 0 "ecr-rs sign --engine notation ($by)" sign_through_notation
+    [ -n "${ECR_RS_SIGNER_PLUGIN:-}" ] || check 0 "notation sign (AWS Signer, $by)" notation_signs_with_aws
     check 0 "ecr-rs sign --if-unsigned (notation signed it)" if_unsigned
     check 0 "ecr-rs sign, verify (Docker's manifest, $by)" sign_docker_manifest
     check 0 "ecr-rs sign --recursive, verify ($by)" sign_index
@@ -56,14 +56,14 @@ push_images_to_sign() {
     done
 }
 
-# What README tells a reader to set up: the plugin, the root in the trust store, the profile in the policy.
+# What docs/notation.md tells a reader to set up: the helper, the plugin, the root in the trust store, the profile
+# in the policy.
 trust_signer() {
     local folder=$XDG_CONFIG_HOME/notation plugin
     plugin=$folder/plugins/$signer_plugin/notation-$signer_plugin
-    mkdir -p "${plugin%/*}"
-    echo '{"credsStore": "ecr-rs"}' >"$folder/config.json"
-    cp "${ECR_RS_SIGNER_PLUGIN:-$root/tests/clients/signer_plugin.py}" "$plugin"
-    chmod +x "$plugin"
+    docker-credential-ecr-rs setup notation --plugin
+    cmp "$plugin" "$scratch/bin/docker-credential-ecr-rs"
+    [ -z "${ECR_RS_SIGNER_PLUGIN:-}" ] || cp "$ECR_RS_SIGNER_PLUGIN" "$plugin"
     notation plugin list | grep "$signer_plugin"
     notation cert add --type signingAuthority --store aws-signer-ts "$LOOPBACK_SIGNER_ROOT"
     notation cert generate-test --default local.example
@@ -159,6 +159,25 @@ sign_through_notation() {
     fails crane manifest "$image:$(digest_of by-notation | tr : -)" # the referrers API lists it
     verified by-notation
     docker-credential-ecr-rs signatures list "$image:by-notation" | grep "$profile"
+}
+
+# What Notation has of the plugin: a signature by a version's ARN, and one sentence for each refusal.
+notation_signs_with_aws() {
+    local version sign
+    version=$(docker-credential-ecr-rs profile show "$profile" --output json | jq -r '.. | strings | select(test("signing-profiles/.*/..........$"))' | head -n 1)
+    sign=(notation sign --plugin "$signer_plugin" --force-referrers-tag=false "$image@$(digest_of old)")
+    "${sign[@]}" --id "$version" --plugin-config "signer-root=$LOOPBACK_SIGNER_ROOT" | grep 'Successfully signed'
+    verified old
+    plugin_refuses "is not a root of AWS Signer" --id "$profile"
+    plugin_refuses "takes no expiry for one signature" --id "$profile" --expiry 24h
+    plugin_refuses "makes no envelope .application/cose." --id "$profile" --signature-format cose
+    plugin_refuses "does not exist" --id "${profile}_of_nobody"
+    plugin_refuses "is not a region" --id "${profile/eu-west-1/nowhere}"
+}
+plugin_refuses() {
+    fails "${sign[@]}" "${@:2}" >"$scratch/refused" 2>&1
+    cat "$scratch/refused"
+    grep "$1" "$scratch/refused"
 }
 
 if_unsigned() {

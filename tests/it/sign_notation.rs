@@ -104,13 +104,18 @@ fn the_installed_notation_signs_the_same_digest() {
 
     let Installed { fixture, digest, image } = &installed;
     let ran = installed.sign(&["-m", "a=b"]).exits(0, "notation signs");
+    let arguments = installed.told("arguments");
+    // Its own folder has a name that nobody can guess.
+    let root =
+        arguments.split(' ').find_map(|word| word.strip_prefix("signer-root=")).expect("the root of --signer-root");
+    assert!(root.ends_with("/root.pem") && root.contains("ecr-rs-notation-"), "{root}");
     let expected = format!(
-        "sign --plugin {PLUGIN} --id {} --plugin-config aws-region=eu-west-1 --user-metadata a=b \
-         --force-referrers-tag=false --insecure-registry {}/app@{digest}\n",
+        "sign --plugin {PLUGIN} --id {} --plugin-config aws-region=eu-west-1 --plugin-config signer-root={root} \
+         --user-metadata a=b --force-referrers-tag=false --insecure-registry {}/app@{digest}\n",
         fixture.profile,
         fixture.host()
     );
-    assert_eq!(installed.told("arguments"), expected);
+    assert_eq!(arguments, expected);
     assert_eq!(installed.told("config"), "{\"credsStore\":\"ecr-rs\"}\n");
     assert_eq!(installed.variable("NOTATION_LIBEXEC"), Some(installed.file("libexec").display().to_string()));
     assert!(ran.stdout.starts_with(&format!("signed {}/app@{digest}\n", fixture.host())), "{ran:?}");

@@ -431,7 +431,9 @@ fn another_plugin_has_the_say_that_it_can_have() {
     let good = || PluginAnswer {
         metadata: PluginMetadata {
             name: "com.example.plugin".into(),
+            description: "an example".into(),
             version: "1.2.3".into(),
+            url: "https://example.com".into(),
             supported_contract_versions: vec!["1.0".into()],
             capabilities: vec![identity.name().into()],
         },

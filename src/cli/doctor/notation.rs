@@ -1,25 +1,19 @@
 //! Notation and its AWS Signer plugin: are they there, do they run, in which versions?
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{path::Path, process::Command, time::Duration};
 
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::finding::Finding;
 use crate::{
     environment::Environment,
+    names::{NOTATION_PLUGIN, NOTATION_PLUGIN_URL, PROGRAM},
     process::{self, Limits, Stderr},
     report::Report,
+    verify::{plugin::Plugins, plugin_wire::PluginMetadata},
 };
 
 const CHECK: &str = "notation";
-
-/// The plugin's name in notation (AWS Signer developer guide, "Installing the client components").
-const PLUGIN: &str = "com.amazonaws.signer.notation.plugin";
 
 /// Notation, if it is here. `sign` needs neither of them.
 pub(super) fn installed(environment: &Environment) -> Vec<Finding> {
@@ -32,27 +26,37 @@ pub(super) fn installed(environment: &Environment) -> Vec<Finding> {
             "install notation anew (https://notaryproject.dev/docs); `sign` here does without it",
         ),
     }];
-    findings.extend(plugin_file(environment).map(|file| plugin(&file)));
+    findings.push(plugin(environment));
     findings
 }
 
-fn plugin(file: &Path) -> Finding {
-    if !file.exists() {
-        return Finding::ok(CHECK, "the AWS Signer plugin is not installed; `sign` here does without it");
-    }
-    // The request of notation's plugin contract 1.0; the answer needs a name and a version.
-    let answer = printed(file, "get-plugin-metadata", b"{}");
-    let metadata = answer.and_then(|text| {
-        let value: Value = serde_json::from_str(&text).map_err(|_| "it answers no JSON".to_owned())?;
-        let version = value["version"].as_str().ok_or("its answer names no version")?.to_owned();
-        if value["name"] == PLUGIN { Ok(version) } else { Err("its answer names another plugin".into()) }
-    });
-    match metadata {
-        Ok(version) => Finding::ok(CHECK, format!("AWS Signer plugin {version}")),
+/// Whose plugin is there: this program can be it, under the name of AWS's own.
+fn plugin(environment: &Environment) -> Finding {
+    let plugins = Plugins::of(environment);
+    let place = plugins.place(NOTATION_PLUGIN).filter(|place| place.symlink_metadata().is_ok());
+    let Some(place) = place else {
+        return Finding::ok(
+            CHECK,
+            format!(
+                "no plugin for AWS Signer is installed; `sign` here does without, `{PROGRAM} setup notation --plugin` installs one"
+            ),
+        );
+    };
+    let place = place.display();
+    match plugins.metadata(NOTATION_PLUGIN) {
+        Ok(metadata) if metadata.url == NOTATION_PLUGIN_URL => {
+            Finding::ok(CHECK, format!("the AWS Signer plugin {place} is this program's, {}", metadata.version))
+        }
+        Ok(metadata) => {
+            let PluginMetadata { description, version, .. } = metadata;
+            Finding::ok(CHECK, format!("the AWS Signer plugin {place} is not this program's: {description}, {version}"))
+        }
         Err(why) => Finding::warning(
             CHECK,
-            format!("the AWS Signer plugin {} cannot be used: {why}", file.display()),
-            "install the plugin anew (AWS Signer developer guide); `sign` here does without it",
+            format!("the AWS Signer plugin {place} cannot be used: {}", why.full()),
+            format!(
+                "install the plugin anew: {PROGRAM} setup notation --plugin --replace; `sign` here does without it"
+            ),
         ),
     }
 }
@@ -66,15 +70,6 @@ fn printed(program: &Path, verb: &str, stdin: &[u8]) -> Result<String, String> {
         Ok(output) => Err(format!("it ended with {}", output.status)),
         Err(err) => Err(Report::of(&err).full()),
     }
-}
-
-/// Where notation looks for it: `{NOTATION_LIBEXEC or the folder of its configuration}/plugins/NAME/notation-NAME`.
-fn plugin_file(environment: &Environment) -> Option<PathBuf> {
-    let set = |name: &str| (environment.variable)(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let usual = || Some(environment.config_folder.as_ref()?.join("notation"));
-    let folder = set("NOTATION_LIBEXEC").or_else(|| set("NOTATION_CONFIG")).or_else(usual)?;
-    let name = format!("notation-{PLUGIN}{}", std::env::consts::EXE_SUFFIX);
-    Some(folder.join("plugins").join(PLUGIN).join(name))
 }
 
 /// The version in `notation version`: a line `Version:     1.3.2`.

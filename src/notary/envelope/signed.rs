@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 
-use super::json;
 use crate::{
-    notary::certificate::Certificate,
+    notary::{certificate::Certificate, payload},
     oci::{Descriptor, media},
     report::Report,
 };
@@ -80,16 +78,7 @@ impl Envelope {
         if self.content_type != media::PAYLOAD {
             return Err(Report::new(format!("the payload is `{}`, not `{}`", self.content_type, media::PAYLOAD)));
         }
-        let bad = |why: String| Report::new(format!("the payload cannot be read: {why}"));
-        let mut members = json::object(&self.payload).map_err(bad)?;
-        let target = members.shift_remove("targetArtifact").ok_or_else(|| bad("it has no `targetArtifact`".into()))?;
-        let inner = target.as_object().ok_or_else(|| bad("`targetArtifact` is not an object".into()))?;
-        let known = |name: &&String| !DESCRIPTOR_MEMBERS.contains(&name.as_str());
-        let unknown: Vec<&String> = members.keys().chain(inner.keys().filter(known)).collect();
-        if !unknown.is_empty() {
-            return Err(Report::new(format!("unknown attributes were added to what is signed: {unknown:?}")));
-        }
-        Descriptor::deserialize(&target).map_err(|err| bad(err.to_string()))
+        payload::read(&self.payload)
     }
 
     /// The text of an extended attribute.
@@ -97,7 +86,3 @@ impl Envelope {
         self.extended.get(name)?.value.as_str()
     }
 }
-
-/// Members of a descriptor (image-spec); a signature over any other is refused (notation-go, `signer/plugin.go`).
-const DESCRIPTOR_MEMBERS: [&str; 8] =
-    ["mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"];

@@ -228,7 +228,7 @@ pub(super) const SIGNER: &[Row] = &[
     row(
         "the plugin is another program",
         ("notation", "warning"),
-        "no JSON",
+        "its answer is not the protocol's",
         "install the plugin",
         |machine, program| {
             const PLUGIN: &str = "com.amazonaws.signer.notation.plugin";

@@ -73,6 +73,46 @@ pub enum Defect {
     Garbage,
 }
 
+impl Defect {
+    /// The defect of this name, for programs that read it.
+    pub fn named(name: &str) -> Option<Defect> {
+        Defect::ALL.into_iter().find(|defect| format!("{defect:?}") == name)
+    }
+
+    /// All of them.
+    pub const ALL: [Defect; 29] = [
+        Defect::WrongDigest,
+        Defect::WrongSize,
+        Defect::DroppedAnnotation,
+        Defect::ChangedAnnotation,
+        Defect::AddedAttribute,
+        Defect::AddedMember,
+        Defect::AlgorithmNone,
+        Defect::OtherAlgorithm,
+        Defect::OtherScheme,
+        Defect::ChainReversed,
+        Defect::ChainWithoutRoot,
+        Defect::ForeignRoot,
+        Defect::OtherKey,
+        Defect::Expired,
+        Defect::OldTime,
+        Defect::EndedLeaf,
+        Defect::SchemeNotCritical,
+        Defect::ExpiryNotCritical,
+        Defect::NoCrit,
+        Defect::CritWithoutHeader,
+        Defect::UnknownCritical,
+        Defect::NoProfile,
+        Defect::OtherProfile,
+        Defect::DuplicateHeader,
+        Defect::GeneralForm,
+        Defect::OtherContentType,
+        Defect::EmptyPayload,
+        Defect::Cose,
+        Defect::Garbage,
+    ];
+}
+
 /// An envelope as SignPayload returns it, with what is wrong with it.
 pub(super) fn seal(own: &Chain, defect: Option<Defect>, payload: &[u8], version: &str, job: &str) -> Vec<u8> {
     let now = SystemTime::now();
