@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # A node: containerd asks the program before each pull. First containerd's own package calls it (bindir_verifier),
-# then a containerd of our own pulls through its transfer service. Sourced by clients.sh.
+# then a containerd of our own pulls, for `ctr` and for a client of the CRI. Sourced by clients.sh.
 
 containerd_cases() {
     image=$ecr/node
@@ -20,12 +20,36 @@ containerd_cases() {
     check 0 "containerd's bindir: a link under another name" bindir_link
     check 1 "containerd's bindir: a stray file blocks every pull" bindir_stray
     step start_containerd
-    check 1 "containerd $containerd: what is signed is pulled" containerd_pulls
-    check 1 "containerd $containerd: what is not signed is refused" containerd_refuses
+    check 1 "ctr, containerd $containerd: what is signed is pulled" ctr_pulls
+    check 1 "ctr, containerd $containerd: what is not signed is refused" ctr_refuses
+    check 0 "CRI, containerd $containerd: what is signed is pulled" cri_pulls
+    check 1 "CRI, containerd $containerd: what is not signed is refused" cri_refuses
+    stop_containerd
+    local key
+    mkdir -p /etc/containerd/conf.d
+    for key in "${bypasses[@]}"; do
+        printf '[plugins."io.containerd.cri.v1.images"]\n%s\n' "$key" >/etc/containerd/conf.d/bypass.toml
+        start_containerd || stop "containerd does not start with $key"
+        check 1 "CRI, ${key%% *}: pulled unverified, as doctor says" cri_bypassed
+        stop_containerd
+    done
+    rm -r /etc/containerd/conf.d
+    step start_containerd
     check 0 "ecr-rs setup --undo containerd: everything is pulled" containerd_undone
-    kill "$containerd_process"
-    wait "$containerd_process" 2>/dev/null
+    stop_containerd
 }
+
+# Each key with which the CRI pulls without its transfer service, so that no verifier is asked.
+bypasses=(
+    'use_local_image_pull = true'
+    'disable_snapshot_annotations = false'
+    'discard_unpacked_layers = true'
+    'registry.mirrors."h.example".endpoint = ["https://h.example"]'
+    'registry.configs."h.example".auth.username = "x"'
+    'registry.auths."https://h.example".username = "x"'
+    'max_concurrent_downloads = 4'
+    'image_pull_with_sync_fs = true'
+)
 
 push_images_for_node() {
     crane push "$scratch/images/docker.tar" "$image:signed"
@@ -78,14 +102,13 @@ doctor_bypass() {
     grep 'discard_unpacked_layers = true in .*/conf.d/eks.toml' "$scratch/doctor"
 }
 
-# as_containerd COMMAND...: without a home folder and a session, as a service of the machine.
-as_containerd() {
-    env -u HOME -u DBUS_SESSION_BUS_ADDRESS -u XDG_RUNTIME_DIR -u DOCKER_HOST "$@"
-}
+# Without a home folder and a session, as a service of the machine has it. No function: what is started with it in
+# the background is the program itself.
+as_containerd=(env -u HOME -u DBUS_SESSION_BUS_ADDRESS -u XDG_RUNTIME_DIR -u DOCKER_HOST)
 # bindir TAG: exit 0 allowed, 1 blocked, 3 not called.
 bindir() {
     local status=0
-    as_containerd bindir-verifier "$verifiers" "$image:$1" "$(crane digest "$image:$1")" >"$scratch/judgement" || status=$?
+    "${as_containerd[@]}" bindir-verifier "$verifiers" "$image:$1" "$(crane digest "$image:$1")" >"$scratch/judgement" || status=$?
     cat "$scratch/judgement"
     return "$status"
 }
@@ -124,17 +147,24 @@ version = 3
 root = "$scratch/containerd/root"
 state = "$scratch/containerd/state"
 imports = ["/etc/containerd/config.toml"]
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri"]
+disabled_plugins = ["io.containerd.nri.v1.nri"]
 [grpc]
 address = "$scratch/containerd.sock"
 [plugins."io.containerd.transfer.v1.local"]
 [[plugins."io.containerd.transfer.v1.local".unpack_config]]
 platform = "linux/amd64"
 snapshotter = "native"
+[plugins."io.containerd.cri.v1.images"]
+snapshotter = "native"
 CONFIG
-    as_containerd "containerd-$containerd" --config "$scratch/containerd.toml" >"$scratch/logs/containerd" 2>&1 </dev/null &
+    rm -rf "$scratch/containerd"
+    "${as_containerd[@]}" "containerd-$containerd" --config "$scratch/containerd.toml" >"$scratch/logs/containerd" 2>&1 </dev/null &
     containerd_process=$!
     until_true "containerd" ctr_of_node version
+}
+stop_containerd() {
+    kill "$containerd_process"
+    wait "$containerd_process" 2>/dev/null
 }
 
 ctr_of_node() { "ctr-$containerd" --address "$scratch/containerd.sock" "$@"; }
@@ -144,17 +174,33 @@ pull() {
 }
 pulled() { ctr_of_node images list --quiet | grep -Fx "$image:$1"; }
 
-containerd_pulls() {
+ctr_pulls() {
     rm -rf /run/docker-credential-ecr-rs
     pull signed
     pulled signed
 }
-containerd_refuses() {
+ctr_refuses() {
     pull unsigned >"$scratch/refused" && return 1
     cat "$scratch/refused"
     grep -F "$image:unsigned is not verified: it has no signature" "$scratch/refused"
     fails pulled unsigned
 }
+
+# The kubelet's way.
+cri() { PASSWORD=$(docker-credential-ecr-rs token "$ecr") cri-pull "$scratch/containerd.sock" "$image:$1"; }
+cri_pulls() { cri signed; }
+cri_refuses() {
+    cri unsigned >"$scratch/refused" && return 1
+    cat "$scratch/refused"
+    grep -F "$image:unsigned is not verified: it has no signature" "$scratch/refused"
+}
+cri_bypassed() {
+    cri unsigned
+    docker-credential-ecr-rs doctor containerd >"$scratch/doctor" && return 1
+    cat "$scratch/doctor"
+    grep "failed   pulls  .* in /etc/containerd/conf.d/bypass.toml: the kubelet's pulls go past every verifier" "$scratch/doctor"
+}
+
 containerd_undone() {
     docker-credential-ecr-rs setup --undo containerd
     cmp /etc/containerd/config.toml "$scratch/containerd.before"

@@ -30,7 +30,8 @@ crane v0.22.1 github.com/google/go-containerregistry cmd/crane
 notation v1.3.2 github.com/notaryproject/notation cmd/notation
 docker-credential-ecr-login v0.12.0 github.com/awslabs/amazon-ecr-credential-helper/ecr-login cli/docker-credential-ecr-login
 "
-# containerd itself, whose verifiers Debian's is too old for, and a program of ours over its package that calls them.
+# containerd itself, whose verifiers Debian's is too old for, and programs of ours
+# over its packages: one calls verifiers, one pulls as the kubelet does.
 containerd=v2.4.2
 # BuildKit's own code asks for logins in a program of ours: its daemon is not needed for that.
 buildkit=v0.27.0
@@ -96,17 +97,19 @@ install_go_programs() {
 
 # Not under the names `containerd` and `ctr`: those on PATH are dockerd's.
 install_containerd() {
-    local program module=github.com/containerd/containerd/v2 source=$PWD/tests/clients/bindir_verifier/main.go
+    local program source module=github.com/containerd/containerd/v2
     for program in containerd ctr; do
         if [ ! -x "$go_programs/$program-$containerd" ]; then
             build_go_program "$program" "$containerd" "$module" "$module/cmd/$program" || return 1
         fi
     done
-    program=bindir-verifier-$containerd
-    if [ ! -x "$go_programs/$program" ] || [ "$source" -nt "$go_programs/$program" ]; then
-        build_go_program bindir-verifier "$containerd" "$module" . "$source" || return 1
-    fi
-    ln -sf "$program" "$go_programs/bindir-verifier"
+    for program in bindir-verifier cri-pull; do
+        source=$PWD/tests/clients/${program/-/_}/main.go
+        if [ ! -x "$go_programs/$program-$containerd" ] || [ "$source" -nt "$go_programs/$program-$containerd" ]; then
+            build_go_program "$program" "$containerd" "$module" . "$source" || return 1
+        fi
+        ln -sf "$program-$containerd" "$go_programs/$program"
+    done
 }
 
 # build_go_program PROGRAM VERSION MODULE PACKAGE [SOURCE]: SOURCE is copied into the new module.

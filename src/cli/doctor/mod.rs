@@ -28,7 +28,7 @@ use crate::{
     config::Config,
     door::{Start, Streams},
     environment::Environment,
-    registry::Server,
+    registry::{Partition, Server},
     report::Report,
     verify::places,
 };
@@ -95,7 +95,8 @@ impl Doctor {
         if let (Ok(config), Some(home), true) =
             (loaded, profile.and_then(|found| found.home), self.root == Path::new("/"))
         {
-            let host = format!("{}.dkr.ecr.{}.amazonaws.com", home.account, home.region);
+            let suffix = Partition::of_region(&home.region).dns_suffix;
+            let host = format!("{}.dkr.ecr.{}.{suffix}", home.account, home.region);
             let app = App { chosen: self.aws.chosen(), ..App::open(environment, config, start.now) };
             if let (name, Some(Server::Ecr(registry))) = named(&host, Some(&app.config)) {
                 all.add_for(&name, aws::registry(&app, &registry, &[]));
