@@ -50,9 +50,8 @@ pub(super) fn envelope(start: Start, request: GenerateEnvelope) -> Result<Genera
     let target = payload::read(&bytes).map_err(Failure::invalid)?;
     let settings = Settings::read(request.plugin_config)?;
     let (roots, clock) = (settings.roots()?, start.clock);
-    let returned = settings.with_signer(start, &home, Failure::error, async |signer| {
-        Ok(signer.sign(&profile, &bytes).await?)
-    })?;
+    let returned =
+        settings.with_signer(start, &home, Failure::error, async |signer| Ok(signer.sign(&profile, &bytes).await?))?;
     let expected = Expected { target: &target, profile: &profile, roots: &roots, now: clock().into() };
     check_returned(&returned.envelope, &expected).map_err(|err| {
         let job = returned.job.as_deref().unwrap_or("unknown");

@@ -36,7 +36,8 @@ pub(super) fn request<T: DeserializeOwned>(stdin: &mut dyn Read, limit: usize) -
             ));
         }
         other => {
-            let what = format!("contract version {:?} is not one that this plugin speaks, [{CONTRACT}]", excerpt(other));
+            let what =
+                format!("contract version {:?} is not one that this plugin speaks, [{CONTRACT}]", excerpt(other));
             return Err(Failure::unsupported(Report::new(what)));
         }
     }

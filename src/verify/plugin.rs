@@ -56,8 +56,7 @@ impl Plugins {
     /// # Errors
     /// It is not installed, cannot be run, or does not answer as the protocol has it.
     pub fn metadata(&self, name: &str) -> Result<PluginMetadata, Report> {
-        let metadata: PluginMetadata =
-            call(&self.find(name)?, "get-plugin-metadata", &json!({ "pluginConfig": {} }))?;
+        let metadata: PluginMetadata = call(&self.find(name)?, "get-plugin-metadata", &json!({ "pluginConfig": {} }))?;
         metadata.check(name)?;
         Ok(metadata)
     }

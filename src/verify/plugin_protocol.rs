@@ -8,7 +8,9 @@ use serde_json::Value;
 
 pub use super::plugin_wire::PluginMetadata;
 use super::{
-    plugin_wire::{CONTRACT, CriticalAttributes, SignatureParts, TrustPolicyParts, Verification, Verified, VerifySignature},
+    plugin_wire::{
+        CONTRACT, CriticalAttributes, SignatureParts, TrustPolicyParts, Verification, Verified, VerifySignature,
+    },
     policy::{Action, Statement},
     signed_by::check_version,
 };

@@ -106,7 +106,8 @@ fn the_installed_notation_signs_the_same_digest() {
     let ran = installed.sign(&["-m", "a=b"]).exits(0, "notation signs");
     let arguments = installed.told("arguments");
     // Its own folder has a name that nobody can guess.
-    let root = arguments.split(' ').find_map(|word| word.strip_prefix("signer-root=")).expect("the root of --signer-root");
+    let root =
+        arguments.split(' ').find_map(|word| word.strip_prefix("signer-root=")).expect("the root of --signer-root");
     assert!(root.ends_with("/root.pem") && root.contains("ecr-rs-notation-"), "{root}");
     let expected = format!(
         "sign --plugin {PLUGIN} --id {} --plugin-config aws-region=eu-west-1 --plugin-config signer-root={root} \

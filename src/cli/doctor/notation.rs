@@ -37,7 +37,9 @@ fn plugin(environment: &Environment) -> Finding {
     let Some(place) = place else {
         return Finding::ok(
             CHECK,
-            format!("no plugin for AWS Signer is installed; `sign` here does without, `{PROGRAM} setup notation --plugin` installs one"),
+            format!(
+                "no plugin for AWS Signer is installed; `sign` here does without, `{PROGRAM} setup notation --plugin` installs one"
+            ),
         );
     };
     let place = place.display();
@@ -52,7 +54,9 @@ fn plugin(environment: &Environment) -> Finding {
         Err(why) => Finding::warning(
             CHECK,
             format!("the AWS Signer plugin {place} cannot be used: {}", why.full()),
-            format!("install the plugin anew: {PROGRAM} setup notation --plugin --replace; `sign` here does without it"),
+            format!(
+                "install the plugin anew: {PROGRAM} setup notation --plugin --replace; `sign` here does without it"
+            ),
         ),
     }
 }

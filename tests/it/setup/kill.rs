@@ -25,7 +25,7 @@ fn world() -> World {
 }
 
 fn request() -> Request {
-    Request { targets: vec![Target::Docker, Target::Notation, Target::Podman], registries: Vec::new() }
+    Request { targets: vec![Target::Docker, Target::Notation, Target::Podman], registries: Vec::new(), plugin: None }
 }
 
 fn plan(world: &World, undo: bool) -> Plan {
