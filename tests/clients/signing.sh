@@ -172,7 +172,7 @@ notation_signs_with_aws() {
     plugin_refuses "takes no expiry for one signature" --id "$profile" --expiry 24h
     plugin_refuses "makes no envelope .application/cose." --id "$profile" --signature-format cose
     plugin_refuses "does not exist" --id "${profile}_of_nobody"
-    plugin_refuses "is not a region" --id "${profile/eu-west-1/nowhere}"
+    plugin_refuses "service is .kms., not" --id "${profile/:signer:/:kms:}"
 }
 plugin_refuses() {
     fails "${sign[@]}" "${@:2}" >"$scratch/refused" 2>&1

@@ -6,7 +6,7 @@ verifying_cases() {
     export XDG_CONFIG_HOME=$scratch/verifying-config
     notation_folder=$XDG_CONFIG_HOME/notation
     judged=$ecr/judged
-    profile=$LOOPBACK_SIGNING_PROFILE
+    profile=${LOOPBACK_SIGNING_PROFILE%/*}/judges # another family revokes the one that is there
     docker-credential-ecr-rs erase <<<"$ecr" >/dev/null 2>&1
     check 1 "oras push (ECR, images to judge)" push_images_to_judge
     check 0 "notation (our plugin and who is trusted)" trust_judged
@@ -41,10 +41,10 @@ push_images_to_judge() {
 }
 
 trust_judged() {
+    docker-credential-ecr-rs profile create "${profile##*/}"
     docker-credential-ecr-rs setup notation --plugin
     notation cert add --type signingAuthority --store aws-signer-ts "$LOOPBACK_SIGNER_ROOT"
     notation cert generate-test --default local.example
-    mkdir -p "$notation_folder/other"
 }
 
 judged_digest() { crane digest "$judged:$1"; }

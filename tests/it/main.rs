@@ -49,6 +49,10 @@ mod containerd;
 #[cfg(target_os = "linux")] // it runs on nodes
 mod kubelet;
 
+// Notation's.
+#[cfg(target_os = "linux")] // the program's keychain, again
+mod notation_plugin;
+
 // AWS: from a credential source to a token.
 #[cfg(target_os = "linux")] // the same
 mod aws_sources;
