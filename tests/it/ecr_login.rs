@@ -5,6 +5,7 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::PathBuf,
+    process::Command,
 };
 
 use serde_json::json;
@@ -145,7 +146,10 @@ fn it_is_never_asked_for_other_registries_while_it_is_us() {
     assert!(linked.stdout.contains("docker-credential-ecr-login is this program itself"), "{linked:?}");
     let link = machine.home.path().join("bin/docker-credential-ecr-login");
     fs::remove_file(&link).unwrap();
-    fs::copy(Machine::binary(), &link).unwrap();
+    // Not by this process: what another test starts meanwhile would hold the file open for writing, and it could not
+    // be run.
+    let copied = Command::new("cp").arg(Machine::binary()).arg(&link).status().unwrap();
+    assert!(copied.success());
     let copied = program.run(&["get"], "ghcr.io").exits(1, "a copy");
     assert!(copied.stdout.contains("asks docker-credential-ecr-rs again"), "{copied:?}");
     program.run(&["get"], ECR).exits(0, "ECR needs nobody");
