@@ -42,7 +42,7 @@ pub struct Evidence<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
     /// The statement of the trust policy that is for the image's repository. Its level is not
-    /// [`Level::Skip`](super::policy::Level::Skip): there is nothing to judge then.
+    /// [`Level::Skip`]: there is nothing to judge then.
     pub statement: &'a Statement,
     /// What its trust stores hold.
     pub anchors: &'a Anchors,
