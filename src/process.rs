@@ -213,8 +213,9 @@ const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How often a program that has closed its output is looked at until it has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// How long the rest of an ended program's output is waited for. It lies in a pipe on this machine.
-const DRAIN_TIMEOUT: Duration = Duration::from_millis(250);
+/// How long the rest of an ended program's output is waited for. It lies in a pipe on this machine, but our thread that
+/// reads it may be kept waiting by a busy one.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a program that was ended is waited for. One that the kernel holds up dies when it can.
 const KILL_TIMEOUT: Duration = Duration::from_millis(250);
