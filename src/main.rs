@@ -2,7 +2,7 @@
 #![allow(clippy::disallowed_methods)] // this is the file that clippy.toml sends everyone to
 
 use std::{
-    env::{self, consts::EXE_SUFFIX},
+    env,
     io::{self, BufReader, IsTerminal},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -67,10 +67,15 @@ fn unset_blank_endpoints() {
 fn start() -> Start {
     let mut arguments = env::args_os();
     let path = arguments.next().unwrap_or_default();
-    let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy();
+    let path = Path::new(&path);
+    let name = if cfg!(windows) { path.file_stem() } else { path.file_name() };
     Start {
+<<<<<<< HEAD
         // No other extension is taken off: a Notation plugin's name has dots of its own.
         name: name.strip_suffix(EXE_SUFFIX).unwrap_or(&name).to_owned(),
+=======
+        name: name.unwrap_or_default().to_string_lossy().into_owned(),
+>>>>>>> containerd
         arguments: arguments.map(|word| word.to_string_lossy().into_owned()).collect(),
         environment: Environment {
             variable: Box::new(|name| env::var_os(name)),

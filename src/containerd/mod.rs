@@ -43,7 +43,7 @@ pub const DOOR: Door = Door {
             }
         };
         // What hangs hangs on a thread, which ends with the program.
-        let started = thread::Builder::new().spawn(working);
+        let started = thread::Builder::new().stack_size(STACK).spawn(working);
         let received = match &started {
             Ok(_) => answers.recv_timeout(ANSWER_WITHIN),
             Err(_) => Err(RecvTimeoutError::Disconnected),
@@ -64,6 +64,9 @@ pub const DOOR: Door = Door {
 /// Time for everything. containerd ends a verifier after 10 s (`per_verifier_timeout`), and then its
 /// sentence is lost.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+
+/// Bytes of the stack of the thread that judges: as many as the main thread has.
+const STACK: usize = 8 << 20;
 
 /// Most bytes of the sentence: containerd reads 32 KiB (bindir.go, `outputLimitBytes`), the line's end among them.
 const MAX_SENTENCE: usize = (32 << 10) - 1;

@@ -118,13 +118,20 @@ impl ContainerdConfig {
         self.files.iter().map(|(path, _)| path.as_path())
     }
 
+    /// What the files say of a key of a plugin's table, the last word first.
+    fn said(&self, table: &[&str], key: &str) -> Vec<(&Path, &Item)> {
+        let mut found = Vec::new();
+        for (path, document) in self.files.iter().rev() {
+            let table =
+                document.get("plugins").and_then(|plugins| table.iter().try_fold(plugins, |item, part| item.get(part)));
+            found.extend(table.and_then(|table| table.get(key)).map(|item| (path.as_path(), item)));
+        }
+        found
+    }
+
     /// The last word on a key of a plugin's table, and the file that has it.
     fn last(&self, table: &[&str], key: &str) -> Option<(&Path, &Item)> {
-        self.files.iter().rev().find_map(|(path, document)| {
-            let plugins = document.get("plugins")?;
-            let item = table.iter().try_fold(plugins, |item, part| item.get(part))?.get(key)?;
-            Some((path.as_path(), item))
-        })
+        self.said(table, key).into_iter().next()
     }
 
     /// What the verifier's table comes to.
@@ -158,12 +165,11 @@ impl ContainerdConfig {
     }
 
     /// The keys with which the CRI pulls without a verifier, each with the file that has the last word on it.
+    ///
+    /// What stands in a table of an older version counts, also where one of the newer would overrule it.
     pub(crate) fn bypasses(&self) -> Vec<(&Path, String)> {
         let is = |item: &Item, wanted: bool| item.as_bool() == Some(wanted);
-        let filled = |item: &Item, key: &str| {
-            let part = item.get(key);
-            part.is_some_and(|part| part.as_table_like().is_none_or(|table| !table.is_empty()))
-        };
+        let filled = |item: &Item| item.as_table_like().is_none_or(|table| !table.is_empty());
         let mut found = Vec::new();
         for table in IMAGES {
             let mut add = |key: &str, name: &str, bypasses: &dyn Fn(&Item) -> bool| {
@@ -175,13 +181,16 @@ impl ContainerdConfig {
             // Outside of Windows the default is true.
             add("disable_snapshot_annotations", "disable_snapshot_annotations = false", &|item| is(item, false));
             add("discard_unpacked_layers", "discard_unpacked_layers = true", &|item| is(item, true));
-            for key in ["mirrors", "configs", "auths"] {
-                add("registry", &format!("registry.{key}"), &|item| filled(item, key));
-            }
             add("max_concurrent_downloads", "max_concurrent_downloads other than 3", &|item| {
                 item.as_integer() != Some(3)
             });
             add("image_pull_with_sync_fs", "image_pull_with_sync_fs = true", &|item| is(item, true));
+            // Tables of several files are put together: one of them is enough.
+            for key in ["mirrors", "configs", "auths"] {
+                let registry = [table, &["registry"]].concat();
+                let said = self.said(&registry, key).into_iter().find(|(_, item)| filled(item));
+                found.extend(said.map(|(path, _)| (path, format!("registry.{key}"))));
+            }
         }
         found
     }

@@ -112,9 +112,17 @@ fn an_import_has_the_last_word() {
     put(&root, "etc/containerd/last.toml", &format!("imports = ['config.toml']\n{}", key(false)));
     let (status, report) = looked_at(&machine, &root);
     assert_eq!(status, Some(0), "the last says no, and a circle ends: {report:#}");
+    // Tables are put together: one that is empty takes nothing away.
+    let registry = "[plugins.'io.containerd.cri.v1.images'.registry]\n";
+    put(&root, "etc/containerd/conf.d/10.toml", &format!("{registry}mirrors.'h.example'.endpoint = []\n"));
+    put(&root, "etc/containerd/conf.d/20.toml", &format!("{registry}config_path = '/x'\nmirrors = {{}}\n"));
+    let (status, report) = looked_at(&machine, &root);
+    assert!(status == Some(1) && report["first"].as_str().unwrap().contains("10.toml"), "{report:#}");
     put(&root, "etc/containerd/last.toml", &key(true));
     let (_, report) = looked_at(&machine, &root);
-    assert!(report["first"].as_str().unwrap().contains("last.toml"), "{report:#}");
+    assert!(
+        report.to_string().contains("discard_unpacked_layers = true in ") && report.to_string().contains("last.toml")
+    );
 }
 
 #[test]
