@@ -67,15 +67,10 @@ fn unset_blank_endpoints() {
 fn start() -> Start {
     let mut arguments = env::args_os();
     let path = arguments.next().unwrap_or_default();
-    let path = Path::new(&path);
-    let name = if cfg!(windows) { path.file_stem() } else { path.file_name() };
+    let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy();
     Start {
-<<<<<<< HEAD
         // No other extension is taken off: a Notation plugin's name has dots of its own.
         name: name.strip_suffix(EXE_SUFFIX).unwrap_or(&name).to_owned(),
-=======
-        name: name.unwrap_or_default().to_string_lossy().into_owned(),
->>>>>>> containerd
         arguments: arguments.map(|word| word.to_string_lossy().into_owned()).collect(),
         environment: Environment {
             variable: Box::new(|name| env::var_os(name)),
