@@ -62,19 +62,13 @@ fn unset_blank_endpoints() {
     }
 }
 
-/// A program's name without `.exe`, in any case. No other extension is taken off: the name of a plugin of
-/// Notation has dots of its own.
-fn without_exe(name: &str) -> &str {
-    let parts = name.len().checked_sub(4).and_then(|at| name.split_at_checked(at));
-    parts.filter(|(_, extension)| extension.eq_ignore_ascii_case(".exe")).map_or(name, |(stem, _)| stem)
-}
-
 fn start() -> Start {
     let mut arguments = env::args_os();
     let program = arguments.next().unwrap_or_default();
     let name = Path::new(&program).file_name().unwrap_or_default().to_string_lossy();
     Start {
-        name: without_exe(&name).into(),
+        // No other extension is taken off: a Notation plugin's name has dots of its own.
+        name: name.strip_suffix(".exe").unwrap_or(&name).into(),
         arguments: arguments.map(|word| word.to_string_lossy().into_owned()).collect(),
         environment: Environment {
             variable: Box::new(|name| env::var_os(name)),
