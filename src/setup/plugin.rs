@@ -12,11 +12,11 @@ use std::{
 
 use super::{
     backup::copy_path,
-    write::{Step, Watch},
+    write::{Step, Watch, new_name, sweep},
 };
 use crate::{
     environment::Environment,
-    names::{NOTATION_PLUGIN, NOTATION_PLUGIN_URL, PROGRAM},
+    names::{NOTATION_PLUGIN, NOTATION_PLUGIN_URL},
     private_fs,
     report::Report,
     verify::plugin::Plugins,
@@ -127,9 +127,10 @@ impl PluginChange {
             watch(Step::MakeFolder, folder)?;
             private_fs::create_folder(folder)?;
         }
-        let new = folder.join(format!(".{PROGRAM}.{}", std::process::id()));
+        let (prefix, new) = new_name(place);
         let mut work = || {
             watch(Step::Create, place)?;
+            sweep(folder, &prefix);
             let mut output = private_fs::create_new(&new)?;
             watch(Step::Write, place)?;
             let mut input = private_fs::open(program)?;
@@ -143,7 +144,9 @@ impl PluginChange {
             if let Some(kept) = keep_as {
                 fs::rename(place, kept)?;
             }
-            fs::rename(&new, place)
+            fs::rename(&new, place).inspect_err(|_| {
+                keep_as.map(|kept| fs::rename(kept, place)).and_then(Result::ok); // it failed; what was there is there
+            })
         };
         let done = work();
         if done.is_err() {

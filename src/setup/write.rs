@@ -136,7 +136,7 @@ fn write_new(file: &UserFile, text: &str, model: &UserFile, new: &Path, watch: W
 }
 
 /// The name of the new file while it is written: `.config.json.ecr-rs.PROCESS`.
-fn new_name(real: &Path) -> (String, PathBuf) {
+pub(super) fn new_name(real: &Path) -> (String, PathBuf) {
     let name = real.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".{name}.ecr-rs.");
     let new = real.with_file_name(format!("{prefix}{}", std::process::id()));
@@ -145,7 +145,7 @@ fn new_name(real: &Path) -> (String, PathBuf) {
 
 /// Removes what killed runs left. A run that is still at it finds its file gone when it renames,
 /// and reports that: two at once never mix their bytes.
-fn sweep(folder: &Path, prefix: &str) {
+pub(super) fn sweep(folder: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();

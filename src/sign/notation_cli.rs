@@ -20,7 +20,7 @@ use crate::{
         signing_profile::{Home, SigningProfile},
     },
     digest::{Digest, hex},
-    names::{HELPER, NOTATION_PLUGIN},
+    names::{HELPER, NOTATION_PLUGIN, PROGRAM},
     oci::{IDENTITY_TOKEN, Reference, RegistryAuth, reference::is_loopback},
     private_fs,
     process::{self, Limits, Stderr},
@@ -140,8 +140,8 @@ impl Notation {
             return Err(Report::new("the AWS Signer plugin of Notation is not installed")
                 .cause(format!("there is no {}", plugin.display()))
                 .hint(format!(
-                    "install it as https://docs.aws.amazon.com/signer/latest/developerguide/\
-                     container-workflow.html says, {native}"
+                    "run `{PROGRAM} setup notation --plugin`, or install AWS's own (https://docs.aws.amazon.com/signer/\
+                     latest/developerguide/container-workflow.html), {native}"
                 )));
         }
         if !process::is_executable(&plugin) {

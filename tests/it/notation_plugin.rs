@@ -416,6 +416,22 @@ fn it_verifies_identity_and_revocation() {
     revocation(&program, &format!("Resource(s) {job} have been revoked."), "the job");
 }
 
+#[test]
+fn without_a_network_there_is_an_answer_all_the_same() {
+    let fixture = SigningFixture::without_login();
+    let program = plugin(&fixture);
+    let request = to_sign(&fixture, &fixture.profile);
+    let signed = answered(&program, "generate-envelope", &request, "a signature");
+    let alone = program.clone().with("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    refused(&alone.run(&["generate-envelope"], request.to_string()), "ERROR", "AWS Signer cannot sign with", "no way");
+    let verified = answered(&alone, "verify-signature", &to_verify(&signed, &[&fixture.profile]), "no way");
+    assert_eq!(verified["verificationResults"][IDENTITY]["success"], true, "it needs nobody: {verified}");
+    assert_eq!(verified["verificationResults"][REVOCATION]["success"], false, "{verified}");
+    // Half a minute: another try would be another signing job.
+    fixture.aws.faults.always("SignPayload", Fault::Silent);
+    refused(&program.run(&["generate-envelope"], request.to_string()), "TIMEOUT", "timeout", "AWS says nothing");
+}
+
 /// `config.toml` serves the plugin as it serves `sign`.
 #[test]
 fn the_rules_of_config_toml_count() {
