@@ -2,7 +2,7 @@
 #![allow(clippy::disallowed_methods)] // this is the file that clippy.toml sends everyone to
 
 use std::{
-    env,
+    env::{self, consts::EXE_SUFFIX},
     io::{self, BufReader, IsTerminal},
     path::{Path, PathBuf},
     process::ExitCode,
