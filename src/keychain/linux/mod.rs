@@ -21,8 +21,8 @@ use self::{
     service::{Connection, Properties},
 };
 use super::{
-    CALL_TIMEOUT, Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, MAX_TIDIED,
-    Selection, TIDY_TIMEOUT, turned,
+    CALL_TIMEOUT, Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, MAX_TIDIED, Selection,
+    TIDY_TIMEOUT, turned,
 };
 
 /// How long a call that reads or removes a selection may take in all. gnome-keyring tells of 5,000
