@@ -1,19 +1,20 @@
 #!/bin/bash
-# The release build that links nothing at run time: x86_64 Linux with musl. bash scripts/build-static.sh
+# The release build that links nothing at run time: Linux with musl. bash scripts/build-static.sh [TARGET]
 #
-# With rustup's standard library for this target (`rustup target add x86_64-unknown-linux-musl`) it is one call of
-# cargo. Where rustup may fetch nothing, Debian 12's own compiler, unpacked below target/ and never installed, builds
-# the standard library first; then apt-get and musl-gcc (musl-tools) are needed. Prints where the program is.
+# With rustup's standard library for the target (`rustup target add x86_64-unknown-linux-musl`) it is one call of
+# cargo, on a machine of the target's kind. Where rustup may fetch nothing, Debian 12's own compiler, unpacked below target/ and never installed, builds
+# the standard library of x86_64 first; then apt-get and musl-gcc (musl-tools) are needed. Prints where the program is.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
 unset CARGO_TARGET_DIR
 . scripts/debian-rust.sh
 
-target=x86_64-unknown-linux-musl
+target=${1:-x86_64-unknown-linux-musl}
+name=${target//-/_}
 program=target/$target/release/docker-credential-ecr-rs
 # C code (ring's) is compiled for the same C library.
-export CC_x86_64_unknown_linux_musl=musl-gcc
+export "CC_$name=musl-gcc"
 
 # What libstd calls to unwind is in gcc's library for programs that link it statically. That was built for glibc.
 make_unwinder() {
@@ -27,17 +28,21 @@ make_unwinder() {
 # To a fixed place, as build.rs links the build for glibc, and for its reason.
 flags=(-C relocation-model=static)
 if has_target "$target"; then
-    command -v musl-gcc >/dev/null || export CC_x86_64_unknown_linux_musl=cc
+    command -v musl-gcc >/dev/null || export "CC_$name=cc"
 else
+    [ "$target" = x86_64-unknown-linux-musl ] || {
+        echo "error: the standard library is needed: rustup target add $target" >&2
+        exit 1
+    }
     needs "$target" apt-get dpkg musl-gcc gcc ar
     folder=$PWD/target/static
     use_debian_compiler "$folder/rust"
     make_unwinder "$folder/unwind"
-    export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=musl-gcc
+    export "CARGO_TARGET_${name^^}_LINKER=musl-gcc"
     flags=(-C link-self-contained=no -C target-feature=+crt-static "${flags[@]}" -C link-arg=-static
         -L "native=$folder/unwind")
     own_library=-Zbuild-std=std,panic_abort
 fi
-export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS=${flags[*]}
+export "CARGO_TARGET_${name^^}_RUSTFLAGS=${flags[*]}"
 cargo build --release --locked --target "$target" --bin docker-credential-ecr-rs ${own_library:+"$own_library"}
 echo "$program: $(stat -c %s "$program") bytes"
