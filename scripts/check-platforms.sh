@@ -12,7 +12,7 @@ unset CARGO_TARGET_DIR RUSTFLAGS
 . scripts/debian-rust.sh
 
 folder=$PWD/target/platforms
-mkdir -p "$folder/stand-in"
+mkdir -p "$folder/stand-in/tools"
 cat >"$folder/stand-in/cc" <<'END'
 #!/bin/sh
 # A C compiler that writes an empty object.
@@ -28,7 +28,16 @@ for argument; do
     case $argument in *.a | *.lib) : >"$argument"; exit ;; esac
 done
 END
-chmod +x "$folder/stand-in/cc" "$folder/stand-in/ar"
+cat >"$folder/stand-in/tools/x86_64-w64-mingw32-dlltool" <<'END'
+#!/bin/sh
+# What makes import libraries of Windows: an archive of nothing. The library is behind -l.
+while [ $# -gt 0 ]; do
+    [ "$1" != -l ] || { echo '!<arch>' >"$2"; exit; }
+    shift
+done
+END
+chmod +x "$folder"/stand-in/{cc,ar,tools/*}
+export PATH=$folder/stand-in/tools:$PATH
 
 # check TARGET: its errors are on standard error.
 check() (
