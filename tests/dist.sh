@@ -7,6 +7,7 @@
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
+root=$PWD
 name=docker-credential-ecr-rs
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 scratch=$(mktemp -d)
@@ -52,7 +53,7 @@ ok "the same program gives the same bytes" diff -r "$scratch/one" "$scratch/two"
 cd "$scratch/one" || exit 1
 ok "each file has its checksum" sha256sum --check --quiet --strict SHA256SUMS
 
-read_zip() { python3 -m zipfile -l "$name-$version-x86_64-pc-windows-msvc.zip" | grep -q "/$name.exe"; }
+read_zip() { python3 -m zipfile -l "$name-$version-x86_64-pc-windows-msvc.zip" | grep "/$name.exe"; }
 ok "Windows' archive is a zip with the program" read_zip
 
 # A package in a root of its own: the program, its other names, its pages.
@@ -144,5 +145,38 @@ less() {
         ! python3 dist/manifests.py "$scratch/less" http://releases.example/v1
 }
 ok "a manager whose archives are missing is left out, and cleartext is refused" less
+
+# The action: what it runs, what it leaves to later steps, and what it refuses before it installs anything.
+action() {
+    local status=$1 words=$2 output
+    shift 2
+    rm -rf "$scratch/runner" && mkdir "$scratch/runner"
+    output=$(env RUNNER_TEMP="$scratch/runner" GITHUB_ACTION_PATH="$root" GITHUB_PATH="$scratch/runner/path" \
+        GITHUB_OUTPUT="$scratch/runner/output" HOME="$scratch/runner" CLIENTS='docker notation' IMAGE='' SIGN=false \
+        VERIFY=false SIGNING_PROFILE='' ACTION_REF='' ARCHIVE="$scratch/action/$name-$version-x86_64-unknown-linux-musl.tar.gz" \
+        "$@" bash "$root/dist/action.sh" 2>&1)
+    if [ $? != "$status" ] || [[ $output != *"$words"* ]]; then
+        printf '%s\n' "$output"
+        return 1
+    fi
+    [ "$status" = 0 ] || [ ! -e "$scratch/runner/$name" ]
+}
+# shellcheck disable=SC2016 # that is what is odd
+odd='-x; $(y) `z`'
+action_runs() {
+    action 0 'setup docker notation' && grep -qx "$scratch/runner/$name/bin" "$scratch/runner/path" && [ ! -e "$scratch/runner/output" ] &&
+        action 0 'sign --signing-profile arn -- r/a:1' SIGN=true IMAGE=r/a:1 SIGNING_PROFILE=arn &&
+        action 0 "verify --quiet -- $odd" VERIFY=true IMAGE="$odd" &&
+        [ "$(cat "$scratch/runner/output")" = "digest=stand-in: verify --quiet -- $odd" ]
+}
+action_refuses() {
+    action 1 'sign and verify need an image' SIGN=true && action 1 'are true or false' SIGN=yes &&
+        action 1 'by the tag of a release' ARCHIVE= ACTION_REF=main
+}
+printf '#!/bin/sh\necho "stand-in: $*"\n' >"$scratch/stand-in" && chmod +x "$scratch/stand-in"
+(cd "$root" && python3 dist/archive.py x86_64-unknown-linux-musl "$scratch/stand-in" "$scratch/action") >/dev/null
+(cd "$scratch/action" && sha256sum ./*.gz | sed 's| \./| |' >SHA256SUMS)
+ok "the action installs, sets up, signs and verifies" action_runs
+ok "the action refuses what it cannot do before it installs" action_refuses
 
 [ "$failed" = 0 ]
