@@ -4,11 +4,14 @@
 # From a checkout it builds the program with cargo. Elsewhere it installs a release archive, from a file
 # (--archive) or from an https address ($ECR_RS_RELEASES). The archive's checksum is verified before anything
 # is unpacked or written. It never runs sudo and never edits the configuration of docker or another program.
+# It acts in its last line alone, which is nothing until its brace is closed: a download that is cut off
+# (`curl ... | sh`) installs nothing.
 
 set -eu
 
 program=docker-credential-ecr-rs
 release=0.1.0 # the release this script belongs to; tests/install.sh compares it with Cargo.toml
+repository=   # OWNER/NAME at GitHub: the release workflow fills it in
 
 usage() {
     cat <<USAGE
@@ -27,7 +30,7 @@ Installs $program into DIR/bin (default: ~/.local/bin).
 
 In a checkout: runs \`cargo build --release --locked\` and installs the result.
 Elsewhere: give --archive FILE, or set ECR_RS_RELEASES to the https address of the folder that holds the
-archive and SHA256SUMS. Nothing is downloaded without one of them.
+archive and SHA256SUMS. The install.sh of a release knows its own address.
 USAGE
 }
 
@@ -50,6 +53,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 # What an interrupted or failed run leaves behind goes away: temporary files, and folders that it made.
 work='' staged='' staged_manifest='' created='' finished=''
+# shellcheck disable=SC2317 # trap calls it
 clean_up() {
     [ -z "$staged" ] || rm -f -- "$staged"
     [ -z "$staged_manifest" ] || rm -f -- "$staged_manifest"
@@ -159,6 +163,19 @@ verify() {
     say "checksum of $name: good"
 }
 
+# attest ARCHIVE: where GitHub's own program is there and logged in, it tells whether the release workflow made it.
+attest() {
+    [ -n "$repository" ] || return 0
+    if ! has gh || ! gh auth status >/dev/null 2>&1 </dev/null; then
+        say "its provenance was not checked: that takes gh, logged in"
+        return 0
+    fi
+    gh attestation verify "$1" --repo "$repository" >/dev/null </dev/null ||
+        fail "$(basename -- "$1") was not made by a release of $repository: nothing was installed" \
+            "look at the lines of gh above; if it fails again, do not use it"
+    say "provenance of $(basename -- "$1"): good"
+}
+
 # The one member of the archive that is the program.
 program_in() {
     members=$(tar -tzf "$1") || fail "cannot read the archive $1"
@@ -210,9 +227,11 @@ from_releases() {
     download "${ECR_RS_RELEASES%/}/$name" "$work/$name"
     archive=$work/$name
     from_archive
+    attest "$archive"
 }
 
 install_program() {
+    [ -z "$repository" ] || : "${ECR_RS_RELEASES:=https://github.com/$repository/releases/download/v$release}"
     if [ -n "$archive" ]; then
         from_archive
     elif [ -n "$checkout" ]; then
@@ -309,50 +328,54 @@ uninstall_program() {
     [ -z "$kept" ] || exit 1
 }
 
-prefix='' archive='' target='' dry_run='' action=install
-while [ $# -gt 0 ]; do
-    case $1 in
-        --prefix | --archive | --release | --target)
-            [ -n "${2:-}" ] || usage_error "$1 needs a value"
-            case $1 in
-                --prefix) prefix=$2 ;;
-                --archive) archive=$2 ;;
-                --release) release=$2 ;;
-                --target) target=$2 ;;
-            esac
-            shift 2
-            ;;
-        --prefix=* | --archive=* | --release=* | --target=*)
-            option=${1%%=*} value=${1#*=}
-            shift
-            set -- "$option" "$value" "$@"
-            ;;
-        --dry-run) dry_run=yes && shift ;;
-        --uninstall) action=uninstall && shift ;;
-        -h | --help) usage && exit 0 ;;
-        *) usage_error "unknown argument: $1" ;;
-    esac
-done
+main() {
+    prefix='' archive='' target='' dry_run='' action=install
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --prefix | --archive | --release | --target)
+                [ -n "${2:-}" ] || usage_error "$1 needs a value"
+                case $1 in
+                    --prefix) prefix=$2 ;;
+                    --archive) archive=$2 ;;
+                    --release) release=$2 ;;
+                    --target) target=$2 ;;
+                esac
+                shift 2
+                ;;
+            --prefix=* | --archive=* | --release=* | --target=*)
+                option=${1%%=*} value=${1#*=}
+                shift
+                set -- "$option" "$value" "$@"
+                ;;
+            --dry-run) dry_run=yes && shift ;;
+            --uninstall) action=uninstall && shift ;;
+            -h | --help) usage && exit 0 ;;
+            *) usage_error "unknown argument: $1" ;;
+        esac
+    done
 
-[ -n "$prefix" ] || prefix=${HOME:?is not set, so give --prefix DIR}/.local
-case $prefix in
-    *"
+    [ -n "$prefix" ] || prefix=${HOME:?is not set, so give --prefix DIR}/.local
+    case $prefix in
+        *"
 "*) usage_error "the prefix holds a line break" ;;
-    /*) ;;
-    *) prefix=$(pwd)/$prefix ;;
-esac
-while [ "${prefix%/}" != "$prefix" ]; do prefix=${prefix%/}; done
-bin=$prefix/bin share=$prefix/share/$program manifest=$prefix/share/$program/manifest
-write_hint="choose a --prefix that $(id -un 2>/dev/null || id -u) may write to, or run this script as a user who may write there"
+        /*) ;;
+        *) prefix=$(pwd)/$prefix ;;
+    esac
+    while [ "${prefix%/}" != "$prefix" ]; do prefix=${prefix%/}; done
+    bin=$prefix/bin share=$prefix/share/$program manifest=$prefix/share/$program/manifest
+    write_hint="choose a --prefix that $(id -un 2>/dev/null || id -u) may write to, or run this script as a user who may write there"
 
-checkout=
-if [ -f "$0" ]; then
-    here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-    if grep -q "^name = \"$program\"\$" "$here/Cargo.toml" 2>/dev/null; then checkout=$here; fi
-fi
+    checkout=
+    if [ -f "$0" ]; then
+        here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+        if grep -q "^name = \"$program\"\$" "$here/Cargo.toml" 2>/dev/null; then checkout=$here; fi
+    fi
 
-case $action in
-    install) install_program ;;
-    uninstall) uninstall_program ;;
-esac
-finished=yes
+    case $action in
+        install) install_program ;;
+        uninstall) uninstall_program ;;
+    esac
+    finished=yes
+}
+
+{ main "$@"; exit; }

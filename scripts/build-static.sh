@@ -1,36 +1,20 @@
 #!/bin/bash
-# The release build that links nothing at run time: x86_64 Linux with musl. bash scripts/build-static.sh
+# The release build that links nothing at run time: Linux with musl. bash scripts/build-static.sh [TARGET]
 #
-# With rustup's standard library for this target (`rustup target add x86_64-unknown-linux-musl`) it is one call of
-# cargo. Where rustup may fetch nothing, Debian 12's own compiler, unpacked below target/ and never installed, builds
-# the standard library first; then apt-get and musl-gcc (musl-tools) are needed. Prints where the program is.
+# With rustup's standard library for the target (`rustup target add x86_64-unknown-linux-musl`) it is one call of
+# cargo, on a machine of the target's kind. Where rustup may fetch nothing, Debian 12's own compiler, unpacked below target/ and never installed, builds
+# the standard library of x86_64 first; then apt-get and musl-gcc (musl-tools) are needed. Prints where the program is.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
 unset CARGO_TARGET_DIR
+. scripts/debian-rust.sh
 
-target=x86_64-unknown-linux-musl
+target=${1:-x86_64-unknown-linux-musl}
+name=${target//-/_}
 program=target/$target/release/docker-credential-ecr-rs
 # C code (ring's) is compiled for the same C library.
-export CC_x86_64_unknown_linux_musl=musl-gcc
-
-# has_target: whether the toolchain in use has the standard library of the target.
-has_target() { compgen -G "$(rustc --print sysroot)/lib/rustlib/$target/lib/libstd-*.rlib" >/dev/null; }
-
-# Debian's rustc-web is newer than Debian's rustc, and conflicts with a packaged rustup: so it is unpacked, not
-# installed.
-unpack_compiler() {
-    local root=$1 packages
-    [ ! -e "$root/complete" ] || return 0
-    rm -rf "$root"
-    mkdir -p "$root"
-    apt-get -qq update
-    packages=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
-        --no-enhances rustc-web rust-web-src | grep -E '^(rustc-web|rust-web-src|libstd-rust-web.*|libllvm[0-9]+)$')
-    # shellcheck disable=SC2086 # several names
-    (cd "$root" && apt-get -qq download $packages && for package in *.deb; do dpkg -x "$package" .; done && rm ./*.deb)
-    touch "$root/complete"
-}
+export "CC_$name=musl-gcc"
 
 # What libstd calls to unwind is in gcc's library for programs that link it statically. That was built for glibc.
 make_unwinder() {
@@ -43,24 +27,22 @@ make_unwinder() {
 
 # To a fixed place, as build.rs links the build for glibc, and for its reason.
 flags=(-C relocation-model=static)
-if has_target; then
-    command -v musl-gcc >/dev/null || export CC_x86_64_unknown_linux_musl=cc
+if has_target "$target"; then
+    command -v musl-gcc >/dev/null || export "CC_$name=cc"
 else
-    for needed in apt-get dpkg musl-gcc gcc ar; do
-        command -v "$needed" >/dev/null || {
-            echo "error: $needed is needed, or: rustup target add $target" >&2
-            exit 1
-        }
-    done
+    [ "$target" = x86_64-unknown-linux-musl ] || {
+        echo "error: the standard library is needed: rustup target add $target" >&2
+        exit 1
+    }
+    needs "$target" apt-get dpkg musl-gcc gcc ar
     folder=$PWD/target/static
-    unpack_compiler "$folder/rust"
+    use_debian_compiler "$folder/rust"
     make_unwinder "$folder/unwind"
-    export RUSTC=$folder/rust/usr/bin/rustc LD_LIBRARY_PATH=$folder/rust/usr/lib/x86_64-linux-gnu RUSTC_BOOTSTRAP=1
-    export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=musl-gcc
+    export "CARGO_TARGET_${name^^}_LINKER=musl-gcc"
     flags=(-C link-self-contained=no -C target-feature=+crt-static "${flags[@]}" -C link-arg=-static
         -L "native=$folder/unwind")
     own_library=-Zbuild-std=std,panic_abort
 fi
-export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS=${flags[*]}
+export "CARGO_TARGET_${name^^}_RUSTFLAGS=${flags[*]}"
 cargo build --release --locked --target "$target" --bin docker-credential-ecr-rs ${own_library:+"$own_library"}
 echo "$program: $(stat -c %s "$program") bytes"

@@ -462,19 +462,30 @@ fn is_null(_: &Metadata) -> bool {
     false
 }
 
+#[cfg(unix)]
 fn folder_builder() -> DirBuilder {
     let mut builder = DirBuilder::new();
-    #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
 }
 
+#[cfg(not(unix))]
+fn folder_builder() -> DirBuilder {
+    DirBuilder::new()
+}
+
 /// Options for a file that is 0600 from its creation on.
+#[cfg(unix)]
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Options for a file that has the rights of its folder.
+#[cfg(not(unix))]
+fn private() -> OpenOptions {
+    OpenOptions::new()
 }
 
 #[cfg(all(test, unix))]

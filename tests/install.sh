@@ -281,8 +281,47 @@ run 0 --prefix "$scratch/none" --dry-run --target x86_64-unknown-linux-musl
 says "would download https://localhost:$port/SHA256SUMS"
 [ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
 case_ends "a dry run of a download writes nothing"
+
+# A release's own script: its address is in it, and gh says where the archive was made.
+sed 's|^repository=.*|repository=owner/name|' "$installer" >"$scratch/alone/install.sh"
+run 0 --prefix "$scratch/none" --archive "$first" --dry-run
+for verdict in 0 1; do
+    # shellcheck disable=SC2016 # $1 and $* belong to the stand-in
+    printf '#!/bin/sh\n[ "$1" = attestation ] || exit 0\necho "$*" >"%s"\nexit %s\n' "$scratch/asked" "$verdict" >"$scratch/with-curl/gh"
+    chmod +x "$scratch/with-curl/gh"
+    path=$scratch/with-curl
+    run "$verdict" --prefix "$scratch/attested" --target x86_64-unknown-linux-musl
+    [[ $(cat "$scratch/asked") == "attestation verify "*"${first##*/} --repo owner/name" ]] || wrong "gh was asked: $(cat "$scratch/asked")"
+    case $verdict in
+        0) says "provenance of ${first##*/}: good" && run 0 --prefix "$scratch/attested" --uninstall ;;
+        1) says "was not made by a release of owner/name: nothing was installed" ;;
+    esac
+    [ ! -e "$scratch/attested" ] || wrong "left behind $(find "$scratch/attested" | tr '\n' ' ')"
+done
+rm "$scratch/with-curl/gh"
+case_ends "gh says whether a release made the archive, and where it says no nothing is installed"
 unset ECR_RS_RELEASES
+run 0 --prefix "$scratch/none" --dry-run --target x86_64-unknown-linux-musl
+says "would download https://github.com/owner/name/releases/download/v0.1.0/SHA256SUMS"
+case_ends "a release's own script knows its address"
+cp "$installer" "$scratch/alone/install.sh"
 path=$PATH
+
+# curl | sh, cut off after each line and in the middle of the last.
+lines=$(wc -l <"$installer")
+for ((line = 1; line < lines; line++)); do
+    output=$(head -n "$line" "$installer" | HOME=$scratch/home sh -s -- --prefix "$scratch/cut" --archive "$first" 2>&1)
+    [ ! -e "$scratch/cut" ] || { wrong "installed after line $line" && break; }
+done
+last=$(tail -n 1 "$installer")
+for ((length = 1; length < ${#last}; length++)); do
+    output=$({ head -n "$((lines - 1))" "$installer" && printf %s "${last:0:length}"; } |
+        HOME=$scratch/home sh -s -- --prefix "$scratch/cut" --archive "$first" 2>&1)
+    [ ! -e "$scratch/cut" ] || { wrong "installed after: ${last:0:length}" && break; }
+done
+output=$(HOME=$scratch/home sh -s -- --prefix "$scratch/cut" --archive "$first" 2>&1 <"$installer") || wrong "exit status $?"
+[ "$("$scratch/cut/bin/$program" version)" = first ] || wrong "the whole script does not install"
+case_ends "a script that is cut off installs nothing"
 
 # From the checkout.
 

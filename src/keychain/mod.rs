@@ -33,10 +33,6 @@ pub const SERVICE: &str = "docker-credential-ecr-rs";
 /// selection of any length, how long the store may be silent.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a call that reads or removes a selection may take in all. gnome-keyring tells of 5,000
-/// entries in a few seconds on a slow machine; nobody waits for longer than this for a list.
-const SELECTION_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// How long `tidy` may take in all: the client has its answer, and still waits for our end.
 const TIDY_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -69,7 +65,7 @@ fn turned<T>(mut found: Vec<T>, now: SystemTime) -> impl Iterator<Item = T> {
 ///   store that must ask for each entry looks at so many, beginning elsewhere each second: a later
 ///   `tidy` finds what this one leaves. It takes no longer than 1 s (`TIDY_TIMEOUT`).
 /// - No other call takes longer than 3 s (`CALL_TIMEOUT`), but for `inventory` and `remove_all` of a store
-///   that answers entry by entry: there the bound is for silence, and 30 s (`SELECTION_TIMEOUT`) for all.
+///   that answers entry by entry: there the bound is for silence, and 30 s for all.
 ///   None waits for a person.
 /// - The cost of a call grows with the entries that it names, not with those of other keys, kinds or
 ///   programs, as far as the store can search.

@@ -21,9 +21,13 @@ use self::{
     service::{Connection, Properties},
 };
 use super::{
-    CALL_TIMEOUT, Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, MAX_TIDIED,
-    SELECTION_TIMEOUT, Selection, TIDY_TIMEOUT, turned,
+    CALL_TIMEOUT, Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, MAX_TIDIED, Selection,
+    TIDY_TIMEOUT, turned,
 };
+
+/// How long a call that reads or removes a selection may take in all. gnome-keyring tells of 5,000
+/// entries in a few seconds on a slow machine; nobody waits for longer than this for a list.
+const SELECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The user's Secret Service. It connects on the first call and stays connected for later ones.
 pub struct SecretServiceStore {
