@@ -25,7 +25,7 @@ Installs $program into DIR/bin (default: ~/.local/bin).
   --release VERSION  the release to download (default: $release)
   --target TARGET    the target to download (default: this machine's)
   --dry-run          print what would be done, change nothing
-  --uninstall        remove what an earlier run installed, and only that
+  --uninstall        undo this user's \`setup\`, then remove what an earlier run installed, and only that
   --help             print this text
 
 In a checkout: runs \`cargo build --release --locked\` and installs the result.
@@ -291,9 +291,24 @@ say_next() {
     fi
 }
 
+# Gives the clients' files back while the program is there to do it: afterwards no client could pull, public
+# images neither. Another copy that comes first on PATH goes on answering them.
+undo_setup() {
+    undone=
+    grep -qxF "file $(sha256 "$bin/$program" 2>/dev/null) $bin/$program" "$manifest" || return 0
+    first=$(command -v "$program") || first=
+    [ -z "$first" ] || [ "$first" = "$bin/$program" ] || return 0
+    "$bin/$program" setup --help >/dev/null 2>&1 </dev/null || return 0
+    "$bin/$program" setup --undo ${dry_run:+--dry-run} </dev/null ||
+        fail "the clients' files could not be given back, so nothing was removed" \
+            "mend what is said above and run it again"
+    undone=yes
+}
+
 uninstall_program() {
     [ -f "$manifest" ] || fail "nothing was installed below $prefix: there is no $manifest" \
         "give the --prefix that was used to install"
+    undo_setup
     kept=
     while read -r kind rest; do
         [ "$kind" = file ] || continue
@@ -324,7 +339,7 @@ uninstall_program() {
     remove_folders "$folders
 "
     say "removed $manifest"
-    say "docker's config.json was not touched: if it names \"ecr-rs\", take that line out"
+    [ -n "$undone" ] || say "docker's config.json was not touched: if it names \"ecr-rs\", take that line out"
     [ -z "$kept" ] || exit 1
 }
 

@@ -117,6 +117,38 @@ says "kept, for it is not what was installed"
 [ -f "$scratch/mine/bin/$program" ] || wrong "removed a program that it did not install"
 case_ends "uninstall keeps a program that someone replaced"
 
+# undoing ANSWER: a release whose stand-in notes each `setup` and ends `setup --undo` so.
+undoing() {
+    local name=$program-0.3.0-x86_64-unknown-linux-musl
+    mkdir -p "$scratch/stage/$name"
+    # shellcheck disable=SC2016 # $0, $1 and $* belong to the stand-in
+    printf '#!/bin/sh\n[ "$1" != setup ] || echo "$0 $*" >>"%s/calls"\n[ "$*" != "setup --undo" ] || exit %s\n' \
+        "$scratch" "$1" >"$scratch/stage/$name/$program"
+    chmod 0755 "$scratch/stage/$name/$program"
+    tar -C "$scratch/stage" -czf "$scratch/release/$name.tar.gz" "$name"
+    (cd "$scratch/release" && sha256sum ./*.tar.gz | sed 's| \./| |' >SHA256SUMS)
+    third=$scratch/release/$name.tar.gz
+}
+undoing 0
+mkdir "$scratch/undone"
+run 0 --prefix "$scratch/undone" --archive "$third"
+: >"$scratch/calls"
+run 0 --prefix "$scratch/undone" --uninstall --dry-run
+grep -q "setup --undo --dry-run$" "$scratch/calls" || wrong "the dry run does not show what undo would do"
+grep -q "setup --undo$" "$scratch/calls" && wrong "the dry run undoes"
+run 0 --prefix "$scratch/undone" --uninstall
+grep -q "^$scratch/undone/bin/$program setup --undo$" "$scratch/calls" || wrong "setup is not undone"
+[[ $output != *"was not touched"* ]] || wrong "says that nothing was touched"
+holds "$scratch/undone" ""
+undoing 1
+mkdir "$scratch/stuck"
+run 0 --prefix "$scratch/stuck" --archive "$third"
+run 1 --prefix "$scratch/stuck" --uninstall
+says "nothing was removed"
+holds "$scratch/stuck" "$installed"
+undoing 0
+case_ends "uninstall gives the clients' files back first, and removes nothing where that fails"
+
 run 1 --prefix "$scratch/empty" --uninstall
 says "nothing was installed below $scratch/empty"
 case_ends "uninstall without an install is a clear error"

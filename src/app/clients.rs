@@ -27,6 +27,8 @@ pub struct Clients<'a> {
     pub(crate) identity: Result<Identity, Report>,
     /// The region of profiles that are given by name.
     pub(crate) region: String,
+    /// Whether somebody chose it: an option, the image's registry, the environment or the AWS profile.
+    pub(crate) region_is_stated: bool,
     /// Registries' HTTP client.
     pub(crate) http: Http,
 }
@@ -53,15 +55,21 @@ impl<'a> Clients<'a> {
             None => signer_target(home, region),
         };
         let identity = app.identities().find(&target);
+        // Where nobody states a region, the identity's is the target's.
+        let stated_by_identity = || {
+            let nowhere = Target { region: String::new(), ..target.clone() };
+            app.identities().find(&nowhere).is_ok_and(|identity| !identity.region.is_empty())
+        };
         let identity = identity.map_err(|err| Report::from(err).prefixed("no AWS identity for AWS Signer"));
         let registry_region =
             in_ecr.filter(|found| matches!(found.kind, Kind::Private { .. })).map(|found| found.region);
+        let region_is_stated = region.is_some() || registry_region.is_some() || home.is_some() || stated_by_identity();
         let own_region = || identity.as_ref().map(|identity| identity.region.clone()).unwrap_or_default();
         let region = region.map(str::to_owned).or(registry_region).unwrap_or_else(own_region);
         let http = app.aws.registry_http(identity.as_ref().ok())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|err| Report::new("cannot start the network").cause(err))?;
-        Ok(Clients { app, runtime: BoundedRuntime(Some(runtime)), identity, region, http })
+        Ok(Clients { app, runtime: BoundedRuntime(Some(runtime)), identity, region, region_is_stated, http })
     }
 
     /// Runs async code to its end.

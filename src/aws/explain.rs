@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     crash::Crash,
-    identity::{Identity, SessionRenewal, Source, WebIdentity, WebToken},
+    identity::{GET_CREDENTIALS, Identity, NO_CREDENTIALS, SessionRenewal, Source, WebIdentity, WebToken},
     registry::Partition,
     report::Report,
     token::{MintError, MintErrorKind},
@@ -49,18 +49,11 @@ impl From<Explained> for MintError {
     }
 }
 
-/// What is wrong with a machine that has none.
-const NO_CREDENTIALS: &str = "this machine has no AWS credentials";
-
-/// And what to do there.
-const GET_CREDENTIALS: &str =
-    "run `aws configure sso` or `aws configure`, or set AWS_PROFILE to a profile that has credentials";
-
 impl CallContext<'_> {
     /// Refuses what no call can help with.
     pub(super) fn preflight(&self) -> Result<(), MintError> {
         let (what, hint) = match &self.identity.source {
-            Source::None => (NO_CREDENTIALS.into(), GET_CREDENTIALS.into()),
+            Source::None => (self.identity.why.clone(), self.identity.advice.clone()),
             // The SDK ignores `mfa_serial` and would ask for the role without it.
             Source::Profile(profile) if profile.mfa_serial.is_some() => (
                 format!("profile {} needs an MFA code, which a credential helper cannot ask for", profile.name),

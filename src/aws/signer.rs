@@ -304,7 +304,7 @@ impl Signer {
                 "the profile {} is for the platform `{}`, not for container images",
                 described.arn, described.platform
             ))
-            .hint("create one for images: docker-credential-ecr-rs profile create NAME"));
+            .hint(format!("create one for images: {PROGRAM} profile create NAME --region {}", self.region)));
         }
         if described.status != "Active" {
             let err = Report::new(format!("the profile {} is {}", described.arn, described.status.to_lowercase()));
@@ -333,7 +333,7 @@ impl Signer {
     fn hinted(&self, profile: Option<&SigningProfile>, explained: Explained) -> Report {
         match (explained.code.as_deref(), profile) {
             (Some("ResourceNotFoundException"), Some(profile)) => explained.report.hint(format!(
-                "check the name and the region {}, or create it: {PROGRAM} profile create {}",
+                "check the name and the region {0}, or create it: {PROGRAM} profile create {1} --region {0}",
                 self.region, profile.name
             )),
             (Some("ValidationException" | "BadRequestException"), Some(profile)) => explained.report.hint(format!(

@@ -16,7 +16,7 @@ use crate::{
     environment::Environment,
     log::Log,
     oci::{Http, Reference, RegistryAuth},
-    registry::Server,
+    registry::{Server, look_alike},
     report::Report,
     secret::Secret,
 };
@@ -65,7 +65,16 @@ pub(super) struct RegistryArgs {
 impl RegistryArgs {
     /// Reads the name of an image.
     pub(super) fn image(&self, text: &str) -> Result<Reference, Report> {
-        if self.oci_layout { Reference::parse_layout(text) } else { Reference::parse(text) }
+        if self.oci_layout {
+            return Reference::parse_layout(text);
+        }
+        let image = Reference::parse(text)?;
+        match look_alike(image.host()) {
+            Some(wrong) => Err(Report::new(format!("{} is no registry of Amazon ECR", image.host()))
+                .cause(wrong)
+                .hint("correct the name of the image")),
+            None => Ok(image),
+        }
     }
 
     /// An option that only this program's own engine knows, where one was given.

@@ -21,6 +21,7 @@ use crate::{
     },
     door::{Start, Streams},
     names::PROGRAM,
+    oci::Reference,
     report::{Report, fold},
 };
 
@@ -45,6 +46,9 @@ pub(super) struct Create {
     /// The name: 2 to 64 letters, digits and `_`
     #[arg(value_name = "NAME")]
     name: String,
+    /// Create it where this image is: in its registry's region, as who pulls it
+    #[arg(long = "for", value_name = "IMAGE")]
+    image: Option<String>,
     /// How long signatures are valid [default: 135months]
     #[arg(long, value_name = "TIME")]
     validity: Option<String>,
@@ -130,7 +134,16 @@ impl Profile {
         let terminal = (start.terminals)().stderr;
         let app = access.aws.open(start)?;
         let log = app.log(stderr);
-        let clients = access.clients(&app, &[], name.as_ref())?;
+        let image = match self {
+            Profile::Create(Create { image: Some(image), .. }) => Some(Reference::parse(image)?),
+            _ => None,
+        };
+        let clients = access.clients(&app, image.as_slice(), name.as_ref())?;
+        if matches!(self, Profile::Create(_)) && !clients.region_is_stated {
+            return Err(Report::new("no region is chosen, and a signing profile stays where it is created").hint(
+                format!("{PROGRAM} profile create NAME --region REGION, or --for IMAGE for the image's own region"),
+            ));
+        }
         let signer = clients.signer(name.as_ref())?;
         let work = Work { clients: &clients, signer: &signer };
         let written = match (self, name) {
@@ -189,7 +202,7 @@ impl Work<'_> {
         let tags: BTreeMap<String, String> = create.tags.iter().cloned().collect();
         if let Some(known) = self.clients.run(self.signer.describe(name))? {
             return Err(Report::new(format!("there is a signing profile {} already", known.arn))
-                .hint("choose another name; a canceled profile's name stays taken"));
+                .hint("sign with that ARN, or choose another name: a canceled profile's name stays taken"));
         }
         self.clients.run(self.signer.create(name, validity, &tags))
     }

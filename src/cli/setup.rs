@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::output::write_lines;
+use super::{confirm::confirm, output::write_lines};
 use crate::{
     app::App,
     aws::signing_profile::SigningProfile,
@@ -15,12 +15,14 @@ use crate::{
     door::{Start, Streams},
     environment::Environment,
     keychain::{self, ErrorKind},
+    log::Log,
+    names::PROGRAM,
     report::{Level, Report},
     setup::{NodeRequest, Plan, PluginRequest, Request, Target},
     token::cache::TOKEN,
 };
 
-/// Make docker, notation and podman ask this helper, or containerd before each pull.
+/// Make docker, notation, helm and podman ask this helper, or containerd before each pull.
 ///
 /// Every file is kept beside itself as it was, and `--undo` brings it back. A `credsStore` that was
 /// there goes on keeping the logins of other registries.
@@ -45,6 +47,9 @@ pub(super) struct Setup {
     /// Take the place of another plugin of that name, AWS's own, which is kept beside it
     #[arg(long, requires = "plugin")]
     replace: bool,
+    /// Do not ask: without named clients, what would change is shown and asked about
+    #[arg(short, long)]
+    yes: bool,
     /// Show what would change and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -67,6 +72,8 @@ enum Client {
     Docker,
     /// Notation's config.json.
     Notation,
+    /// Helm's own config.json, where `helm registry login` writes.
+    Helm,
     /// registries.conf or auth.json, which podman, skopeo and buildah read.
     Podman,
     /// The verifiers of containerd, which it asks before each pull.
@@ -78,6 +85,7 @@ impl Client {
         match self {
             Client::Docker => Some(Target::Docker),
             Client::Notation => Some(Target::Notation),
+            Client::Helm => Some(Target::Helm),
             Client::Podman => Some(Target::Podman),
             Client::Containerd => None,
         }
@@ -86,24 +94,33 @@ impl Client {
 
 impl Setup {
     /// What was done goes to stdout, what to know to stderr.
-    pub(super) fn run(&self, start: Start, Streams { stdout, stderr, .. }: Streams<'_>) -> Result<ExitCode, Report> {
+    pub(super) fn run(&self, start: Start, Streams { stdin, stdout, stderr }: Streams<'_>) -> Result<ExitCode, Report> {
         let of_node = self.clients.contains(&Client::Containerd);
-        let program = (start.executable)();
+        let (program, terminals, now) = ((start.executable)(), (start.terminals)(), start.now);
         let environment = if of_node { start.environment.under(&self.root) } else { start.environment };
-        let plan = if of_node { self.node(program, &environment)? } else { self.of_user(program, &environment)? };
+        let mut plan = if of_node { self.node(program, &environment)? } else { self.of_user(program, &environment)? };
         let changes = plan.changed_keys()?;
+        let mut warnings = std::mem::take(&mut plan.warnings);
+        // Who names a client, or goes back, has said what is to be done.
+        let whole = self.clients.is_empty() && !self.undo && !self.dry_run;
+        let log = Log::new(stderr, false);
+        let tell = |warning: &Report| log.report(Level::Warning, warning);
+        if !of_node && !self.undo && !self.dry_run {
+            warnings.extend(self.no_keychain(environment, now));
+        }
+        if whole && !changes.is_empty() && !self.yes {
+            write_lines(&changes, stdout).and_then(|()| stdout.flush()).ok();
+            warnings.drain(..).for_each(|warning| tell(&warning));
+            confirm("change these files?", false, terminals.stderr, stdin, &log)?;
+        }
         if !self.dry_run {
             plan.apply(&mut |_, _| Ok(()))?;
         }
         let lines = if self.dry_run && !changes.is_empty() { &changes } else { &plan.notes };
         write_lines(lines, stdout).ok(); // a closed pipe is no failure: the work is done, and nobody is left to read of it
-        plan.warnings.iter().for_each(|warning| warning.print(Level::Warning, stderr));
-        if !of_node
-            && !self.undo
-            && !self.dry_run
-            && let Some(warning) = self.no_keychain(environment, start.now)
-        {
-            warning.print(Level::Warning, stderr);
+        warnings.iter().for_each(tell);
+        if whole {
+            writeln!(stdout, "try: {PROGRAM} doctor").ok();
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -7,7 +7,7 @@ use crate::{
     app::App,
     door::{Start, Streams},
     names::PROGRAM,
-    registry::{Registry, Server},
+    registry::{Registry, Server, look_alike},
     report::Report,
 };
 
@@ -49,8 +49,14 @@ impl Token {
 pub(super) fn registry(app: &App, host: &str) -> Result<Registry, Report> {
     match Server::parse(host, |host| app.config.custom(host)) {
         Some(Server::Ecr(registry)) => Ok(registry),
-        Some(Server::Other(_)) | None => Err(Report::new(format!("{host:?} is no registry of Amazon ECR")).hint(
-            "name one as in 111122223333.dkr.ecr.eu-west-1.amazonaws.com, or give its domain a [[registry]] rule with account and region",
-        )),
+        Some(Server::Other(_)) | None => {
+            let report = Report::new(format!("{host:?} is no registry of Amazon ECR"));
+            Err(match look_alike(host) {
+                Some(wrong) => report.cause(wrong).hint("correct the name"),
+                None => report.hint(
+                    "name one as in 111122223333.dkr.ecr.eu-west-1.amazonaws.com, or give its domain a [[registry]] rule with account and region",
+                ),
+            })
+        }
     }
 }

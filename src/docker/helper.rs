@@ -10,7 +10,7 @@ use crate::{
     identity::Target,
     keychain::{self, ErrorKind, Keychain},
     log::Log,
-    registry::{Server, USERNAME},
+    registry::{Server, USERNAME, look_alike},
     token::{
         Service,
         cache::{self, Cached},
@@ -41,11 +41,26 @@ impl<'a> Helper<'a> {
             Server::Other(server) => match logins::get(self.logins, &server) {
                 // Where there is no keychain there is no login: the client goes on anonymously.
                 Err(fault) if fault.kind == ErrorKind::Absent => {
-                    self.tokens.log.warn(format_args!("no login for {server} is known: {fault}"));
+                    self.without_login(&server, Some(&fault));
+                    Ok(None)
+                }
+                Ok(None) => {
+                    self.without_login(&server, None);
                     Ok(None)
                 }
                 found => found.map_err(failed("read", &server)),
             },
+        }
+    }
+
+    /// Says what the client, which only knows that there is no login, cannot say.
+    fn without_login(&self, server: &str, fault: Option<&keychain::Error>) {
+        match (look_alike(server), fault) {
+            (Some(wrong), _) => {
+                self.tokens.log.warn(format_args!("{server} is no registry of Amazon ECR: {wrong}"));
+            }
+            (None, Some(fault)) => self.tokens.log.warn(format_args!("no login for {server} is known: {fault}")),
+            (None, None) => {}
         }
     }
 

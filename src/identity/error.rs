@@ -40,7 +40,7 @@ pub enum IdentityError {
         /// One next step.
         hint: String,
     },
-    /// `profile = "auto"` found more than one profile for the registry's account.
+    /// More than one profile is of the registry's account, and nothing says which is meant.
     Ambiguous {
         /// The registry's account.
         account: String,
@@ -79,11 +79,7 @@ impl fmt::Display for IdentityError {
             }
             IdentityError::Variables { what, .. } => f.write_str(what),
             IdentityError::Ambiguous { account, profiles } => {
-                write!(
-                    f,
-                    "profile = \"auto\" fits more than one AWS profile of account {account}: {}",
-                    profiles.join(", ")
-                )
+                write!(f, "there is more than one AWS profile of account {account}: {}", profiles.join(", "))
             }
             IdentityError::Unreadable { path, .. } => write!(f, "cannot read {}", path.display()),
             IdentityError::Line { path, line, .. } => {
@@ -126,7 +122,9 @@ impl IdentityError {
                 format!("check the profile in {}", files.collect::<Vec<_>>().join(" and "))
             }
             IdentityError::Variables { hint, .. } => hint.clone(),
-            IdentityError::Ambiguous { .. } => "add a `[[registry]]` rule that names one of them".into(),
+            IdentityError::Ambiguous { .. } => {
+                "set AWS_PROFILE to one of them, or add a `[[registry]]` rule that names it".into()
+            }
             IdentityError::Unreadable { .. } => "make it a regular file, readable for this user".into(),
             IdentityError::Line { .. } => {
                 "correct that line: until then nobody can tell whose credentials are meant".into()

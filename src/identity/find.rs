@@ -8,8 +8,8 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    Chosen, Identity, IdentityError, Metadata, Profile, Role, Source, Target, WebIdentity, WebToken, ambient, chain,
-    profiles::Profiles,
+    Chosen, Identity, IdentityError, Metadata, Profile, Role, Source, Target, WebIdentity, WebToken, absence, ambient,
+    chain, profiles::Profiles,
 };
 use crate::{
     config::{Config, DEFAULTS_PLACE, ProfileChoice, Rule},
@@ -45,13 +45,20 @@ impl Finder<'_> {
         let rule = self.config.rule_for(&target.host);
         let mut search = Search { environment: self.environment, files: Files::default(), target };
         let mut is_instance = None;
-        let (source, why) = match self.chosen {
-            Some(Chosen::Profile(name)) => (search.named(name, OPTION)?, OPTION.into()),
-            Some(Chosen::ServiceAccount(web)) => (Source::WebIdentity(web.clone()), SERVICE_ACCOUNT.into()),
+        let found = match self.chosen {
+            Some(Chosen::Profile(name)) => Some((search.named(name, OPTION)?, OPTION.into())),
+            Some(Chosen::ServiceAccount(web)) => Some((Source::WebIdentity(web.clone()), SERVICE_ACCOUNT.into())),
             None => search.source(self.config, rule, || {
                 is_instance = (self.instance)();
                 is_instance
             })?,
+        };
+        let (source, why, advice) = match found {
+            Some((source, why)) => (source, why, String::new()),
+            None => {
+                let (why, advice) = search.absence()?;
+                (Source::None, why, advice)
+            }
         };
         let rule = rule.filter(|_| !matches!(self.chosen, Some(Chosen::ServiceAccount(_))));
         let role = rule.and_then(|rule| rule.role.clone()).map(|role| Role {
@@ -65,7 +72,7 @@ impl Finder<'_> {
         let mut metadata = search.metadata(&source)?;
         // Who names it or a profile that asks for it is sure that it is there.
         metadata.is_there = metadata.stated || is_instance == Some(true) || source != Source::InstanceMetadata;
-        Ok(Identity { source, role, region, ca_bundle, settings, metadata, why })
+        Ok(Identity { source, role, region, ca_bundle, settings, metadata, why, advice })
     }
 }
 
@@ -112,16 +119,17 @@ struct Search<'a> {
 const DEFAULT: &str = "default";
 
 impl Search<'_> {
-    /// Where credentials come from and why, in the order of design: rule, environment, `auto`, the rest.
+    /// Where credentials come from and why, in the order of design: rule, environment, `auto`, the rest,
+    /// and the registry's own profile where all of them have none.
     fn source(
         &mut self,
         config: &Config,
         rule: Option<&Rule>,
         instance: impl FnOnce() -> Option<bool>,
-    ) -> Result<(Source, String), IdentityError> {
+    ) -> Result<Option<(Source, String)>, IdentityError> {
         if let Some((rule, ProfileChoice::Named(name))) = rule.and_then(|rule| Some((rule, rule.profile.as_ref()?))) {
             let why = rule.place();
-            return Ok((self.named(name, &why)?, why));
+            return Ok(Some((self.named(name, &why)?, why)));
         }
         let keys = ambient::keys(self.environment)?;
         let named = self.environment_profile();
@@ -129,27 +137,58 @@ impl Search<'_> {
             self.exists(name, asked_by)?;
         }
         if let Some(keys) = keys {
-            return Ok((Source::Environment(keys), "AWS_ACCESS_KEY_ID".into()));
+            return Ok(Some((Source::Environment(keys), "AWS_ACCESS_KEY_ID".into())));
         }
-        if let Some((asked_by, name)) = named {
-            if let Some(found) = self.profile_or_web_identity(&name, asked_by)? {
+        if let Some((asked_by, name)) = &named {
+            let found = self.profile_or_web_identity(name, asked_by)?;
+            if found.is_some() {
                 return Ok(found);
             }
         } else {
             let choice = rule.and_then(|rule| rule.profile.as_ref()).or(config.default_profile.as_ref());
             if choice == Some(&ProfileChoice::Auto)
-                && let Some(found) = self.auto()?
+                && let Some(found) = self.of_account("profile = \"auto\" and account")?
             {
-                return Ok(found);
+                return Ok(Some(found));
             }
             if let Some(ProfileChoice::Named(name)) = choice {
-                return Ok((self.named(name, DEFAULTS_PLACE)?, DEFAULTS_PLACE.into()));
+                return Ok(Some((self.named(name, DEFAULTS_PLACE)?, DEFAULTS_PLACE.into())));
             }
-            if let Some(found) = self.profile_or_web_identity(DEFAULT, "the default profile")? {
+            let found = self.profile_or_web_identity(DEFAULT, "the default profile")?;
+            if found.is_some() {
                 return Ok(found);
             }
         }
-        self.surroundings(instance)
+        let stated = self.surroundings()?;
+        if stated.is_some() {
+            return Ok(stated);
+        }
+        let is_instance = if self.metadata_is_disabled() { Some(false) } else { instance() };
+        if is_instance == Some(true) {
+            return Ok(Some((Source::InstanceMetadata, "the EC2 instance's role".into())));
+        }
+        // Who names a profile means that one.
+        if named.is_none()
+            && let Some(found) = self.of_account("being the one profile of account")?
+        {
+            return Ok(Some(found));
+        }
+        let perhaps = || (Source::InstanceMetadata, "the EC2 instance's role, if this is an instance".into());
+        Ok(is_instance.is_none().then(perhaps))
+    }
+
+    /// What is so where there are no credentials, and one thing to do.
+    fn absence(&mut self) -> Result<(String, String), IdentityError> {
+        if let Some((asked_by, profile)) = self.environment_profile() {
+            let empty = IdentityError::EmptyProfile { profile, asked_by: asked_by.into() };
+            return Ok((empty.to_string(), empty.hint()));
+        }
+        let (account, environment) = (self.target.account.as_str(), self.environment);
+        let profiles = self.files.read(environment)?;
+        let has_credentials =
+            |name: &&str| chain::follow(profiles, environment, name).is_ok_and(|chain| chain.is_some());
+        let usable: Vec<&str> = profiles.names().filter(has_credentials).collect();
+        Ok(absence::of(account, &usable))
     }
 
     /// The profile that the environment names, and the variable that does; of two the AWS CLI takes the
@@ -231,7 +270,7 @@ impl Search<'_> {
     }
 
     /// The one profile of the registry's account. Profiles that are out of order are nobody's.
-    fn auto(&mut self) -> Result<Option<(Source, String)>, IdentityError> {
+    fn of_account(&mut self, why: &str) -> Result<Option<(Source, String)>, IdentityError> {
         let (account, environment) = (self.target.account.as_str(), self.environment);
         let profiles = self.files.read(environment)?;
         let of_account = |name: &&str| {
@@ -243,36 +282,32 @@ impl Search<'_> {
             0 => Ok(None),
             1 => {
                 let name = fitting.remove(0);
-                let why = format!("profile = \"auto\" and account {account}");
+                let why = format!("{why} {account}");
                 Ok(self.profile(&name)?.map(|source| (source, why)))
             }
             _ => Err(IdentityError::Ambiguous { account: account.into(), profiles: fitting }),
         }
     }
 
-    /// What the machine offers when no profile does.
-    fn surroundings(&mut self, instance: impl FnOnce() -> Option<bool>) -> Result<(Source, String), IdentityError> {
+    /// What the environment or the default profile names beside profiles: a container, a metadata service.
+    fn surroundings(&mut self) -> Result<Option<(Source, String)>, IdentityError> {
         if let Some(container) = ambient::container(self.environment) {
             let why = container.variable.into();
-            return Ok((Source::Container(container), why));
+            return Ok(Some((Source::Container(container), why)));
         }
-        let metadata = if self.environment.is_true("AWS_EC2_METADATA_DISABLED") {
-            None
-        } else if self.environment.text(METADATA_VARIABLE).is_some() {
+        if self.metadata_is_disabled() {
+            return Ok(None);
+        }
+        let named_by = if self.environment.text(METADATA_VARIABLE).is_some() {
             Some(METADATA_VARIABLE)
-        } else if self.metadata(&Source::InstanceMetadata)?.stated {
-            Some(METADATA_KEY)
         } else {
-            match instance() {
-                Some(true) => Some("the EC2 instance's role"),
-                Some(false) => None,
-                None => Some("the EC2 instance's role, if this is an instance"),
-            }
+            self.metadata(&Source::InstanceMetadata)?.stated.then_some(METADATA_KEY)
         };
-        Ok(match metadata {
-            Some(why) => (Source::InstanceMetadata, why.into()),
-            None => (Source::None, "no AWS credentials were found".into()),
-        })
+        Ok(named_by.map(|why| (Source::InstanceMetadata, why.into())))
+    }
+
+    fn metadata_is_disabled(&self) -> bool {
+        self.environment.is_true("AWS_EC2_METADATA_DISABLED")
     }
 
     fn region(&mut self, source: &Source) -> Result<String, IdentityError> {

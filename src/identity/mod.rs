@@ -1,6 +1,7 @@
 //! Which AWS identity serves a registry, found from the environment, `~/.aws` and our
 //! configuration alone: no network, so that a cached token can be looked up at once.
 
+mod absence;
 mod ambient;
 mod chain;
 mod error;
@@ -12,6 +13,7 @@ mod keys;
 mod profiles;
 mod web_identity;
 
+pub use absence::{GET_CREDENTIALS, NO_CREDENTIALS, NO_DEFAULT};
 pub use ambient::Container;
 pub use error::IdentityError;
 pub use find::{Finder, Instance, shared_files};
@@ -28,7 +30,7 @@ use crate::registry::Registry;
 pub struct Target {
     /// The host that rules of `config.toml` are matched with.
     pub host: String,
-    /// The 12-digit AWS account that `profile = "auto"` looks for; empty where none is known.
+    /// The 12-digit AWS account whose profile is looked for where nothing else has credentials; empty where none is known.
     pub account: String,
     /// The AWS region, where neither environment nor profile names one.
     pub region: String,
@@ -66,8 +68,11 @@ pub struct Identity {
     pub settings: String,
     /// Where the instance metadata service is: the stated place, else EC2's.
     pub metadata: Metadata,
-    /// Which rule won, in words: "AWS_PROFILE", `the rule for "…"`, "the default profile".
+    /// Which rule won, in words: "AWS_PROFILE", `the rule for "…"`, "the default profile". Of
+    /// [`Source::None`]: what is so, in a sentence.
     pub why: String,
+    /// Of [`Source::None`]: one thing to do. Else empty.
+    pub advice: String,
 }
 
 /// Where the instance metadata service is.

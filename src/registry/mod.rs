@@ -2,10 +2,12 @@
 //! registry. Pure: no I/O, no clock, no environment.
 
 mod address;
+mod look_alike;
 mod partition;
 
 use std::time::Duration;
 
+pub use look_alike::look_alike;
 pub use partition::{PARTITIONS, Partition};
 
 use address::Address;

@@ -21,11 +21,30 @@ pub fn notation(environment: &Environment) -> Result<PathBuf, Report> {
     Ok(folder.ok_or_else(|| no_home("notation", "set HOME or NOTATION_CONFIG"))?.join("config.json"))
 }
 
+/// Helm's file: `$HELM_REGISTRY_CONFIG`, else `registry/config.json` in its configuration folder (helm
+/// `pkg/cli/environment.go`, `pkg/helmpath/lazypath_*.go`).
+pub(super) fn helm(environment: &Environment) -> Result<PathBuf, Report> {
+    let named = |name: &str| (environment.variable)(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(file) = named("HELM_REGISTRY_CONFIG") {
+        return Ok(file);
+    }
+    let usual = || match (cfg!(windows), cfg!(target_os = "macos")) {
+        (true, _) => named("APPDATA"),
+        (_, true) => Some(environment.home.as_ref()?.join("Library").join("Preferences")),
+        _ => Some(environment.home.as_ref()?.join(".config")),
+    };
+    let folder = || Some(named("XDG_CONFIG_HOME").or_else(usual)?.join("helm"));
+    let folder = named("HELM_CONFIG_HOME").or_else(folder);
+    let folder = folder.ok_or_else(|| no_home("helm", "set HOME or HELM_REGISTRY_CONFIG"))?;
+    Ok(folder.join("registry").join("config.json"))
+}
+
 /// A client's JSON file.
 pub(super) fn json(target: Target, environment: &Environment) -> Result<PathBuf, Report> {
     match target {
         Target::Docker => docker(environment),
         Target::Notation => notation(environment),
+        Target::Helm => helm(environment),
         Target::Podman => podman_logins(environment),
     }
 }
@@ -77,6 +96,9 @@ pub(super) fn present(environment: &Environment) -> Vec<Target> {
     let mut targets = vec![Target::Docker];
     if exists(notation(environment)) || runs(&["notation"]) {
         targets.push(Target::Notation);
+    }
+    if exists(helm(environment)) || runs(&["helm"]) {
+        targets.push(Target::Helm);
     }
     let registries = podman_registries(environment).is_ok_and(|(file, drop_in)| file.exists() || drop_in.exists());
     if registries || exists(podman_logins(environment)) || runs(&["podman", "skopeo", "buildah"]) {

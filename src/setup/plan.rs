@@ -42,10 +42,10 @@ impl Plan {
             targets => targets.to_vec(),
         };
         let mut previous = Vec::new();
-        for target in [Target::Docker, Target::Notation, Target::Podman] {
+        for target in [Target::Docker, Target::Notation, Target::Helm, Target::Podman] {
             match target {
                 _ if !targets.contains(&target) => {}
-                Target::Docker | Target::Notation => {
+                Target::Docker | Target::Notation | Target::Helm => {
                     previous.extend(plan.client(target, &targets, &hosts, environment)?);
                 }
                 Target::Podman if hosts.is_empty() => plan.podman(environment)?,
@@ -62,7 +62,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Plans docker's or notation's file. Gives the helper that our own configuration must take over.
+    /// Plans docker's, notation's or helm's file. Gives the helper that our own configuration must take over.
     fn client(
         &mut self,
         target: Target,

@@ -9,6 +9,8 @@ pub enum Target {
     Docker,
     /// Notation's config.json.
     Notation,
+    /// Helm's own config.json of registries. Helm reads docker's too, and writes logins into its own alone.
+    Helm,
     /// registries.conf or auth.json, which podman, skopeo and buildah read.
     Podman,
 }
@@ -18,6 +20,7 @@ impl fmt::Display for Target {
         f.write_str(match self {
             Target::Docker => "docker",
             Target::Notation => "notation",
+            Target::Helm => "helm",
             Target::Podman => "podman",
         })
     }

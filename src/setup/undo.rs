@@ -95,6 +95,7 @@ impl Plan {
         let Some(kept) = backup::load(&path)? else { return Ok(()) };
         let mut clients: Vec<(Target, PathBuf)> = vec![(Target::Docker, places::docker(environment)?)];
         clients.extend(places::notation(environment).ok().map(|path| (Target::Notation, path)));
+        clients.extend(places::helm(environment).ok().map(|path| (Target::Helm, path)));
         let mut adopted = Vec::new();
         for (target, client_path) in clients {
             let file = UserFile::read(&client_path)?;

@@ -63,18 +63,26 @@ fn clear_text(target: Target, path: &Path, logins: &Logins, hosts: &[String], ho
     match (served, ecr) {
         (true, true) => Some(
             Report::new(format!("an old token of {name} stays in clear text in `auths` of {file}; {target} asks {HELPER} and no longer reads it"))
-                .hint(format!("{target} logout {host}")),
+                .hint(format!("{} {host}", login_command(target).replace("login", "logout"))),
         ),
         // One that another helper hid already was not read before either.
         (true, false) if logins.store.is_none() => Some(
             Report::new(format!("the login of {name} stays in clear text in `auths` of {file}, and {target} no longer reads it: it asks {HELPER}"))
-                .hint(format!("{target} login {host}, which moves it into the keychain")),
+                .hint(format!("{} {host}, which moves it into the keychain", login_command(target))),
         ),
         (false, true) if !other_helper && logins.store.is_none() => Some(
             Report::new(format!("{name} is served by a token in `auths` of {file}, which ends 12 hours after it was made"))
                 .hint(format!("{PROGRAM} setup {target} --registry {name}")),
         ),
         _ => None,
+    }
+}
+
+/// How a client keeps a login.
+fn login_command(target: Target) -> String {
+    match target {
+        Target::Helm => "helm registry login".into(),
+        target => format!("{target} login"),
     }
 }
 

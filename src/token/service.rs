@@ -94,10 +94,15 @@ impl Service<'_> {
     /// all of them.
     pub fn login(&self, registry: &Registry) -> Result<Token, Error> {
         let started = Instant::now();
-        let identity = self
-            .identities
-            .find(&Target::from(registry))
-            .map_err(|cause| Error::Identity { host: registry.host.clone(), cause })?;
+        let identity = match self.identities.find(&Target::from(registry)) {
+            Ok(identity) => identity,
+            Err(cause) => {
+                // Of two profiles nobody is chosen, as where there is none: a token that was brought serves.
+                let unchosen = matches!(cause, IdentityError::Ambiguous { .. });
+                let supplied = self.supplied(registry).filter(|_| unchosen);
+                return supplied.ok_or_else(|| Error::Identity { host: registry.host.clone(), cause });
+            }
+        };
         self.log.note(format_args!("{}: identity from {}", registry.host, identity.why));
         let fingerprint = identity.fingerprint();
         let fresh = |token: &Token| {

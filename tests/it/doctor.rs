@@ -111,6 +111,93 @@ fn without_a_registry_those_of_the_configuration_are_checked() {
 }
 
 #[test]
+fn f3_6_without_a_registry_the_identity_is_checked() {
+    let (machine, program) = healthy();
+    let (status, report) = examine(&program, &[]);
+    assert_eq!(status, Some(0), "{report:#}");
+    assert!(report.to_string().contains(&format!("access key {ACCESS_KEY_ID}, chosen by")), "{report:#}");
+    for (arguments, program, words) in [
+        (
+            &["--profile", "nope"][..],
+            machine.program().with("PATH", folder(Machine::binary())),
+            "which --profile names",
+        ),
+        (&[], row::without_keys(program), "this machine has no AWS credentials"),
+    ] {
+        let (status, report) = examine(&program, arguments);
+        assert_eq!((status, &report["healthy"]), (Some(1), &Value::Bool(false)), "no false all-clear: {report:#}");
+        assert!(report.to_string().contains(words), "{report:#}");
+    }
+}
+
+#[test]
+fn f3_5_profiles_without_a_default_are_no_fault() {
+    let (machine, program) = healthy();
+    machine.write(".aws/config", "[profile ours]\ncredential_process = /bin/tool\naws_account_id = 999988887777\n");
+    let (status, report) = examine(&row::without_keys(program), &[]);
+    assert_eq!(status, Some(0), "each registry may have its own: {report:#}");
+    assert!(report.to_string().contains("no AWS profile is chosen") && report.to_string().contains("--offline"));
+}
+
+#[test]
+fn f3_6_the_hosts_of_rules_and_cache_are_checked() {
+    let (machine, program) = healthy();
+    let cached = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
+    assert_eq!(program.run(&["get"], cached).status, Some(0));
+    machine.configure(&format!(
+        "[[registry]]\nmatch = \"{HOST}\"\nprofile = \"nope\"\n[[registry]]\nmatch = \"*.example\"\nprofile = \"x\"\n"
+    ));
+    docker_says(
+        &machine,
+        r#"{"credsStore": "ecr-rs", "credHelpers": {"11112222333.dkr.ecr.eu-west-1.amazonaws.com": "ecr-rs"}}"#,
+    );
+    let (status, report) = examine(&program, &[]);
+    assert_eq!(status, Some(1), "{report:#}");
+    let findings = report["findings"].as_array().unwrap();
+    let failed = |host: &str| findings.iter().any(|one| one["host"] == host && one["verdict"] == "failed");
+    assert!(failed(HOST) && failed("11112222333.dkr.ecr.eu-west-1.amazonaws.com"), "{report:#}");
+    assert!(findings.iter().any(|one| one["host"] == cached) && !failed(cached), "{report:#}");
+}
+
+#[test]
+fn offline_says_the_way_and_asks_nobody() {
+    let (machine, program) = healthy();
+    machine.write(".aws/credentials", &keys("dev"));
+    machine.configure("[[registry]]\nmatch = \"111122223333.*\"\nprofile = \"dev\"\n");
+    let calls = machine.aws.count("GetAuthorizationToken");
+    let (status, report) = examine(&program, &[HOST, "--offline"]);
+    assert_eq!(status, Some(0), "{report:#}");
+    for words in ["the rule for", "profile dev, chosen by", "for identity ", "would be asked", "none is cached"] {
+        assert!(report.to_string().contains(words), "{words}: {report:#}");
+    }
+    assert_eq!(machine.aws.count("GetAuthorizationToken"), calls);
+}
+
+#[test]
+fn f3_7_a_misspelt_host_is_told_everywhere() {
+    let (_machine, program) = healthy();
+    let typo = "11112222333.dkr.ecr.eu-west-1.amazonaws.com";
+    let words = "an AWS account has 12";
+    let (status, report) = examine(&program, &[typo]);
+    assert!(status == Some(1) && report.to_string().contains(words), "{report:#}");
+    let image = format!("{typo}/app:1");
+    let profile = "arn:aws:signer:eu-west-1:111122223333:/signing-profiles/release";
+    for arguments in [
+        &["token", typo][..],
+        &["clear", typo],
+        &["sign", &image, "--signing-profile", profile],
+        &["verify", &image, "--signing-profile", profile],
+    ] {
+        let outcome = program.run(arguments, "");
+        assert!(outcome.status == Some(1) && outcome.stderr.contains(words), "{arguments:?}: {outcome:?}");
+    }
+    let get = program.run(&["get"], typo);
+    assert_eq!(get.stdout, "credentials not found in native keychain\n", "the client's own sentence stays");
+    assert_eq!(get.stderr.lines().count(), 1, "{get:?}");
+    assert!(get.stderr.contains(words), "{get:?}");
+}
+
+#[test]
 fn the_way_through_a_rule_is_told() {
     let (machine, program) = healthy();
     machine.write(".aws/credentials", &keys("dev"));

@@ -53,9 +53,20 @@ fn registry(host: &str) -> Registry {
 }
 
 fn find_on(host: &str, config: &str, variables: &[(&str, &str)], ec2: bool) -> Result<Identity, IdentityError> {
+    let instance: fn() -> Option<bool> = if ec2 { || Some(true) } else { || Some(false) };
+    find_among(AWS_CONFIG, host, config, variables, instance)
+}
+
+fn find_among(
+    aws_config: &str,
+    host: &str,
+    config: &str,
+    variables: &[(&str, &str)],
+    instance: fn() -> Option<bool>,
+) -> Result<Identity, IdentityError> {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join(".aws")).unwrap();
-    fs::write(home.path().join(".aws/config"), AWS_CONFIG).unwrap();
+    fs::write(home.path().join(".aws/config"), aws_config).unwrap();
     let variables: Vec<(String, String)> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let environment = Environment {
@@ -71,7 +82,6 @@ fn find_on(host: &str, config: &str, variables: &[(&str, &str)], ec2: bool) -> R
         interactive: false,
     };
     let config = Config::parse(config, PathBuf::from("config.toml")).unwrap();
-    let instance: fn() -> Option<bool> = if ec2 { || Some(true) } else { || Some(false) };
     let finder = Finder { environment: &environment, config: &config, chosen: None, instance };
     finder.find(&Target::from(&registry(host)))
 }
@@ -140,7 +150,7 @@ fn the_first_rule_that_applies_wins() {
             "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
             "a profile without credentials is passed over",
         ),
-        ("", bare(&[]), "none", "no AWS credentials were found", "a laptop without any"),
+        ("", bare(&[]), "none", "this machine has no AWS credentials", "a laptop without any"),
         (
             "",
             bare(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://x")]),
@@ -152,6 +162,79 @@ fn the_first_rule_that_applies_wins() {
         let identity = find(config, &variables).unwrap_or_else(|err| panic!("{reason}: {err}"));
         assert_eq!((name(&identity.source), identity.why.as_str()), (source, why), "{reason}");
     }
+}
+
+/// A profile of IAM Identity Center.
+fn sso(name: &str, account: &str) -> String {
+    format!(
+        "[profile {name}]\nsso_start_url = https://corp.example/start\nsso_region = eu-west-1\n\
+         sso_account_id = {account}\nsso_role_name = dev\n"
+    )
+}
+
+#[test]
+fn f3_5_without_a_default_the_registrys_own_profile_is_taken() {
+    let ours = sso("ours", "111122223333");
+    let one = format!("{ours}{}[default]\nregion = eu-west-1\n", sso("theirs", "999988887777"));
+    let two = format!("{one}{}", sso("ours-too", "111122223333"));
+    let with_default = format!("{ours}{}", sso("theirs", "999988887777").replace("profile theirs", "default"));
+    let of_role = "[profile base]\ncredential_process = /bin/tool\n\
+        [profile puller]\nrole_arn = arn:aws:iam::111122223333:role/puller\nsource_profile = base\n";
+    let broken = format!("{ours}[profile half]\nsso_account_id = 111122223333\n");
+    let (no, yes, unknown): (fn() -> Option<bool>, fn() -> Option<bool>, fn() -> Option<bool>) =
+        (|| Some(false), || Some(true), || None);
+    const OURS: &str = "being the one profile of account 111122223333";
+    for (aws_config, variables, instance, source, why, reason) in [
+        (one.as_str(), vec![], no, "ours", OURS, "one SSO profile of the account and no default"),
+        (of_role, vec![], no, "puller", OURS, "the account of a role"),
+        (&broken, vec![], no, "ours", OURS, "a profile out of order is nobody's"),
+        (&one, vec![], unknown, "ours", OURS, "a machine that does not say what it is, such as WSL"),
+        (&with_default, vec![], no, "default", "the default profile", "the SDK's way has credentials"),
+        (&one, KEYS.to_vec(), no, "environment", "AWS_ACCESS_KEY_ID", "keys before profiles"),
+        (&one, vec![], yes, "instance", "the EC2 instance's role", "the instance has credentials"),
+        (&two, vec![], yes, "instance", "the EC2 instance's role", "two that nobody asked for stand in no way"),
+        (
+            &one,
+            vec![("AWS_PROFILE", "default")],
+            no,
+            "none",
+            "the AWS profile \"default\", which AWS_PROFILE names, has no credentials",
+            "who names a profile means that one",
+        ),
+    ] {
+        let identity =
+            find_among(aws_config, ECR, "", &variables, instance).unwrap_or_else(|err| panic!("{reason}: {err}"));
+        assert_eq!((name(&identity.source), identity.why.as_str()), (source, why), "{reason}");
+        assert_eq!(identity.advice.is_empty(), source != "none", "{reason}");
+    }
+    let by_name = find_among(&one, ECR, "", &[("AWS_PROFILE", "ours")], no).unwrap();
+    let by_itself = find_among(&one, ECR, "", &[], no).unwrap();
+    assert_eq!(by_name.fingerprint(), by_itself.fingerprint(), "the same principal, however it is chosen");
+    let err = find_among(&two, ECR, "", &[], no).unwrap_err();
+    assert_eq!(err.to_string(), "there is more than one AWS profile of account 111122223333: ours, ours-too");
+    assert!(err.hint().contains("AWS_PROFILE"), "{}", err.hint());
+}
+
+#[test]
+fn f3_5_where_no_profile_fits_the_sentence_is_true() {
+    let theirs = sso("theirs", "999988887777");
+    for config in ["", AUTO] {
+        let identity = find_among(&theirs, ECR, config, &[], || Some(false)).unwrap();
+        assert_eq!(name(&identity.source), "none");
+        assert_eq!(
+            identity.why, "no AWS profile is chosen, and none here is known to be of account 111122223333",
+            "a machine with profiles has AWS credentials"
+        );
+        assert!(identity.advice.ends_with("to one of: theirs"), "{}", identity.advice);
+    }
+    let many: String = (10..30).map(|number| sso(&format!("p{number}"), "999988887777")).collect();
+    let identity = find_among(&many, ECR, "", &[], || Some(false)).unwrap();
+    assert!(identity.advice.ends_with("p16, p17 and 12 more"), "{}", identity.advice);
+    let public = find_among(&theirs, "public.ecr.aws", "", &[], || Some(false)).unwrap();
+    assert_eq!(
+        (name(&public.source), public.why.as_str()),
+        ("none", "no AWS profile is chosen, and there is no default one")
+    );
 }
 
 #[test]

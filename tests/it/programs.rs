@@ -67,7 +67,7 @@ fn what_lies_in_the_folder_of_the_moment_is_neither_run_nor_told() {
 
         let asked = run(&fixture, path, &["get"]);
         assert!(!asked.stdout.contains("Version"), "{path:?}: {asked:?}");
-        let setup = run(&fixture, path, &["setup"]).exits(0, path);
+        let setup = run(&fixture, path, &["setup", "--yes"]).exits(0, path);
         assert!(setup.stderr.contains("is not on PATH"), "{path:?}: {setup:?}");
         assert!(!written(".config/notation/config.json") && !written(".config/containers"), "{path:?}: {setup:?}");
         assert!(!written("sprung"), "{path:?}");

@@ -103,6 +103,17 @@ fn a_profile_has_a_life() {
     let names: Vec<&Value> = listed.as_array().unwrap().iter().map(|one| &one["name"]).collect();
     assert_eq!(names, ["app", "fresh"]);
 
+    let lost = fixture.run(&["sign", &image, "--signing-profile", "nowhere"]).exits(1, "there is none");
+    assert!(lost.stderr.contains(&format!("profile create nowhere --region {REGION}")), "{lost:?}");
+    let text = std::fs::read_to_string(fixture.home.path().join("aws")).unwrap();
+    let file = fixture.write("regionless", &text.replace(&format!("region = {REGION}\n"), ""));
+    let regionless = fixture.program().with("AWS_CONFIG_FILE", file).without("AWS_REGION");
+    let nowhere = regionless.run(&["profile", "create", "nowhere"], "").exits(1, "a profile stays where it is");
+    assert!(nowhere.stderr.contains("no region is chosen") && nowhere.stderr.contains("--region"), "{nowhere:?}");
+    let there = format!("{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com/app:v1");
+    regionless.run(&["profile", "create", "there", "--for", &there], "").exits(0, "the image's own region");
+    assert!(fixture.signer.version_arn(ACCOUNT, "eu-central-1", "there").is_some());
+
     let cancel = ["profile", "cancel", "fresh"];
     let asked = fixture.run(&cancel).exits(1, "no terminal, no yes");
     assert!(asked.stderr.contains("add --yes"), "{asked:?}");

@@ -12,15 +12,37 @@ use crate::{
     aws::endpoint,
     cli::output,
     docker::logins,
-    identity::{Identity, Source, Target},
+    identity::{Identity, NO_DEFAULT, Source, Target},
     keychain::{ErrorKind, Keychain},
-    registry::{Kind, Registry},
+    names::PROGRAM,
+    registry::{Kind, PUBLIC_REGION, Registry, look_alike},
     report::Report,
     token::{TokenSource, cache::TokenLabel},
 };
 
-/// All checks of one ECR registry, until one fails that the rest hang on.
-pub(super) fn registry(app: &App, registry: &Registry, labels: &[TokenLabel]) -> Vec<Finding> {
+/// Whose credentials this machine has, where no registry is known to ask for.
+pub(super) fn identity(app: &App) -> Finding {
+    const CHECK: &str = "identity";
+    let target = Target { host: String::new(), account: String::new(), region: PUBLIC_REGION.into() };
+    match app.identities().find(&target) {
+        // Each registry may have the one profile of its account.
+        Ok(identity) if identity.why == NO_DEFAULT => {
+            let hint = format!("{PROGRAM} doctor HOST --offline says which profile serves a registry");
+            Finding::warning(CHECK, identity.why, hint)
+        }
+        Ok(identity) => match whose(&identity) {
+            Ok(what) => Finding::ok(CHECK, what),
+            Err(report) => Finding::reported(CHECK, Verdict::Failed, &report),
+        },
+        Err(cause) => {
+            let report = Report::from(cause).prefixed("no AWS identity");
+            Finding::reported(CHECK, Verdict::Failed, &report)
+        }
+    }
+}
+
+/// All checks of one ECR registry, until one fails that the rest hang on; without `call` AWS is not asked.
+pub(super) fn registry(app: &App, registry: &Registry, labels: &[TokenLabel], call: bool) -> Vec<Finding> {
     let mut findings = vec![settings::rule(&app.config, registry)];
     let identity = match app.identities().find(&Target::from(registry)) {
         Ok(identity) => identity,
@@ -31,9 +53,19 @@ pub(super) fn registry(app: &App, registry: &Registry, labels: &[TokenLabel]) ->
         }
     };
     let valid_until = cache::valid_until(labels, &registry.host, &identity.fingerprint(), app.now);
-    findings.push(whose(registry, &identity, valid_until));
-    if findings.last().is_some_and(|finding| finding.verdict != Verdict::Ok) {
-        return findings; // credentials that are not there are not asked for
+    match whose(&identity) {
+        Ok(what) => findings.push(Finding::ok("identity", what)),
+        Err(report) => {
+            findings.push(unusable("identity", registry, valid_until, &report));
+            return findings; // credentials that are not there are not asked for
+        }
+    }
+    if !call {
+        let key = format!("{} for identity {}", registry.host, identity.fingerprint());
+        findings.push(Finding::ok("cache key", key));
+        findings.push(cache::token(valid_until, app.now));
+        findings.push(Finding::ok("endpoint", format!("{} would be asked", place(app, registry))));
+        return findings;
     }
     match app.aws.credentials(registry, &identity) {
         Ok(credentials) => {
@@ -48,19 +80,17 @@ pub(super) fn registry(app: &App, registry: &Registry, labels: &[TokenLabel]) ->
         }
     }
     findings.push(cache::token(valid_until, app.now));
-    findings.push(call(app, registry, &identity, valid_until));
+    findings.push(ask(app, registry, &identity, valid_until));
     findings
 }
 
 /// The identity, and the rule that chose it.
-fn whose(registry: &Registry, identity: &Identity, valid_until: Option<SystemTime>) -> Finding {
-    const CHECK: &str = "identity";
+fn whose(identity: &Identity) -> Result<String, Report> {
     let mut what = match &identity.source {
         // Ids of session keys begin with ASIA (IAM user guide, "unique ID prefixes").
         Source::Environment(keys) if keys.access_key_id.starts_with("ASIA") && keys.session_token().is_none() => {
             let what = format!("access key {} is a session's, and AWS_SESSION_TOKEN is not set", keys.access_key_id);
-            let report = Report::new(what).hint("set AWS_SESSION_TOKEN, which came with the keys");
-            return unusable(CHECK, registry, valid_until, &report);
+            return Err(Report::new(what).hint("set AWS_SESSION_TOKEN, which came with the keys"));
         }
         Source::Environment(keys) => format!("access key {}", keys.access_key_id),
         Source::Profile(profile) => format!("profile {}", profile.name),
@@ -68,24 +98,27 @@ fn whose(registry: &Registry, identity: &Identity, valid_until: Option<SystemTim
         Source::Container(container) => format!("the container's credentials at {}", container.uri),
         Source::InstanceMetadata => "the instance's role".into(),
         Source::None => {
-            let hint =
-                "run `aws configure sso` or `aws configure`, or set AWS_PROFILE to a profile that has credentials";
-            return unusable(CHECK, registry, valid_until, &Report::new("no AWS credentials were found").hint(hint));
+            return Err(Report::new(identity.why.clone()).hint(identity.advice.clone()));
         }
     };
     if let Some(role) = &identity.role {
         what += &format!(", then role {}", role.arn);
     }
-    Finding::ok(CHECK, format!("{what}, chosen by {}", identity.why))
+    Ok(format!("{what}, chosen by {}", identity.why))
 }
 
 /// GetAuthorizationToken itself. The token is not kept: a check changes nothing.
-fn call(app: &App, registry: &Registry, identity: &Identity, valid_until: Option<SystemTime>) -> Finding {
-    let place = endpoint(&app.environment, registry).unwrap_or_else(|| "AWS".into());
+fn ask(app: &App, registry: &Registry, identity: &Identity, valid_until: Option<SystemTime>) -> Finding {
+    let place = place(app, registry);
     match app.aws.mint(registry, identity) {
         Ok(token) => Finding::ok("ecr", format!("{place} gave a token until {}", output::local(token.expires_at))),
         Err(err) => unusable("ecr", registry, valid_until, &err.report.cause(format!("asked {place}"))),
     }
+}
+
+/// Who is asked for the token.
+fn place(app: &App, registry: &Registry) -> String {
+    endpoint(&app.environment, registry).unwrap_or_else(|| format!("AWS in {}", registry.region))
 }
 
 /// What keeps a new token away. A `get` still answers where a token lives, and ECR Public serves anybody.
@@ -104,6 +137,9 @@ fn unusable(check: &'static str, registry: &Registry, valid_until: Option<System
 /// A registry that is not ECR: is there a login? No secret is read.
 pub(super) fn other(store: &dyn Keychain, server: &str) -> Finding {
     const CHECK: &str = "login";
+    if let Some(wrong) = look_alike(server) {
+        return Finding::failed("host", format!("{server} is no registry of Amazon ECR: {wrong}"), "correct the name");
+    }
     match logins::list(store, Some(server)) {
         Ok((labels, _)) => match labels.first() {
             Some(login) => Finding::ok(CHECK, format!("{} keeps the login of {}", store.name(), login.username)),

@@ -9,7 +9,7 @@ use super::finding::{Finding, Verdict};
 use crate::{
     environment::Environment,
     names::{HELPER, PROGRAM},
-    registry::{Registry, Server},
+    registry::Server,
     report::Report,
     setup::{Logins, docker_path, notation_path, podman_auth_files, podman_helpers, warning},
 };
@@ -59,6 +59,7 @@ fn named(client: &'static str, logins: &Logins, path: &Path, host: Option<&str>)
     let file = path.display();
     let stale = host.is_some_and(|host| logins.clear_text.iter().any(|login| is_same(login, host)));
     let host_or_any = host.unwrap_or("every registry");
+    let of_ecr = host.is_some_and(is_ecr);
     let exact = host.is_some_and(|host| logins.helpers.iter().any(|(name, _)| name == host));
     let helper = match host {
         Some(host) => logins.helper(host),
@@ -71,6 +72,14 @@ fn named(client: &'static str, logins: &Logins, path: &Path, host: Option<&str>)
     };
     let key = if exact { "credHelpers" } else { "credsStore" };
     match helper {
+        // It may be the only copy: `docker logout` would forget it here and there.
+        Some(HELPER) if stale && !of_ecr => Finding::warning(
+            client,
+            format!(
+                "a login of {host_or_any} is in clear text in `auths` of {file}; {client} asks {PROGRAM} and does not read it"
+            ),
+            format!("{client} login {host_or_any}, which keeps it in the keychain and takes it out of the file"),
+        ),
         Some(HELPER) if stale => Finding::warning(
             client,
             format!(
@@ -86,6 +95,10 @@ fn named(client: &'static str, logins: &Logins, path: &Path, host: Option<&str>)
                 Some(host) if exact => format!("{PROGRAM} setup {client} --registry {host}"),
                 _ => format!("{PROGRAM} setup {client}"),
             },
+        ),
+        None if stale && !of_ecr => Finding::ok(
+            client,
+            format!("{client} takes the login of {host_or_any} from `auths` of {file}, in clear text"),
         ),
         None if stale => Finding::warning(
             client,
@@ -117,6 +130,10 @@ fn podman(environment: &Environment, host: Option<&str>) -> Option<Finding> {
             Err(err) => return Some(broken(PODMAN, &err)),
             Ok(Some(logins)) => {
                 if let Some(host) = host.filter(|host| logins.clear_text.iter().any(|login| is_same(login, host))) {
+                    if !is_ecr(host) {
+                        let what = format!("podman takes the login of {host} from {}, in clear text", path.display());
+                        return Some(Finding::ok(PODMAN, what));
+                    }
                     return Some(Finding::warning(
                         PODMAN,
                         format!("podman takes a login of {host} from {} first", path.display()),
@@ -148,8 +165,8 @@ fn broken(client: &'static str, err: &Report) -> Finding {
     Finding::reported(client, Verdict::Failed, &report)
 }
 
-/// The ECR registries that the clients' files name, each once.
-pub(super) fn registries(environment: &Environment) -> Vec<String> {
+/// The hosts that the clients' files name.
+pub(super) fn hosts(environment: &Environment) -> Vec<String> {
     let paths = [docker_path(environment).ok(), notation_path(environment).ok()].into_iter().flatten();
     let mut hosts = Vec::new();
     for path in paths.chain(podman_auth_files(environment)) {
@@ -159,14 +176,11 @@ pub(super) fn registries(environment: &Environment) -> Vec<String> {
             hosts.extend(logins.clear_text);
         }
     }
-    let ecr = hosts.iter().filter_map(|host| match Server::parse(host, |_| None) {
-        Some(Server::Ecr(Registry { host, .. })) => Some(host),
-        _ => None,
-    });
-    let mut hosts: Vec<String> = ecr.collect();
-    hosts.sort();
-    hosts.dedup();
     hosts
+}
+
+fn is_ecr(host: &str) -> bool {
+    matches!(Server::parse(host, |_| None), Some(Server::Ecr(_)))
 }
 
 /// Whether a key of `auths` is this host, in whichever way it was written.

@@ -28,8 +28,9 @@ use crate::{
     config::Config,
     door::{Start, Streams},
     environment::Environment,
-    registry::{Partition, Server},
+    registry::{Partition, Server, look_alike},
     report::Report,
+    token::cache::TokenLabel,
     verify::places,
 };
 use finding::{Finding, Findings};
@@ -37,7 +38,7 @@ use finding::{Finding, Findings};
 /// Check the whole way to a registry, and say what to do first
 ///
 /// Without a registry, the machine is checked, and the way to every ECR registry that the clients'
-/// configuration names. The exit code is 0 only when nothing keeps a `get` from its answer.
+/// configuration, config.toml and the cache name; where there is none, whose AWS credentials are here. The exit code is 0 only when nothing keeps a `get` from its answer.
 #[derive(Debug, clap::Args)]
 pub(super) struct Doctor {
     /// The registry, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com; or `containerd`: would a pull of this
@@ -46,6 +47,9 @@ pub(super) struct Doctor {
     /// With containerd: the root of the node's disk, where it is mounted here
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
+    /// Ask AWS for nothing: which rule, which profile, which entry of the cache and which endpoint
+    #[arg(long)]
+    offline: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     output: OutputFormat,
@@ -99,7 +103,7 @@ impl Doctor {
             let host = format!("{}.dkr.ecr.{}.{suffix}", home.account, home.region);
             let app = App { chosen: self.aws.chosen(), ..App::open(environment, config, start.now) };
             if let (name, Some(Server::Ecr(registry))) = named(&host, Some(&app.config)) {
-                all.add_for(&name, aws::registry(&app, &registry, &[]));
+                all.add_for(&name, aws::registry(&app, &registry, &[], true));
             }
         }
         all
@@ -129,13 +133,16 @@ impl Doctor {
             let servers = match asked {
                 Some(asked) => vec![asked],
                 None => {
-                    let found = clients::registries(&app.environment);
-                    found.iter().map(|host| named(host, Some(&app.config))).collect()
+                    let known = known(&app, &labels);
+                    if known.is_empty() {
+                        all.add([aws::identity(&app)]);
+                    }
+                    known
                 }
             };
             for (name, server) in servers {
                 let findings = match server {
-                    Some(Server::Ecr(registry)) => aws::registry(&app, &registry, &labels),
+                    Some(Server::Ecr(registry)) => aws::registry(&app, &registry, &labels, !self.offline),
                     Some(Server::Other(server)) => vec![aws::other(&*app.logins, &server)],
                     None => vec![Finding::failed("host", "no registry is named", "name one, such as public.ecr.aws")],
                 };
@@ -145,6 +152,25 @@ impl Doctor {
         all.add(notation);
         all
     }
+}
+
+/// The ECR registries that the clients' files, the rules of config.toml and the cache name, each once.
+fn known(app: &App, labels: &[TokenLabel]) -> Vec<(String, Option<Server>)> {
+    let mut hosts = clients::hosts(&app.environment);
+    hosts.extend(
+        app.config
+            .rules
+            .iter()
+            .map(|rule| &rule.hosts)
+            .filter(|hosts| hosts.is_literal())
+            .map(|hosts| hosts.as_str().to_owned()),
+    );
+    hosts.extend(labels.iter().map(|label| label.host.clone()));
+    let mut known: Vec<(String, Option<Server>)> = hosts.iter().map(|host| named(host, Some(&app.config))).collect();
+    known.retain(|(name, server)| matches!(server, Some(Server::Ecr(_))) || look_alike(name).is_some());
+    known.sort_by(|one, other| one.0.cmp(&other.0));
+    known.dedup_by(|one, other| one.0 == other.0);
+    known
 }
 
 /// The host that a person named, as clients send it, and what it is.

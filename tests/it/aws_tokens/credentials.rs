@@ -9,17 +9,21 @@ fn what_no_call_can_help_with_is_refused_at_once() {
         + &format!(
             "[profile p]\nrole_arn = {ROLE}\nsource_profile = base\nmfa_serial = arn:aws:iam::111122223333:mfa/alice\n"
         );
-    for (nobody, why) in [
-        (program(&machine, "").without("AWS_PROFILE"), "no credentials at all"),
-        (program(&machine, "[profile p]\nregion = eu-west-1\n"), "a profile without credentials"),
-    ] {
-        check(
-            &nobody.run(&["get"], HOST),
-            HOST,
+    for (nobody, what, hint, why) in [
+        (
+            program(&machine, "").without("AWS_PROFILE"),
             "this machine has no AWS credentials",
             "run `aws configure sso` or `aws configure`, or set AWS_PROFILE to a profile that has credentials",
-            why,
-        );
+            "no credentials at all",
+        ),
+        (
+            program(&machine, "[profile p]\nregion = eu-west-1\n"),
+            "the AWS profile \"p\", which AWS_PROFILE names, has no credentials",
+            "run `aws configure --profile p`, or name another profile",
+            "a profile without credentials",
+        ),
+    ] {
+        check(&nobody.run(&["get"], HOST), HOST, what, hint, why);
         check_public(&nobody, Public::Silent, why);
     }
     let program = program(&machine, &needs_mfa);

@@ -89,6 +89,17 @@ pub(super) const CLIENTS: &[Row] = &[
         docker_says(machine, &format!(r#"{{"credsStore": "ecr-rs", "auths": {{"{HOST}": {{"auth": "QVdTOngK"}}}}}}"#));
         program
     }),
+    Row {
+        why: "the only copy of a login is not advised away",
+        breaks: |machine, program| {
+            docker_says(machine, r#"{"credsStore": "ecr-rs", "auths": {"ghcr.io": {"auth": "QVdTOngK"}}}"#);
+            program
+        },
+        host: "ghcr.io",
+        first: ("docker", "warning"),
+        what: "a login of ghcr.io is in clear text",
+        hint: "docker login ghcr.io",
+    },
     row(
         "a login in place of a helper",
         ("docker", "warning"),

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::world::{World, read, write};
+use crate::support::{machine::Machine, terminal};
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -10,14 +11,18 @@ const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 fn no_client_named_means_those_that_are_here() {
     let world = World::new();
     let printed = world.setup("").unwrap();
-    assert_eq!(printed.stdout, format!("docker: {} names ecr-rs for every registry\n", world.docker().display()));
+    let docker = world.docker();
+    assert_eq!(
+        printed.stdout,
+        format!("docker: {} names ecr-rs for every registry\ntry: docker-credential-ecr-rs doctor\n", docker.display())
+    );
     assert!(!world.notation().exists() && !world.containers("").exists(), "docker alone");
 
     let world = World::new();
     world.install("notation");
     world.install("skopeo");
     let printed = world.setup("").unwrap();
-    assert_eq!(printed.stdout.lines().count(), 3, "{printed:?}");
+    assert_eq!(printed.stdout.lines().count(), 4, "{printed:?}");
     assert_eq!(read(&world.notation()), "{\n\t\"credsStore\": \"ecr-rs\"\n}\n");
     assert_eq!(
         read(&world.containers("registries.conf.d/ecr-rs.conf")),
@@ -25,6 +30,50 @@ fn no_client_named_means_those_that_are_here() {
     );
     world.setup("--undo").unwrap();
     assert!(world.files().is_empty());
+}
+
+#[test]
+fn f3_16b_helm_has_a_file_of_its_own() {
+    let mut world = World::new();
+    world.set("HELM_CONFIG_HOME", world.path("home/helm"));
+    let file = world.path("home/helm/registry/config.json");
+    world.install("helm");
+    world.setup("").unwrap();
+    assert_eq!(read(&file), "{\n\t\"credsStore\": \"ecr-rs\"\n}\n", "helm is here");
+    world.setup("--undo").unwrap();
+    assert!(world.files().is_empty());
+
+    write(&file, "{\"auths\":{\"ghcr.io\":{\"auth\":\"Y2k6Y2FuYXJ5LXNlY3JldA==\"}}}");
+    let before = world.files();
+    let printed = world.setup("helm").unwrap();
+    assert!(printed.stderr.contains("helm registry login ghcr.io"), "{printed:?}");
+    assert!(read(&file).contains("\"credsStore\":\"ecr-rs\"") && !world.docker().exists());
+    world.setup("--undo helm").unwrap();
+    assert_eq!(world.files(), before, "byte for byte");
+
+    world.set("HELM_REGISTRY_CONFIG", world.path("home/mine.json"));
+    world.setup(&format!("helm --registry {ECR}")).unwrap();
+    assert_eq!(
+        read(&world.path("home/mine.json")),
+        format!("{{\n\t\"credHelpers\": {{\n\t\t\"{ECR}\": \"ecr-rs\"\n\t}}\n}}\n")
+    );
+}
+
+#[test]
+fn without_named_clients_it_shows_and_asks_once() {
+    let machine = Machine::new();
+    let (program, docker) = (machine.program(), machine.home.path().join(".docker/config.json"));
+    let asked = program.run(&["setup"], "").exits(1, "no terminal, no yes");
+    assert!(asked.stdout.contains("credsStore") && asked.stderr.contains("add --yes"), "{asked:?}");
+    let (status, screen) = terminal::run_typing(&program, &["setup"], "n\n");
+    assert!(status == 1 && screen.contains("credsStore") && screen.contains("[y/N]"), "{screen}");
+    assert!(!docker.exists(), "nothing is written before the answer");
+    let (status, screen) = terminal::run_typing(&program, &["setup"], "y\n");
+    assert!(status == 0 && screen.contains("try: docker-credential-ecr-rs doctor"), "{screen}");
+    assert!(docker.exists());
+    program.run(&["setup"], "").exits(0, "nothing changes, so nothing is asked");
+    program.run(&["setup", "--undo"], "").exits(0, "going back is not asked about");
+    program.run(&["setup", "docker"], "").exits(0, "nor is a client that is named");
 }
 
 #[test]

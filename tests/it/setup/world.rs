@@ -121,7 +121,7 @@ impl World {
         let binary = env!("CARGO_BIN_EXE_docker-credential-ecr-rs");
         let program = Program::at(binary, &self.home()).with("TMPDIR", self.path("tmp"));
         let program = self.variables.iter().fold(program, |program, (name, value)| program.with(name, value));
-        let words: Vec<&str> = std::iter::once("setup").chain(arguments.split_whitespace()).collect();
+        let words: Vec<&str> = ["setup", "--yes"].into_iter().chain(arguments.split_whitespace()).collect();
         let outcome = program.run(&words, "");
         match outcome.status {
             Some(0) => Ok(Printed { stdout: outcome.stdout, stderr: outcome.stderr }),
