@@ -333,7 +333,7 @@ impl Signer {
     fn hinted(&self, profile: Option<&SigningProfile>, explained: Explained) -> Report {
         match (explained.code.as_deref(), profile) {
             (Some("ResourceNotFoundException"), Some(profile)) => explained.report.hint(format!(
-                "check the name and the region {}, or create it: {PROGRAM} profile create {}",
+                "check the name and the region {0}, or create it: {PROGRAM} profile create {1} --region {0}",
                 self.region, profile.name
             )),
             (Some("ValidationException" | "BadRequestException"), Some(profile)) => explained.report.hint(format!(
