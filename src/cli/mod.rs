@@ -10,6 +10,7 @@ mod confirm;
 mod doctor;
 mod help;
 mod man;
+mod man_text;
 mod managed_signing;
 mod output;
 mod profile;

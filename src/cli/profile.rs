@@ -119,10 +119,10 @@ pub(super) struct Cancel {
 #[derive(Debug, clap::Args)]
 pub(super) struct Revoke {
     /// Name, ARN, or the ARN of one version
-    #[arg(value_name = "PROFILE")]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Why, for those who read it later
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT")]
     reason: String,
     /// Signatures from this time on are bad (RFC 3339) [default: now]
     #[arg(long, value_name = "TIME")]
