@@ -52,7 +52,12 @@ impl App {
 
     /// Where warnings and decisions go.
     pub fn log<'a>(&self, stderr: &'a mut dyn Write) -> Log<'a> {
-        Log::new(stderr, self.environment.text("ECR_RS_LOG").is_some())
+        let log = Log::new(stderr, self.environment.text("ECR_RS_LOG").is_some());
+        match &self.config.path {
+            Some(path) => log.note(format_args!("configuration: {}", path.display())),
+            None => log.note("configuration: there is no config.toml"),
+        }
+        log
     }
 
     /// Who finds the identity of a registry.

@@ -163,12 +163,18 @@ impl CallContext<'_> {
                 Stage::Call => format!("AWS denied {} for {asked}", self.subject.action()),
             },
             ErrorClass::Expired => format!("the AWS credentials of {asker} have expired"),
-            ErrorClass::UnknownKey => format!("AWS does not know the access key of {asker}"),
+            ErrorClass::UnknownKey => match &self.identity.source {
+                Source::Environment(_) => format!("AWS does not know the {asker}"),
+                _ => format!("AWS does not know the access key of {asker}"),
+            },
             ErrorClass::UnusableKey => match stage {
                 Stage::Credentials | Stage::Call => format!("the AWS credentials of {asker} cannot be used"),
                 Stage::Role => format!("the AWS credentials of {} cannot be used", self.role()),
             },
-            ErrorClass::WrongSecret => format!("AWS does not accept the secret access key of {asker}"),
+            ErrorClass::WrongSecret => match &self.identity.source {
+                Source::Environment(_) => format!("AWS does not accept the secret of {asker}"),
+                _ => format!("AWS does not accept the secret access key of {asker}"),
+            },
             ErrorClass::Clock => "AWS refused the request because of its time".into(),
             ErrorClass::Throttled => format!("AWS is throttling requests for {asked}"),
             ErrorClass::Broken => format!("AWS failed on its own side for {goal}"),

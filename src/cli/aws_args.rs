@@ -13,6 +13,10 @@ pub(super) struct AwsArgs {
 impl AwsArgs {
     /// Reads the configuration and opens what it names, for the profile that was chosen.
     pub(super) fn open(&self, start: Start) -> Result<App, Report> {
+        if let Some(profile) = self.profile.as_deref().filter(|name| name.starts_with("arn:")) {
+            return Err(Report::new(format!("{profile} is an ARN, and --profile takes the name of an AWS profile"))
+                .hint("a signing profile of AWS Signer goes to --signing-profile"));
+        }
         let config = Config::load(&start.environment)?;
         Ok(App { chosen: self.chosen(), ..App::open(start.environment, config, start.now) })
     }

@@ -15,6 +15,10 @@ use crate::{
 ///
 /// The logins of other registries stay; `docker logout` forgets those.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  docker-credential-ecr-rs clear 111122223333.dkr.ecr.eu-west-1.amazonaws.com
+  docker-credential-ecr-rs clear --all")]
 pub(super) struct Clear {
     #[command(flatten)]
     whose: Whose,
@@ -54,8 +58,8 @@ impl Clear {
             writeln!(stdout, "removed {}: {}", fold(&name), fold(&why))?;
         }
         for label in tokens {
-            let identity = super::status::identity_name(&label);
-            writeln!(stdout, "forgot the token of {} for identity {}", fold(&label.host), fold(identity))?;
+            let identity = super::status::identity_name(&label, &app);
+            writeln!(stdout, "forgot the token of {} of {}", fold(&label.host), fold(&identity))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -63,6 +63,12 @@ pub(super) struct RegistryArgs {
 }
 
 impl RegistryArgs {
+    /// The place of images as one types it, a blank behind each option, for a command that goes on from this one.
+    pub(super) fn as_words(&self) -> String {
+        let words = [("--oci-layout ", self.oci_layout), ("--plain-http ", self.plain_http)];
+        words.iter().filter(|(_, given)| *given).map(|(word, _)| *word).collect()
+    }
+
     /// Reads the name of an image.
     pub(super) fn image(&self, text: &str) -> Result<Reference, Report> {
         if self.oci_layout {

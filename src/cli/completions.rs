@@ -8,6 +8,11 @@ use crate::{door::Streams, names::PROGRAM, report::Report};
 
 /// Print the completions of a shell
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  source <(docker-credential-ecr-rs completions bash)
+  docker-credential-ecr-rs completions fish > \\
+    ~/.config/fish/completions/docker-credential-ecr-rs.fish")]
 pub(super) struct Completions {
     /// The shell
     #[arg(value_enum)]

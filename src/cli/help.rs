@@ -9,23 +9,38 @@ const TASKS: &[(&str, &[&str])] = &[
     ("Set up and check", &["setup", "doctor"]),
     ("Tokens of ECR", &["token", "status", "clear"]),
     ("Signatures", &["sign", "verify", "signatures", "trust", "profile", "managed-signing"]),
-    ("Shell and manual", &["completions", "man", "help"]),
+    ("Shell and manual", &["completions", "man", "version", "help"]),
 ];
 
-/// The text of `--help`, from the clap types.
+/// The verbs of Docker's protocol (docker-credential-helpers), each with what it does.
+pub(super) const VERBS: &[(&str, &str)] = &[
+    ("get", "Docker's protocol: answer with the login of the server on standard input, as JSON"),
+    ("store", "Docker's protocol: keep the login on standard input"),
+    ("erase", "Docker's protocol: forget the login of the server on standard input"),
+    ("list", "Docker's protocol: answer with all servers that have a login, as JSON"),
+];
+
+/// How wide the overview is, everywhere.
+const WIDTH: usize = 80;
+
+/// Where the second column of the overview begins.
+const COLUMN: usize = 19;
+
+/// The text of `--help`, from the clap types. Colours are taken out where none are wanted.
 pub(super) fn overview(command: &clap::Command) -> String {
     let about = |name: &str| {
         let about = command.find_subcommand(name).and_then(|command| command.get_about());
         about.map_or_else(|| "Explain a command".into(), ToString::to_string)
     };
+    let heading = command.get_styles().get_header();
     let mut text = format!(
-        "{}: tokens in the OS keychain, renewed by themselves.\n\nUsage: {PROGRAM} COMMAND [OPTIONS]\n",
+        "{}: tokens in the OS keychain, renewed by\nthemselves.\n\n{heading}Usage:{heading:#} {PROGRAM} COMMAND [OPTIONS]\n",
         command.get_about().map(ToString::to_string).unwrap_or_default()
     );
     for (task, names) in TASKS {
-        write!(text, "\n{task}:\n").expect("text grows");
+        write!(text, "\n{heading}{task}:{heading:#}\n").expect("text grows");
         for name in *names {
-            writeln!(text, "  {name:<16} {}", about(name)).expect("text grows");
+            writeln!(text, "  {name:<16} {}", hanging(&about(name))).expect("text grows");
         }
     }
     text += "\nDocker's protocol, which clients speak: get, store, erase, list, version\n";
@@ -33,6 +48,22 @@ pub(super) fn overview(command: &clap::Command) -> String {
     text += "containerd's, before each pull: -name IMAGE -digest DIGEST (see `setup containerd`)\n\n";
     writeln!(text, "`{PROGRAM} COMMAND --help` explains a command.").expect("text grows");
     text
+}
+
+/// A text in the second column, broken between words.
+fn hanging(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if COLUMN + line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.into()),
+        }
+    }
+    lines.join(&format!("\n{:COLUMN$}", ""))
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ use crate::{
 
 /// Have ECR sign images when they are pushed, and see how far that is.
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Examples:\n  docker-credential-ecr-rs managed-signing show --region eu-west-1")]
 pub(super) enum ManagedSigning {
     /// The signing rules of a registry
     #[command(after_help = "Examples:\n  docker-credential-ecr-rs managed-signing show --region eu-west-1")]
@@ -39,7 +40,8 @@ characters; without them it signs every repository. AWS replaces the whole confi
 Whoever pushes needs signer:SignPayload on the profile.
 
 Examples:
-  docker-credential-ecr-rs managed-signing set arn:aws:signer:eu-west-1:111122223333:/signing-profiles/release
+  docker-credential-ecr-rs managed-signing set \\
+    arn:aws:signer:eu-west-1:111122223333:/signing-profiles/release
   docker-credential-ecr-rs managed-signing set \\
     'arn:aws:signer:eu-west-1:111122223333:/signing-profiles/release=app/*,base'")]
     Set(Set),
@@ -51,7 +53,8 @@ Examples:
 Exit code 1 says that a signature failed, that there is none to come or, with --wait, that the time is over.
 
 Examples:
-  docker-credential-ecr-rs managed-signing status 111122223333.dkr.ecr.eu-west-1.amazonaws.com/app:v1 --wait")]
+  docker-credential-ecr-rs managed-signing status --wait \\
+    111122223333.dkr.ecr.eu-west-1.amazonaws.com/app:v1")]
     Status(Status),
 }
 
@@ -263,7 +266,6 @@ impl Place {
         let rule =
             |rule: &SigningRule| json!({ "signing_profile_arn": rule.profile_arn, "repositories": rule.filters });
         json!({
-            "version": 1,
             "account": self.account,
             "region": self.region,
             "rules": rules.iter().map(rule).collect::<Value>(),
@@ -361,7 +363,7 @@ fn to_json(image: &Reference, found: &[ProfileStatus]) -> Value {
             "failure_reason": one.failure_reason,
         })
     };
-    json!({ "version": 1, "image": image.to_string(), "signatures": found.iter().map(one).collect::<Value>() })
+    json!({ "image": image.to_string(), "signatures": found.iter().map(one).collect::<Value>() })
 }
 
 /// A closed pipe is no failure: the work is done, and nobody is left to read of it.

@@ -10,10 +10,12 @@ mod confirm;
 mod doctor;
 mod help;
 mod man;
+mod man_text;
 mod managed_signing;
 mod output;
 mod profile;
 mod profile_rule;
+mod progress;
 mod root_args;
 mod setup;
 mod sign;
@@ -25,10 +27,13 @@ mod trust;
 mod trust_report;
 mod verify;
 mod verify_report;
+mod version;
 
 use std::{io::Write, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use output::Style;
 
 use crate::{
     door::{Door, Start, Streams},
@@ -68,9 +73,13 @@ enum Command {
     ManagedSigning(Box<managed_signing::ManagedSigning>),
     Completions(completions::Completions),
     Man(man::Man),
+    Version(version::Version),
 }
 
 fn run(mut start: Start, streams: Streams<'_>) -> ExitCode {
+    if start.arguments.is_empty() {
+        start.arguments.push("--help".into());
+    }
     let terminals = (start.terminals)();
     start.environment.interactive = terminals.stdin && terminals.stderr;
     // What cannot be read is quoted: the error is that of the words as they may be printed.
@@ -85,10 +94,16 @@ fn run(mut start: Start, streams: Streams<'_>) -> ExitCode {
             ExitCode::FAILURE
         }),
         Err(refused) => {
-            let (stream, code): (&mut dyn Write, _) =
-                if refused.use_stderr() { (stderr, ExitCode::from(USAGE)) } else { (stdout, ExitCode::SUCCESS) };
+            let (stream, terminal, code): (&mut dyn Write, _, _) = match refused.use_stderr() {
+                true => (stderr, terminals.stderr, ExitCode::from(USAGE)),
+                false => (stdout, terminals.stdout, ExitCode::SUCCESS),
+            };
+            let text = refused.render();
             // A closed pipe must not turn into a second error: nobody is left to read it.
-            write!(stream, "{}", refused.render()).ok();
+            match Style::of(terminal, &start.environment).colour {
+                true => write!(stream, "{}", text.ansi()).ok(),
+                false => write!(stream, "{text}").ok(),
+            };
             code
         }
     }
@@ -115,13 +130,19 @@ impl Command {
             Command::ManagedSigning(command) => command.run(start, streams),
             Command::Completions(completions) => completions.run(command(), streams),
             Command::Man(man) => man.run(command(), streams),
+            Command::Version(version) => version.run(start, streams),
         }
     }
 }
 
-/// The clap types as one value, with the help that lists the commands by task.
+/// The widest that a help text is; on a narrower terminal it is as wide as that.
+const WIDEST: usize = 100;
+
+/// The clap types as one value, with the help that lists the commands by task. The verbs of Docker's protocol are
+/// among them to be explained, and to be found by who misspells one: Docker's door runs them.
 fn command() -> clap::Command {
-    let command = Cli::command();
+    let command = Cli::command().max_term_width(WIDEST);
     let help = help::overview(&command);
-    command.override_help(help)
+    let verb = |(name, about): &(&'static str, &'static str)| clap::Command::new(*name).about(*about).hide(true);
+    command.override_help(help).subcommands(help::VERBS.iter().map(verb))
 }

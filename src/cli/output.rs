@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     environment::Environment,
@@ -38,11 +38,16 @@ pub(super) fn exit_code(good: bool) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Writes data for programs. Characters that would do something to a terminal are escaped, which means
-/// the same to every reader of JSON.
+/// The version of all JSON: it goes up when a member changes its meaning or goes.
+const JSON_VERSION: u8 = 1;
+
+/// Writes the members of an object for programs, behind the version. Characters that would do something to a
+/// terminal are escaped, which means the same to every reader of JSON.
 pub(super) fn write_json(data: &Value, stdout: &mut dyn Write) -> io::Result<()> {
+    let mut whole = Map::from_iter([("version".into(), JSON_VERSION.into())]);
+    whole.extend(data.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
     let mut text = String::new();
-    for c in format!("{data:#}").chars() {
+    for c in format!("{:#}", Value::from(whole)).chars() {
         match c {
             '\n' => text.push(c), // only between values: in a text it is escaped
             c if is_hidden(c) => text += &format!("\\u{:04x}", u32::from(c)), // none is beyond U+FFFF

@@ -27,16 +27,33 @@ use crate::{
 
 /// Create, list, show, cancel or revoke signing profiles.
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Examples:\n  docker-credential-ecr-rs profile create release --region eu-west-1")]
 pub(super) enum Profile {
     /// Create a profile that signs container images
+    #[command(after_help = "\
+Examples:
+  docker-credential-ecr-rs profile create release --validity 12months")]
     Create(Create),
     /// The account's profiles for container images
+    #[command(after_help = "\
+Examples:
+  docker-credential-ecr-rs profile list --region eu-west-1")]
     List(List),
     /// One profile
+    #[command(after_help = "\
+Examples:
+  docker-credential-ecr-rs profile show release")]
     Show(Show),
     /// Stop signing with a profile; its signatures stay good
+    #[command(after_help = "\
+Examples:
+  docker-credential-ecr-rs profile cancel release")]
     Cancel(Cancel),
     /// Declare signatures of a profile's newest version bad from a time on; cannot be undone
+    #[command(after_help = "\
+Examples:
+  docker-credential-ecr-rs profile revoke release \\
+    --reason 'the build machine was broken into' --from 2026-01-31T00:00:00Z")]
     Revoke(Revoke),
 }
 
@@ -106,10 +123,10 @@ pub(super) struct Cancel {
 #[derive(Debug, clap::Args)]
 pub(super) struct Revoke {
     /// Name, ARN, or the ARN of one version
-    #[arg(value_name = "PROFILE")]
+    #[arg(value_name = "NAME")]
     name: String,
     /// Why, for those who read it later
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT")]
     reason: String,
     /// Signatures from this time on are bad (RFC 3339) [default: now]
     #[arg(long, value_name = "TIME")]
@@ -227,7 +244,7 @@ impl Work<'_> {
 
 fn write_all(output: OutputFormat, found: &[ProfileDescription], stdout: &mut dyn Write) -> io::Result<()> {
     match output {
-        OutputFormat::Json => write_json(&found.iter().map(to_json).collect::<Value>(), stdout),
+        OutputFormat::Json => write_json(&json!({ "profiles": found.iter().map(to_json).collect::<Value>() }), stdout),
         OutputFormat::Text if found.is_empty() => writeln!(stdout, "no signing profiles for container images"),
         OutputFormat::Text => found
             .iter()
@@ -239,10 +256,10 @@ fn to_json(described: &ProfileDescription) -> Value {
     json!({
         "name": described.name,
         "arn": described.arn,
-        "versionArn": described.version_arn,
+        "version_arn": described.version_arn,
         "platform": described.platform,
         "status": described.status,
-        "statusReason": described.status_reason,
+        "status_reason": described.status_reason,
         "validity": described.validity,
         "tags": described.tags,
     })

@@ -13,6 +13,11 @@ pub(super) struct RootArgs {
 }
 
 impl RootArgs {
+    /// These options as one types them, a blank behind each, for a command that goes on from this one.
+    pub(super) fn as_words(&self) -> String {
+        self.signer_root.as_ref().map_or_else(String::new, |file| format!("--signer-root {} ", file.display()))
+    }
+
     /// The roots that are trusted: those of the file, or AWS Signer's own.
     pub(super) fn roots(&self) -> Result<Roots, Report> {
         Roots::of(self.signer_root.as_deref())

@@ -61,8 +61,10 @@ pub(super) struct Setup {
 /// The end of the help text.
 const EXAMPLES: &str = "Examples:
   docker-credential-ecr-rs setup
-  docker-credential-ecr-rs setup docker --registry 111122223333.dkr.ecr.eu-west-1.amazonaws.com
-  docker-credential-ecr-rs setup containerd --signing-profile arn:aws:signer:REGION:ACCOUNT:/signing-profiles/NAME
+  docker-credential-ecr-rs setup docker --registry \\
+    111122223333.dkr.ecr.eu-west-1.amazonaws.com
+  docker-credential-ecr-rs setup containerd --signing-profile \\
+    arn:aws:signer:REGION:ACCOUNT:/signing-profiles/NAME
   docker-credential-ecr-rs setup --undo";
 
 /// Who asks this program: a user's client, or the machine's containerd.

@@ -2,21 +2,23 @@
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     clients::{RegistryArgs, SigningArgs},
     output::{OutputFormat, exit_code, key_value, write_json},
     profile_rule,
+    progress::Progress,
     root_args::RootArgs,
-    sign_report as report,
+    sign_report::{self as report, Detail},
 };
 use crate::{
-    app::clients::Clients,
+    app::{App, clients::Clients},
     aws::{signer::Signer, signing_profile::SigningProfile},
     door::{Start, Streams},
     environment::Environment,
     log::Log,
+    names::PROGRAM,
     oci::{ManifestFormat, Purpose, Reference, Repositories},
     private_fs,
     report::{Level, Report},
@@ -34,6 +36,15 @@ use crate::{
 /// A tag is resolved once and its digest is signed. Nothing is pushed that was not checked, and
 /// nothing is called signed that was not read back.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  docker-credential-ecr-rs sign REGISTRY/app:v1 --signing-profile release
+  docker-credential-ecr-rs sign REGISTRY/app:v1 --recursive --if-unsigned \\
+    --signing-profile arn:aws:signer:REGION:ACCOUNT:/signing-profiles/NAME
+  The digest that a build left, so that no tag can move in between:
+    docker buildx build --push --metadata-file build.json -t REGISTRY/app:v1 .
+    docker-credential-ecr-rs sign REGISTRY/app:v1 --digest-file build.json \\
+      --signing-profile release")]
 pub(super) struct Sign {
     /// Images to sign, as docker names them: by tag, by digest, or both
     #[arg(value_name = "IMAGE", required_unless_present = "digest_file")]
@@ -68,15 +79,18 @@ pub(super) struct Sign {
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     manifest_format: ManifestForm,
     /// How the report is written
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
     output: OutputFormat,
     /// Print nothing but the signatures' names
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Output")]
     quiet: bool,
-    #[command(flatten)]
+    /// With --recursive: name every image, and not how many there are
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
+    verbose: bool,
+    #[command(flatten, next_help_heading = "Registry")]
     registry: RegistryArgs,
     /// Credentials and region
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "AWS credentials and region")]
     access: SigningArgs,
 }
 
@@ -149,25 +163,30 @@ impl Sign {
         };
         let mut repositories = Repositories::new(&http, Purpose::Push, &auths);
         let draw = terminal && !self.quiet && self.output == OutputFormat::Text;
-        let progress = |done, total| {
-            if draw && total > 1 {
-                let end = if done == total { "\n" } else { "" };
-                // A terminal that is gone is no reason to stop signing.
-                log.with_stderr(|stderr| write!(stderr, "\r{done} of {total} images{end}")).ok();
-            }
-        };
-        let mut outcomes = clients.run(batch::sign(&images, &mut repositories, &context, options, progress));
+        let progress = Progress::new("signing", draw, &log);
+        let done = |done, total| progress.of(done, total);
+        let mut outcomes =
+            clients.run(progress.during(batch::sign(&images, &mut repositories, &context, options, done)));
         if let Some(notation) = notation {
             let engine = ByNotation { notation: &notation, context: &context };
             clients.run(engine.sign_planned(&mut outcomes, &mut repositories));
         }
+        self.tell_of_mixed_profiles(&app, &outcomes, &log);
         let good = !outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed { .. }));
         let written = match self.output {
             OutputFormat::Json => {
                 let rows: Vec<Value> = outcomes.iter().map(|outcome| report::json(outcome, context.format)).collect();
-                write_json(&Value::from(rows), stdout)
+                write_json(&json!({ "images": rows }), stdout)
             }
-            OutputFormat::Text => report::text(self.quiet, &outcomes, context.format, stdout, &log),
+            OutputFormat::Text => {
+                let detail = match (self.quiet, self.recursive && !self.verbose) {
+                    (true, _) => Detail::Names,
+                    (false, true) => Detail::Summary,
+                    (false, false) => Detail::Every,
+                };
+                let verify = format!("{PROGRAM} verify {}{}", self.registry.as_words(), self.root.as_words());
+                report::text(detail, &outcomes, context.format, &verify, stdout, &log)
+            }
         };
         written.ok(); // a closed pipe is no failure: the work is done, and nobody is left to read of it
         Ok(exit_code(good))
@@ -181,6 +200,17 @@ impl Sign {
         let contents = private_fs::read_to_string(path, private_fs::MAX_FILE_SIZE);
         let contents = contents.map_err(|err| Report::new(format!("cannot read {name}")).cause(err))?;
         digest_file::apply(&name, &contents, &images)
+    }
+
+    /// Where nothing was signed in the name of an AWS profile: the two kinds of profiles have nothing in common.
+    fn tell_of_mixed_profiles(&self, app: &App, outcomes: &[Outcome], log: &Log<'_>) {
+        let failed = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed { .. }));
+        let Some(name) = self.signing_profile.as_deref().filter(|_| failed) else { return };
+        if app.identities().has_profile(name) {
+            log.warn(format_args!(
+                "{name} is an AWS profile: --profile {name} takes its credentials, --signing-profile names a profile of AWS Signer"
+            ));
+        }
     }
 
     /// Notation makes a manifest of its own: an option that it would pass over is refused.
@@ -234,7 +264,7 @@ impl Sign {
             }
             None if self.create_profile => Ok(profile),
             None => Err(Report::new(format!("there is no signing profile {profile} in {}", clients.region))
-                .hint("add --create-profile, or give the profile's ARN")),
+                .hint("add --create-profile, name its region with --region, or give the profile's ARN")),
         }
     }
 }

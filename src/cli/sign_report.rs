@@ -1,10 +1,14 @@
 //! What `sign` tells of its images.
 
-use std::io::{self, Write};
+use std::{
+    collections::HashSet,
+    io::{self, Write},
+};
 
 use serde_json::{Value, json};
 
 use crate::{
+    aws::signing_profile::SigningProfile,
     log::Log,
     notary::certificate::rfc3339,
     oci::{ListedBy, ManifestFormat},
@@ -15,52 +19,87 @@ use crate::{
     },
 };
 
-/// One report for people: what is done on stdout, what is not on stderr.
+/// How much is told of what went well; what did not is always told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// The signatures' names.
+    Names,
+    /// Images that were named, and how many they list.
+    Summary,
+    /// Every image.
+    Every,
+}
+
+/// One report for people: what is done on stdout, what is not on stderr. `verify` is the command that looks at
+/// what was signed, up to its image.
 pub(super) fn text(
-    quiet: bool,
+    detail: Detail,
     outcomes: &[Outcome],
     format: ManifestFormat,
+    verify: &str,
     stdout: &mut dyn Write,
     log: &Log<'_>,
 ) -> io::Result<()> {
+    let quiet = detail == Detail::Names;
+    // The first of a repository is the one that was named, or lists the others.
+    let mut repositories = HashSet::new();
+    let mut untold = 0;
     for outcome in outcomes {
+        let done = match outcome {
+            Outcome::Signed(signed) => &signed.image,
+            Outcome::AlreadySigned { image, .. } => image,
+            Outcome::Planned(plan) => &plan.image,
+            Outcome::Failed { image, report } => {
+                log.report(Level::Error, &report.clone().under(format!("{image} was not signed")));
+                continue;
+            }
+        };
+        let first = repositories.insert(done.split_once('@').map_or(done.as_str(), |(name, _)| name));
+        if detail == Detail::Summary && !first {
+            untold += 1;
+        }
+        let told = detail != Detail::Summary || first;
         match outcome {
             Outcome::Signed(signed) if quiet => writeln!(stdout, "{}", name_of(signed))?,
             Outcome::Signed(signed) => {
-                if let Some(tag) = &signed.tag {
-                    warn_of_tag(tag, &signed.image, log);
-                }
-                writeln!(stdout, "signed {}", signed.image)?;
-                writeln!(stdout, "  signature: {}", name_of(signed))?;
-                writeln!(stdout, "  profile:   {}", fold(&signed.profile_version))?;
-                if let Some(end) = signed.expires_at {
-                    writeln!(stdout, "  expires:   {}", rfc3339(end))?;
+                if told {
+                    writeln!(stdout, "signed {}", signed.image)?;
+                    tag(signed.tag.as_deref(), stdout)?;
+                    writeln!(stdout, "  signature: {}", name_of(signed))?;
+                    writeln!(stdout, "  profile:   {}", fold(&signed.profile_version))?;
+                    if let Some(end) = signed.expires_at {
+                        writeln!(stdout, "  expires:   {}", rfc3339(end))?;
+                    }
                 }
                 signed.warnings.iter().for_each(|warning| log.warn(warning));
             }
-            Outcome::AlreadySigned { image, signature } if !quiet => {
+            Outcome::AlreadySigned { image, signature } if told && !quiet => {
                 writeln!(stdout, "already signed {image}")?;
                 writeln!(stdout, "  signature: {signature}")?;
             }
-            Outcome::AlreadySigned { .. } => {}
             Outcome::Planned(plan) => {
-                if let Some(tag) = &plan.tag {
-                    warn_of_tag(tag, &plan.image, log);
-                }
                 plan.warnings.iter().for_each(|warning| log.warn(warning));
-                writeln!(stdout, "would sign {}", plan.image)?;
-                writeln!(
-                    stdout,
-                    "  payload ({} bytes): {}",
-                    plan.payload.len(),
-                    fold(&String::from_utf8_lossy(&plan.payload))
-                )?;
-                writeln!(stdout, "  manifest: {}", plan.manifest_preview(format))?;
+                if told {
+                    writeln!(stdout, "would sign {}", plan.image)?;
+                    tag(plan.tag.as_deref(), stdout)?;
+                    let payload = fold(&String::from_utf8_lossy(&plan.payload));
+                    writeln!(stdout, "  payload ({} bytes): {payload}", plan.payload.len())?;
+                    writeln!(stdout, "  manifest: {}", plan.manifest_preview(format))?;
+                }
             }
-            Outcome::Failed { image, report } => {
-                log.report(Level::Error, &report.clone().under(format!("{image} was not signed")));
-            }
+            Outcome::AlreadySigned { .. } | Outcome::Failed { .. } => {}
         }
+    }
+    if untold > 0 {
+        writeln!(stdout, "and {untold} more, which --verbose names")?;
+    }
+    let signed = outcomes.iter().find_map(|outcome| match outcome {
+        Outcome::Signed(signed) => Some((signed, SigningProfile::parse(&signed.profile_version).ok()?)),
+        _ => None,
+    });
+    if let Some((signed, profile)) = signed.filter(|_| !quiet) {
+        writeln!(stdout, "to verify:\n  {verify}{} \\", fold(&signed.image))?;
+        writeln!(stdout, "    --signing-profile {}", profile.any_version())?;
     }
     let failed = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Failed { .. })).count();
     if outcomes.len() > 1 && !quiet {
@@ -70,8 +109,9 @@ pub(super) fn text(
     Ok(())
 }
 
-fn warn_of_tag(tag: &str, image: &str, log: &Log<'_>) {
-    log.warn(format_args!("the tag {tag} can move; what is signed is {image}"));
+/// The tag that was named: what is signed is the digest.
+fn tag(tag: Option<&str>, stdout: &mut dyn Write) -> io::Result<()> {
+    tag.map_or(Ok(()), |tag| writeln!(stdout, "  tag:       {} (it can move; the digest is what is signed)", fold(tag)))
 }
 
 /// The signature by its own name.
@@ -88,12 +128,12 @@ pub(super) fn json(outcome: &Outcome, format: ManifestFormat) -> Value {
             "tag": signed.tag,
             "status": "signed",
             "signature": signed.signature,
-            "profileVersion": signed.profile_version,
-            "signingJob": signed.job,
-            "signingTime": rfc3339(signed.signed_at),
+            "profile_version": signed.profile_version,
+            "signing_job": signed.job,
+            "signing_time": rfc3339(signed.signed_at),
             "expiry": signed.expires_at.map(rfc3339),
-            "manifestFormat": if signed.format == ManifestFormat::ConfigMediaType { "config-mediatype" } else { "oci-1.1" },
-            "listedBy": match signed.listed_by {
+            "manifest_format": if signed.format == ManifestFormat::ConfigMediaType { "config-mediatype" } else { "oci-1.1" },
+            "listed_by": match signed.listed_by {
                 ListedBy::Api => "referrers-api",
                 ListedBy::Tag => "tag",
                 ListedBy::Index => "index.json",
@@ -121,7 +161,7 @@ fn planned(plan: &Plan, format: ManifestFormat) -> Value {
         "tag": plan.tag,
         "status": "planned",
         "payload": payload,
-        "payloadBytes": plan.payload.len(),
+        "payload_bytes": plan.payload.len(),
         "manifest": plan.manifest_preview(format),
         "warnings": plan.warnings,
     })

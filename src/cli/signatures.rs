@@ -29,12 +29,20 @@ use crate::{
 
 /// List, inspect or delete the signatures of an image.
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Examples:\n  docker-credential-ecr-rs signatures list REGISTRY/app:v1")]
 pub(super) enum Signatures {
     /// One line for each signature, and whether AWS Signer made it
+    #[command(after_help = "Examples:\n  docker-credential-ecr-rs signatures list REGISTRY/app:v1")]
     List(ListArgs),
     /// Everything that the signatures say, and whether AWS Signer says it
+    #[command(after_help = "Examples:\n  docker-credential-ecr-rs signatures inspect REGISTRY/app:v1 --output json")]
     Inspect(ListArgs),
     /// Delete one signature, or all of them
+    #[command(after_help = "\
+Examples:
+  docker-credential-ecr-rs signatures delete REGISTRY/app:v1 \\
+    --signature sha256:…
+  docker-credential-ecr-rs signatures delete REGISTRY/app:v1 --all")]
     Delete(Delete),
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     app::App,
     door::{Start, Streams},
-    identity::Target,
+    identity::{Identity, Target},
     keychain::{self, Damaged},
     names::PROGRAM,
     registry::{Server, TOKEN_LIFETIME},
@@ -25,6 +25,10 @@ use crate::{
 
 /// Show the cached tokens and how long they live
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  docker-credential-ecr-rs status
+  docker-credential-ecr-rs status --output json")]
 pub(super) struct Status {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
@@ -36,9 +40,14 @@ pub(super) struct Status {
 /// The length of a bar, in characters.
 const BAR: u64 = 12;
 
+/// The width of an identity: with a bar and the longest life, 80 columns.
+const WHO: usize = 24;
+
 /// One cached token.
 struct Row {
     label: TokenLabel,
+    /// Whose it is, for people.
+    who: String,
     /// Whether a `get` of now would look for it.
     current: bool,
     expires: SystemTime,
@@ -73,16 +82,9 @@ impl Status {
 
 impl Row {
     fn of(label: TokenLabel, app: &App) -> Row {
-        let current = match Server::parse(&label.host, |host| app.config.custom(host)) {
-            // An identity that cannot be found has no token that is the current one.
-            Some(Server::Ecr(registry)) => app
-                .identities()
-                .find(&Target::from(&registry))
-                .is_ok_and(|identity| identity.fingerprint() == label.identity),
-            _ => false,
-        };
         let expires = label.ends(app.now);
-        Row { current, expires, remaining: expires.duration_since(app.now).unwrap_or_default(), label }
+        let remaining = expires.duration_since(app.now).unwrap_or_default();
+        Row { who: identity_name(&label, app), current: current(&label, app).is_some(), expires, remaining, label }
     }
 
     fn life(&self) -> String {
@@ -93,12 +95,32 @@ impl Row {
     }
 }
 
-/// An identity as people see it: the head of its fingerprint.
-pub(super) fn identity_name(label: &TokenLabel) -> &str {
+/// Whose token it is, for people: an AWS profile's name, else what names the identity of now, else the head of the
+/// fingerprint, which is all that is kept of another.
+pub(super) fn identity_name(label: &TokenLabel, app: &App) -> String {
     if label.identity == cache::USER_SUPPLIED {
-        return "docker login";
+        return "docker login".into();
     }
-    label.identity.get(..8).unwrap_or(&label.identity)
+    let profile = target(label, app).and_then(|target| app.identities().profile_of(&target, &label.identity));
+    let named = profile.map(|name| format!("profile {name}"));
+    named.or_else(|| Some(current(label, app)?.why)).unwrap_or_else(|| {
+        let head = label.identity.get(..8).unwrap_or(&label.identity);
+        format!("identity {head}")
+    })
+}
+
+/// What the identity of a token is looked for with.
+fn target(label: &TokenLabel, app: &App) -> Option<Target> {
+    match Server::parse(&label.host, |host| app.config.custom(host))? {
+        Server::Ecr(registry) => Some(Target::from(&registry)),
+        Server::Other(_) => None,
+    }
+}
+
+/// The identity of now, where the token is that one's. One that cannot be found has no token.
+fn current(label: &TokenLabel, app: &App) -> Option<Identity> {
+    let identity = app.identities().find(&target(label, app)?).ok()?;
+    (identity.fingerprint() == label.identity).then_some(identity)
 }
 
 fn text(rows: &[Row], store: &str, style: Style, stdout: &mut dyn Write) -> io::Result<()> {
@@ -106,19 +128,28 @@ fn text(rows: &[Row], store: &str, style: Style, stdout: &mut dyn Write) -> io::
         return writeln!(stdout, "no token is cached (store: {store}); {PROGRAM} gets one when a client asks");
     }
     writeln!(stdout, "store: {store}")?;
-    let width = rows.iter().map(|row| row.label.host.len()).max().unwrap_or_default();
     for row in rows {
         let TokenLabel { host, account, region, .. } = &row.label;
-        let account = if account.is_empty() { "public" } else { account };
-        let [host, account, region, identity] = [host, account, region, identity_name(&row.label)].map(fold);
+        // A name of one's own does not say whose registry it is.
+        let says_all = account.is_empty() || host.contains(account.as_str());
+        let place = if says_all { String::new() } else { format!(" ({account}, {region})") };
         let mark = if row.current { "*" } else { " " };
         let bar = if style.terminal { format!("{} ", bar(row.remaining, style)) } else { String::new() };
-        writeln!(stdout, "{mark} {host:<width$}  {account:<12}  {region:<14}  {identity:<12}  {bar}{}", row.life())?;
+        writeln!(stdout, "{mark} {}", fold(&format!("{host}{place}")))?;
+        writeln!(stdout, "    {:<WHO$}  {bar}{}", shortened(&fold(&row.who)), row.life())?;
     }
     if rows.iter().any(|row| row.current) {
         writeln!(stdout, "* is the identity of now")?;
     }
     Ok(())
+}
+
+/// A text that leaves room on its line for what stands behind it.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(WHO) {
+        None => text.into(),
+        Some(_) => text.chars().take(WHO - 1).chain(['…']).collect(),
+    }
 }
 
 /// The remaining part of a full life, in blocks.
@@ -142,6 +173,7 @@ fn to_json(rows: &[Row], damaged: &[Damaged], store: &str) -> serde_json::Value 
                 "account": row.label.account,
                 "region": row.label.region,
                 "identity": row.label.identity,
+                "name": row.who,
                 "current": row.current,
                 "expires": output::timestamp(row.expires),
                 "remaining_seconds": row.remaining.as_secs(),

@@ -15,6 +15,12 @@ use crate::{
 ///
 /// It is the cached token, or a new one, as `aws ecr get-login-password` gives it. The user name is AWS.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  docker-credential-ecr-rs token REGISTRY |
+    docker login -u AWS --password-stdin REGISTRY
+  docker-credential-ecr-rs token REGISTRY --profile prod | helm registry login \\
+    -u AWS --password-stdin REGISTRY")]
 pub(super) struct Token {
     /// The registry, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com
     host: String,

@@ -30,6 +30,7 @@ use crate::{
 
 /// Say who is trusted to sign, and look at what is in force.
 #[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Examples:\n  docker-credential-ecr-rs trust show")]
 pub(super) enum Trust {
     /// Trust a signing profile: write the policy and the store that Notation and this program read
     Init(Init),
@@ -42,8 +43,11 @@ pub(super) enum Trust {
 /// Whom to trust.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  docker-credential-ecr-rs trust init --signing-profile arn:aws:signer:eu-west-1:111122223333:/signing-profiles/release
-  NOTATION_CONFIG=/etc/docker-credential-ecr-rs docker-credential-ecr-rs trust init --signing-profile ARN   for every user
+  docker-credential-ecr-rs trust init --signing-profile \\
+    arn:aws:signer:eu-west-1:111122223333:/signing-profiles/release
+  For every user of the machine:
+    NOTATION_CONFIG=/etc/docker-credential-ecr-rs \\
+      docker-credential-ecr-rs trust init --signing-profile ARN
   docker-credential-ecr-rs trust init --undo")]
 pub(super) struct Init {
     /// The signing profile's ARN, or that of one version

@@ -6,6 +6,7 @@ use super::{
     aws_args::AwsArgs,
     clients::RegistryArgs,
     output::{OutputFormat, exit_code, key_value, write_json},
+    progress::Progress,
     root_args::RootArgs,
     verify_report as report,
 };
@@ -27,11 +28,13 @@ use crate::{
 /// The end of the help text.
 const EXAMPLES: &str = "Examples:
   No file is needed: the profile that signs, by its ARN
-    docker-credential-ecr-rs verify REGISTRY/app:v1 --signing-profile arn:aws:signer:REGION:ACCOUNT:/signing-profiles/NAME
+    docker-credential-ecr-rs verify REGISTRY/app:v1 --signing-profile \\
+      arn:aws:signer:REGION:ACCOUNT:/signing-profiles/NAME
   The trust policy and trust store of Notation, where it keeps them
     docker-credential-ecr-rs verify REGISTRY/app@sha256:…
   What to run, for a script
-    image=$(docker-credential-ecr-rs verify --quiet REGISTRY/app:v1) && docker run \"$image\"";
+    image=$(docker-credential-ecr-rs verify --quiet REGISTRY/app:v1) &&
+      docker run \"$image\"";
 
 /// Verify the signatures of images, and print the digest to run.
 ///
@@ -68,15 +71,18 @@ pub(super) struct Verify {
     #[arg(long, value_name = "SCOPE", requires = "oci_layout")]
     scope: Option<String>,
     /// How the verdict is written
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
     output: OutputFormat,
     /// Print nothing but the verified images by digest
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Output")]
     quiet: bool,
-    #[command(flatten)]
+    /// With --recursive: name every image, and not how many there are
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
+    verbose: bool,
+    #[command(flatten, next_help_heading = "Registry")]
     registry: RegistryArgs,
     /// Credentials
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "AWS credentials")]
     aws: AwsArgs,
 }
 
@@ -84,7 +90,7 @@ impl Verify {
     /// Fails when the trust policy of any image is not satisfied; each is printed with its reason.
     pub(super) fn run(&self, start: Start, Streams { stdin, stdout, stderr }: Streams<'_>) -> Result<ExitCode, Report> {
         let images = self.images.iter().map(|image| self.registry.image(image)).collect::<Result<Vec<_>, _>>()?;
-        let clock = start.clock;
+        let (terminal, clock) = ((start.terminals)().stderr, start.clock);
         let app = self.aws.open(start)?;
         let log = app.log(stderr);
         let trusted = self.trusted(&app, &images)?;
@@ -102,10 +108,13 @@ impl Verify {
         };
         let verifier = Verifier::new(options, &signers, &plugins);
         let mut repositories = Repositories::new(&http, Purpose::Pull, &auths);
-        let verdicts = clients.run(verifier.verify(&wanted, &mut repositories));
+        let draw = terminal && !self.quiet && self.output == OutputFormat::Text;
+        let progress = Progress::new("verifying", draw, &log);
+        let verdicts = clients.run(progress.during(verifier.verify(&wanted, &mut repositories)));
+        let summary = self.recursive && !self.verbose;
         let written = match self.output {
             OutputFormat::Json => write_json(&report::json(&verdicts), stdout),
-            OutputFormat::Text => report::text(self.quiet, &verdicts, stdout),
+            OutputFormat::Text => report::text(self.quiet, summary, &verdicts, stdout),
         };
         written.ok(); // a closed pipe is no failure: nobody is left to read
         report::tell(&verdicts, &log);

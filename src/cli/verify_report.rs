@@ -1,6 +1,9 @@
 //! What `verify` tells of its images.
 
-use std::io::{self, Write};
+use std::{
+    collections::HashSet,
+    io::{self, Write},
+};
 
 use serde_json::{Value, json};
 
@@ -14,10 +17,18 @@ use crate::{
     },
 };
 
-/// The verdicts for people.
-pub(super) fn text(quiet: bool, verdicts: &[Verdict<'_>], stdout: &mut dyn Write) -> io::Result<()> {
+/// The verdicts for people. A summary counts the good ones of a repository behind the first, which is the one that
+/// was named, or lists the others.
+pub(super) fn text(quiet: bool, summary: bool, verdicts: &[Verdict<'_>], stdout: &mut dyn Write) -> io::Result<()> {
+    let mut repositories = HashSet::new();
+    let mut untold = 0;
     for verdict in verdicts {
         let name = name_of(verdict);
+        let first = repositories.insert(name.split_once('@').map_or(name, |(repository, _)| repository));
+        if summary && !quiet && !first && matches!(verdict.outcome, Outcome::Verified(_)) {
+            untold += 1;
+            continue;
+        }
         match &verdict.outcome {
             Outcome::Verified(_) if quiet => writeln!(stdout, "{name}")?,
             _ if quiet => {}
@@ -33,6 +44,9 @@ pub(super) fn text(quiet: bool, verdicts: &[Verdict<'_>], stdout: &mut dyn Write
                 signatures.iter().try_for_each(|judged| signature(judged, stdout))?;
             }
         }
+    }
+    if untold > 0 {
+        writeln!(stdout, "verified {untold} more, which --verbose names")?;
     }
     Ok(())
 }
@@ -97,10 +111,10 @@ fn told(reason: &Report) -> String {
     excerpt(&reason.full())
 }
 
-/// The verdicts for programs. The version changes when a member changes its meaning or goes.
+/// The verdicts for programs.
 pub(super) fn json(verdicts: &[Verdict<'_>]) -> Value {
     let images: Vec<Value> = verdicts.iter().map(image).collect();
-    json!({ "version": 1, "images": images })
+    json!({ "images": images })
 }
 
 fn image(verdict: &Verdict<'_>) -> Value {

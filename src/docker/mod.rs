@@ -23,12 +23,17 @@ use crate::{
     crash,
     door::{Door, Start},
     names::{DELEGATE_MARK, VERSION},
+    report::{self, Level},
 };
 
 /// Docker's door: a verb, whatever name the program was started under. Nothing to do is answered as
-/// Docker's own helpers answer it.
+/// Docker's own helpers answer it, but at a terminal. A verb with options is explained by the command line.
 pub const DOOR: Door = Door {
-    claims: |start| start.arguments.first().is_none_or(|word| Verb::parse(word).is_some()),
+    claims: |start| match &start.arguments[..] {
+        [] => !(start.terminals)().stdout,
+        [word] => Verb::parse(word).is_some(),
+        [word, more, ..] => Verb::parse(word).is_some() && !more.starts_with('-'),
+    },
     run: |start, streams| {
         let answered = crash::catch(|| answer(start, streams.stdin, streams.stdout, streams.stderr));
         match answered.unwrap_or_else(|crash| Err(Error::Crash(crash))) {
@@ -76,6 +81,11 @@ fn answer(start: Start, stdin: &mut dyn Read, stdout: &mut dyn Write, stderr: &m
     let [word] = &start.arguments[..] else { return Err(Error::Usage(USAGE)) };
     let verb = Verb::parse(word).ok_or(Error::Usage(USAGE))?;
     // Nobody is asked anything: Docker is at the other end of stdin, also when a person started it.
+    if matches!(verb, Verb::Get | Verb::Store | Verb::Erase) && (start.terminals)().stdin {
+        let awaited = if verb == Verb::Store { "a login as JSON" } else { "the name of a server" };
+        let what = format!("waiting for {awaited} on standard input, as Docker writes it; Ctrl-D ends the input");
+        report::print(Level::Note, &what, stderr);
+    }
     let environment = start.environment;
     if let Some(helper) = environment.text(DELEGATE_MARK)
         && verb != Verb::Version

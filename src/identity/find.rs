@@ -42,8 +42,27 @@ pub struct Finder<'a> {
 impl Finder<'_> {
     /// Finds the identity that serves `target`. Reads the AWS files, never the network.
     pub fn find(&self, target: &Target) -> Result<Identity, IdentityError> {
-        let rule = self.config.rule_for(&target.host);
+        self.search(&mut Search { environment: self.environment, files: Files::default(), target })
+    }
+
+    /// The AWS profile whose identity for `target` has this fingerprint, where one has.
+    pub fn profile_of(&self, target: &Target, fingerprint: &str) -> Option<String> {
         let mut search = Search { environment: self.environment, files: Files::default(), target };
+        let names: Vec<String> = search.files.read(self.environment).ok()?.names().map(String::from).collect();
+        names.into_iter().find(|name| {
+            let chosen = Chosen::Profile(name.clone());
+            let of_profile = Finder { chosen: Some(&chosen), ..*self };
+            of_profile.search(&mut search).is_ok_and(|identity| identity.fingerprint() == fingerprint)
+        })
+    }
+
+    /// Whether the AWS files have a profile of this name.
+    pub fn has_profile(&self, name: &str) -> bool {
+        Files::default().read(self.environment).is_ok_and(|profiles| profiles.names().any(|known| known == name))
+    }
+
+    fn search(&self, search: &mut Search<'_>) -> Result<Identity, IdentityError> {
+        let rule = self.config.rule_for(&search.target.host);
         let mut is_instance = None;
         let found = match self.chosen {
             Some(Chosen::Profile(name)) => Some((search.named(name, OPTION)?, OPTION.into())),

@@ -9,7 +9,7 @@ use url::Url;
 use super::{
     challenge::Challenge,
     http::{Answer, Call, Http, MAX_SMALL_BODY, without_secrets},
-    reference::is_loopback,
+    reference::{HUB_REGISTRY, is_loopback},
 };
 use crate::{registry::USERNAME, report::Report, secret::Secret};
 
@@ -149,7 +149,7 @@ impl Access {
         if !answer.is_success() {
             return Err(Report::new(format!("{} gave no token for {}", without_secrets(&realm), self.scope))
                 .cause(format!("it answered {}", answer.status))
-                .hint(format!("run: docker login {}", self.base.host_str().unwrap_or_default())));
+                .hint(login_hint(&self.base)));
         }
         #[derive(Deserialize)]
         struct Granted {
@@ -160,6 +160,20 @@ impl Access {
         let token = granted.token.or(granted.access_token).filter(|token| !token.is_empty());
         let token = Secret::from(token.ok_or_else(|| bad("the answer holds none"))?);
         Ok(Secret::from(format!("Bearer {}", token.expose())))
+    }
+}
+
+/// What a registry is called where one logs in: its host, and the port that is not that of its scheme.
+pub(super) fn authority(base: &Url) -> String {
+    let host = base.host_str().unwrap_or_default();
+    base.port().map_or_else(|| host.into(), |port| format!("{host}:{port}"))
+}
+
+/// How to log in to a registry. Docker Hub's login has a key of its own, which docker takes where none is named.
+pub(super) fn login_hint(base: &Url) -> String {
+    match authority(base).as_str() {
+        HUB_REGISTRY => "run: docker login".into(),
+        registry => format!("run: docker login {registry}"),
     }
 }
 

@@ -159,7 +159,7 @@ impl Http {
                     match lost {
                         Lost::Size(_) => err,
                         Lost::Time | Lost::Transport(_) => {
-                            err.hint("check the network; behind a proxy, set HTTPS_PROXY")
+                            err.hint("check the network; behind a proxy, check HTTPS_PROXY")
                         }
                     }
                 });

@@ -5,7 +5,10 @@ use std::{fmt, path::Path};
 use crate::{digest::Digest, report::Report};
 
 /// The Hub's name in references, and the host that serves its API (distribution/reference).
-const HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
+const HUB: (&str, &str) = ("docker.io", HUB_REGISTRY);
+
+/// The host that answers for Docker Hub.
+pub(super) const HUB_REGISTRY: &str = "registry-1.docker.io";
 
 /// Longest repository name, registry included (distribution/reference, `NameTotalLengthMax`).
 const MAX_NAME: usize = 255;

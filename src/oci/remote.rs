@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     Descriptor, Reference,
-    auth::{Access, RegistryAuth},
+    auth::{Access, RegistryAuth, authority, login_hint},
     checked_manifest::{MANIFESTS, MAX_MANIFEST, Manifest},
     http::{self, Answer, Call, Http, RetryPolicy},
 };
@@ -141,8 +141,8 @@ impl Remote {
         self.base.join(path).map_err(|err| Report::new(format!("`{path}` is no path at {}", self.base)).cause(err))
     }
 
-    pub(super) fn registry(&self) -> &str {
-        self.base.host_str().unwrap_or_default()
+    pub(super) fn registry(&self) -> String {
+        authority(&self.base)
     }
 
     pub(super) fn full_name(&self, selector: &str) -> String {
@@ -166,7 +166,7 @@ impl Remote {
                  that start with `sha256-`",
             ),
             401 if ecr => err.hint("run: docker-credential-ecr-rs doctor"),
-            401 => err.hint(format!("run: docker login {}", self.registry())),
+            401 => err.hint(login_hint(&self.base)),
             403 if ecr => err.hint(
                 "allow ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability, \
                  ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload and ecr:PutImage on the repository",

@@ -113,9 +113,18 @@ impl Service<'_> {
 
         let Cached { token, fault } = self.cached(registry, &fingerprint);
         let cached = match token {
-            Some(token) if fresh(&token) => return Ok(token),
+            Some(token) if fresh(&token) => {
+                self.log.note(format_args!("{}: {} has its token", registry.host, self.cache.name()));
+                return Ok(token);
+            }
             stale => stale,
         };
+        let why = match (&cached, &fault) {
+            (_, Some(_)) => "cannot be asked for",
+            (Some(_), None) => "has too old",
+            (None, None) => "has not",
+        };
+        self.log.note(format_args!("{}: a token that {} {why}", registry.host, self.cache.name()));
         if let Some(why) = preflight(registry, &identity) {
             return match self.supplied(registry) {
                 Some(token) => Ok(token),
@@ -149,7 +158,12 @@ impl Service<'_> {
         if let Some(cause) = failed() {
             return self.fall_back(registry, cached, cause); // Or failed to.
         }
-        match self.source.mint(registry, &identity) {
+        let asked = Instant::now();
+        let minted = self.source.mint(registry, &identity);
+        let outcome = if minted.is_ok() { "gave a token" } else { "gave no token" };
+        let took = asked.elapsed().as_millis();
+        self.log.note(format_args!("{}: AWS {outcome} after {took} ms", registry.host));
+        match minted {
             Ok(token) => {
                 if usable {
                     self.keep(registry, &fingerprint, &token);

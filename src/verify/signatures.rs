@@ -83,12 +83,12 @@ impl Signature {
     pub fn to_json(&self) -> Value {
         let mut object = json!({
             "digest": self.descriptor.digest,
-            "mediaType": self.descriptor.media_type,
+            "media_type": self.descriptor.media_type,
             "size": self.descriptor.size,
             "trusted": self.by.is_ok(),
         });
         match &self.by {
-            Ok(by) => object["signedBy"] = by.profile.to_string().into(),
+            Ok(by) => object["signed_by"] = by.profile.to_string().into(),
             Err(reason) => object["reason"] = reason.full().into(),
         }
         let envelope = match &self.envelope {
@@ -100,12 +100,12 @@ impl Signature {
         };
         object["envelope"] = envelope.media_type.into();
         object["algorithm"] = algorithm(envelope).into();
-        object["signingScheme"] = envelope.scheme.name().into();
-        object["signingTime"] = rfc3339(envelope.signed_at).into();
+        object["signing_scheme"] = envelope.scheme.name().into();
+        object["signing_time"] = rfc3339(envelope.signed_at).into();
         object["expiry"] = envelope.expires_at.map(rfc3339).into();
-        object["profileVersion"] = envelope.text(PROFILE_VERSION).into();
-        object["signingJob"] = envelope.text(SIGNING_JOB).into();
-        object["signingAgent"] = envelope.agent.clone().into();
+        object["profile_version"] = envelope.text(PROFILE_VERSION).into();
+        object["signing_job"] = envelope.text(SIGNING_JOB).into();
+        object["signing_agent"] = envelope.agent.clone().into();
         object["timestamped"] = envelope.timestamp.is_some().into();
         object["attributes"] = envelope
             .extended
@@ -122,18 +122,18 @@ impl Signature {
                     "subject": certificate.subject,
                     "issuer": certificate.issuer,
                     "sha256": certificate.fingerprint(),
-                    "notBefore": rfc3339(certificate.not_before),
-                    "notAfter": rfc3339(certificate.not_after),
+                    "not_before": rfc3339(certificate.not_before),
+                    "not_after": rfc3339(certificate.not_after),
                 })
             })
             .collect();
         if let Ok(target) = envelope.target() {
-            object["signedArtifact"] = json!({
-                "mediaType": target.media_type,
+            object["signed_artifact"] = json!({
+                "media_type": target.media_type,
                 "digest": target.digest,
                 "size": target.size,
             });
-            object["userMetadata"] = json!(target.annotations);
+            object["user_metadata"] = json!(target.annotations);
         }
         object
     }

@@ -193,7 +193,7 @@ sign_docker_manifest() {
         --signer-root "$LOOPBACK_SIGNER_ROOT"
     verified docker
     docker-credential-ecr-rs signatures inspect "$image:docker" --output json |
-        jq -e '.signatures[0].signedArtifact.mediaType == "application/vnd.docker.distribution.manifest.v2+json"'
+        jq -e '.signatures[0].signed_artifact.media_type == "application/vnd.docker.distribution.manifest.v2+json"'
 }
 
 # An index of two images: three signatures.
@@ -292,8 +292,9 @@ inspect_local() {
     docker-credential-ecr-rs signatures inspect "$image:local" --output json >"$scratch/ours.json"
     notation inspect --output json "$image:local" >"$scratch/notations.json"
     jq -S '[.signatures[] | {
-        digest, type: .envelope, algorithm, scheme: .signingScheme, signed: .signingTime, expiry,
-        metadata: .userMetadata, signer: [.certificates[].sha256], subject: .signedArtifact
+        digest, type: .envelope, algorithm, scheme: .signing_scheme, signed: .signing_time, expiry,
+        metadata: .user_metadata, signer: [.certificates[].sha256],
+        subject: .signed_artifact | {digest, mediaType: .media_type, size}
     }] | sort_by(.digest)' "$scratch/ours.json" >"$scratch/ours.said"
     jq -S '[.Signatures[] | {
         digest, type: .mediaType, algorithm: .signatureAlgorithm, scheme: .signedAttributes.signingScheme,

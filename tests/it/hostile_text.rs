@@ -523,5 +523,5 @@ fn of_json_is_escaped() {
     let told = m.run(&["signatures", "inspect", &m.image, "--output", "json"]).exits(0, "read");
     let hidden: Vec<char> = told.stdout.chars().filter(|c| hides(*c) && *c != '\n').collect();
     assert!(hidden.is_empty(), "these are there as they are: {hidden:?}");
-    assert_eq!(told.json()["signatures"][0]["userMetadata"]["build"], HOSTILE);
+    assert_eq!(told.json()["signatures"][0]["user_metadata"]["build"], HOSTILE);
 }

@@ -17,18 +17,28 @@ fn an_index_is_signed_with_everything_that_it_lists() {
     let outer = fixture.push_index("app", "v1", &[(INDEX, inner.clone()), (MANIFEST, children[0].clone())]);
     let image = format!("{}/app", fixture.host());
     let told = fixture.sign(&[&format!("{image}:v1"), "--recursive", "--output", "json"]).exits(0, "signed").json();
-    let images: Vec<&str> = told.as_array().unwrap().iter().map(|one| one["image"].as_str().unwrap()).collect();
+    let images: Vec<&str> =
+        told["images"].as_array().unwrap().iter().map(|one| one["image"].as_str().unwrap()).collect();
     let expected: Vec<String> =
         [&outer, &inner, &children[0], &children[1], &children[2]].map(|digest| format!("{image}@{digest}")).into();
     assert_eq!(images, expected, "an index before what it lists, and each once");
+    let dry = ["--recursive", "--dry-run"];
+    for (more, blocks, words, why) in [
+        (&[][..], 1, "\nand 4 more, which --verbose names\n", "a summary"),
+        (&["--verbose"], 5, "would sign", "every one"),
+    ] {
+        let text = fixture.sign(&[&[format!("{image}:v1").as_str()], &dry[..], more].concat()).exits(0, why).stdout;
+        assert_eq!(text.matches("would sign ").count(), blocks, "{why}: {text}");
+        assert!(text.contains(words), "{why}: {text}");
+    }
     assert_eq!(fixture.aws.count("SignPayload"), 5);
 
     let again = fixture.sign(&[&format!("{image}:v1"), "--recursive", "--if-unsigned", "--output", "json"]);
     let again = again.exits(0, "again").json();
-    assert!(again.as_array().unwrap().iter().all(|one| one["status"] == "already-signed"), "{again}");
+    assert!(again["images"].as_array().unwrap().iter().all(|one| one["status"] == "already-signed"), "{again}");
     assert_eq!(fixture.aws.count("SignPayload"), 5, "nothing was signed twice");
     let other = fixture.sign(&[&format!("{image}@{outer}"), "--if-unsigned", "-m", "build=1", "--output", "json"]);
-    assert_eq!(other.json()[0]["status"], "signed", "other metadata is another signature");
+    assert_eq!(other.json()["images"][0]["status"], "signed", "other metadata is another signature");
 }
 
 #[test]
@@ -41,12 +51,15 @@ fn one_bad_image_fails_the_run_and_no_other() {
     assert_eq!(ran.stdout.matches("signed 127").count(), 2, "{ran:?}");
     assert!(ran.stderr.contains(&format!("error: {} was not signed", image("absent"))), "{ran:?}");
     assert!(ran.stderr.contains("2 of 3 images done, 1 failed"), "{ran:?}");
-    assert!(ran.stderr.contains("warning: the tag v1 can move; what is signed is"), "{ran:?}");
+    assert!(ran.stdout.contains("  tag:       v1 (it can move; the digest is what is signed)\n"), "{ran:?}");
+    let profile = format!("    --signing-profile {}\n", fixture.profile);
+    assert!(ran.stdout.contains("to verify:\n  docker-credential-ecr-rs verify --signer-root "), "{ran:?}");
+    assert!(ran.stdout.ends_with(&profile), "how to go on: {ran:?}");
     let quiet = fixture.sign(&[&image("v2"), "--quiet"]).exits(0, "quiet");
     assert!(quiet.stderr.is_empty(), "{quiet:?}");
     assert_eq!(quiet.stdout.lines().count(), 1, "{quiet:?}");
     let json = fixture.sign(&[&image("absent"), "--output", "json"]).exits(1, "it is not there").json();
-    assert!(json[0]["status"] == "failed" && json[0]["hint"].is_string(), "{json}");
+    assert!(json["images"][0]["status"] == "failed" && json["images"][0]["hint"].is_string(), "{json}");
 }
 
 #[test]
@@ -56,7 +69,7 @@ fn a_dry_run_calls_nobody_who_signs_or_stores() {
     let before = fixture.pushes();
     let image = format!("{}/app:v1", fixture.host());
     let ran = fixture.sign(&[&image, "--dry-run", "-m", "a=b", "--output", "json"]).exits(0, "a dry run");
-    let told = &ran.json()[0];
+    let told = &ran.json()["images"][0];
     assert_eq!(told["payload"]["targetArtifact"]["digest"], digest);
     assert_eq!(told["payload"]["targetArtifact"]["annotations"], json!({ "a": "b" }));
     assert_eq!(told["manifest"]["subject"]["digest"], digest);
@@ -77,7 +90,11 @@ fn a_build_tools_file_names_the_images() {
     let metadata = json!({ "containerimage.digest": digest, "image.name": format!("{image}:v2") });
     std::fs::write(&file, metadata.to_string()).unwrap();
     let ran = fixture.sign(&["--digest-file", file.to_str().unwrap(), "--output", "json"]).exits(0, "signed");
-    assert_eq!(ran.json()[0]["image"], format!("{image}@{digest}"), "the digest counts, wherever the tag is now");
+    assert_eq!(
+        ran.json()["images"][0]["image"],
+        format!("{image}@{digest}"),
+        "the digest counts, wherever the tag is now"
+    );
     let absent = fixture.sign(&["--digest-file", "/absent"]).exits(1, "no file");
     assert!(absent.stderr.contains("cannot read /absent"), "{absent:?}");
     let usage = fixture.sign(&[]).exits(2, "neither image nor file");
@@ -96,11 +113,11 @@ fn a_profile_has_a_life() {
     let twice = fixture.run(&["profile", "create", "fresh"]).exits(1, "created twice");
     assert!(twice.stderr.contains("already"), "{twice:?}");
     let shown = fixture.run(&["profile", "show", "fresh", "--output", "json"]).exits(0, "show").json();
-    assert_eq!(shown["versionArn"], version);
+    assert_eq!(shown["version_arn"], version);
     assert_eq!(shown["validity"], "90 DAYS");
     assert_eq!(shown["tags"], json!({ "team": "blue" }));
     let listed = fixture.run(&["profile", "list", "--output", "json"]).exits(0, "list").json();
-    let names: Vec<&Value> = listed.as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    let names: Vec<&Value> = listed["profiles"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
     assert_eq!(names, ["app", "fresh"]);
 
     let lost = fixture.run(&["sign", &image, "--signing-profile", "nowhere"]).exits(1, "there is none");
@@ -140,7 +157,7 @@ fn a_profile_has_a_life() {
         fixture.signer.add_profile(ACCOUNT, REGION, &format!("many_{number}"));
     }
     let all = fixture.run(&["profile", "list", "--output", "json"]).exits(0, "list").json();
-    assert_eq!(all.as_array().map(Vec::len), Some(31), "every page is read");
+    assert_eq!(all["profiles"].as_array().map(Vec::len), Some(31), "every page is read");
     fixture.aws.faults.always("ListSigningProfiles", Fault::AccessDenied);
     let denied = fixture.run(&["profile", "list"]).exits(1, "denied");
     assert!(denied.stderr.contains("allow signer:ListSigningProfiles"), "{denied:?}");
@@ -154,8 +171,10 @@ fn signatures_are_listed_inspected_and_deleted() {
         let digest = fixture.push("app", "v1");
         let image = format!("{}/app@{digest}", fixture.host());
         assert!(fixture.run(&["signatures", "list", &image]).exits(0, "list").stdout.contains("no signatures"));
-        let first = fixture.sign(&[&image, "--output", "json"]).json()[0]["signature"].as_str().unwrap().to_owned();
-        let second = fixture.sign(&[&image, "--output", "json"]).json()[0]["signature"].as_str().unwrap().to_owned();
+        let first =
+            fixture.sign(&[&image, "--output", "json"]).json()["images"][0]["signature"].as_str().unwrap().to_owned();
+        let second =
+            fixture.sign(&[&image, "--output", "json"]).json()["images"][0]["signature"].as_str().unwrap().to_owned();
         let inspect = ["signatures", "inspect", &image, "--signer-root", &fixture.root()];
         let tree = fixture.run(&inspect).exits(0, "inspect").stdout;
         for part in

@@ -387,11 +387,11 @@ fn the_json_of_a_signature_has_every_member() {
     let signature = ecr_rs::verify::signatures::Signature { descriptor, envelope: Ok(envelope), by };
     let told = signature.to_json();
     assert_eq!(told["trusted"], true);
-    assert_eq!(told["signedBy"], VERSION);
-    assert_eq!(told["profileVersion"], VERSION);
-    assert_eq!(told["signingJob"], JOB);
+    assert_eq!(told["signed_by"], VERSION);
+    assert_eq!(told["profile_version"], VERSION);
+    assert_eq!(told["signing_job"], JOB);
     assert_eq!(told["algorithm"], "ECDSA-SHA-384");
-    assert_eq!(told["userMetadata"], json!({ "team": "blue" }));
+    assert_eq!(told["user_metadata"], json!({ "team": "blue" }));
     assert_eq!(told["certificates"].as_array().map(Vec::len), Some(4));
     assert_eq!(told["attributes"]["io.cncf.notary.verificationPlugin"]["critical"], Value::Bool(true));
 }

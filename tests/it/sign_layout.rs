@@ -75,10 +75,10 @@ impl Layout {
 fn an_image_in_a_layout_is_signed_listed_and_unsigned() {
     let layout = Layout::new();
     let before = (layout.index(), layout.fixture.aws.calls().len());
-    let told = &layout.sign(":v1", &["-m", "build=42"]).exits(0, "signed").json()[0];
+    let told = &layout.sign(":v1", &["-m", "build=42"]).exits(0, "signed").json()["images"][0];
     assert_eq!(told["image"], layout.named(&format!("@{}", layout.image)));
-    assert_eq!((&told["listedBy"], &told["tag"]), (&json!("index.json"), &json!("v1")));
-    assert_eq!(told["manifestFormat"], "config-mediatype", "Notation 1.x finds no other in a layout");
+    assert_eq!((&told["listed_by"], &told["tag"]), (&json!("index.json"), &json!("v1")));
+    assert_eq!(told["manifest_format"], "config-mediatype", "Notation 1.x finds no other in a layout");
     let mut after = layout.index();
     let entry = after["manifests"].as_array_mut().unwrap().pop().expect("the signature");
     assert_eq!(after.to_string(), before.0.to_string(), "all else, and its order");
@@ -92,7 +92,7 @@ fn an_image_in_a_layout_is_signed_listed_and_unsigned() {
 
     let listed = layout.list(&format!("@{}", layout.image)).exits(0, "list").json();
     assert_eq!(listed["signatures"][0]["digest"], signature);
-    assert_eq!(listed["signatures"][0]["userMetadata"], json!({ "build": "42" }));
+    assert_eq!(listed["signatures"][0]["user_metadata"], json!({ "build": "42" }));
     layout.sign(":v1", &["--if-unsigned", "-m", "build=42"]).exits(0, "already signed");
     assert_eq!(layout.list(":v1").json()["signatures"].as_array().map(Vec::len), Some(1), "no second one");
 
@@ -153,11 +153,11 @@ fn an_image_in_a_layout_is_verified() {
 fn everything_that_an_index_in_a_layout_lists_is_signed() {
     let layout = Layout::new();
     let told = layout.sign(":all", &["--recursive"]).exits(0, "an index and its image").json();
-    assert_eq!(told.as_array().map(Vec::len), Some(2), "{told}");
+    assert_eq!(told["images"].as_array().map(Vec::len), Some(2), "{told}");
     assert_eq!(layout.index()["manifests"].as_array().map(Vec::len), Some(4));
     let dry = layout.sign(":all", &["--recursive", "--dry-run"]).exits(0, "nothing is written");
     assert_eq!(
-        (dry.json().as_array().map(Vec::len), layout.index()["manifests"].as_array().map(Vec::len)),
+        (dry.json()["images"].as_array().map(Vec::len), layout.index()["manifests"].as_array().map(Vec::len)),
         (Some(2), Some(4))
     );
 }

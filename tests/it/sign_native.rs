@@ -15,12 +15,12 @@ fn a_tag_becomes_a_signature_beside_the_image() {
     let digest = fixture.push("team/app", "v1");
     let image = format!("{}/team/app", fixture.host());
     let ran = fixture.sign(&[&format!("{image}:v1"), "-m", "build=42", "--output", "json"]).exits(0, "signed");
-    let told = &ran.json()[0];
+    let told = &ran.json()["images"][0];
     assert_eq!(told["status"], "signed");
     assert_eq!(told["image"], format!("{image}@{digest}"));
     assert_eq!(told["tag"], "v1");
-    assert_eq!(told["listedBy"], "referrers-api");
-    assert_eq!(told["manifestFormat"], "oci-1.1");
+    assert_eq!(told["listed_by"], "referrers-api");
+    assert_eq!(told["manifest_format"], "oci-1.1");
 
     let manifest: Value =
         serde_json::from_slice(&fixture.stored("team/app", told["signature"].as_str().unwrap())).unwrap();
@@ -32,15 +32,15 @@ fn a_tag_becomes_a_signature_beside_the_image() {
     assert_eq!(manifest["layers"][0]["mediaType"], "application/jose+json");
     let thumbprints = manifest["annotations"]["io.cncf.notary.x509chain.thumbprint#S256"].as_str().unwrap();
     assert_eq!(serde_json::from_str::<Vec<String>>(thumbprints).unwrap().len(), 4);
-    assert_eq!(manifest["annotations"]["org.opencontainers.image.created"], told["signingTime"]);
+    assert_eq!(manifest["annotations"]["org.opencontainers.image.created"], told["signing_time"]);
 
     let inspected =
         fixture.run(&["signatures", "inspect", &format!("{image}:v1"), "--output", "json"]).exits(0, "inspect").json();
     let signature = &inspected["signatures"][0];
     assert_eq!(signature["digest"], told["signature"]);
-    assert_eq!(signature["userMetadata"], json!({ "build": "42" }));
-    assert_eq!(signature["signedArtifact"]["digest"], digest);
-    assert!(signature["profileVersion"].as_str().unwrap().starts_with(&fixture.profile));
+    assert_eq!(signature["user_metadata"], json!({ "build": "42" }));
+    assert_eq!(signature["signed_artifact"]["digest"], digest);
+    assert!(signature["profile_version"].as_str().unwrap().starts_with(&fixture.profile));
 }
 
 #[test]
@@ -59,13 +59,16 @@ fn every_personality_of_a_registry_gets_its_signature() {
         fixture.aws.registry.behave(change);
         let image = format!("{}/app@{digest}", fixture.host());
         let first = fixture.sign(&[&image, "--output", "json"]).exits(0, why);
-        let told = &first.json()[0];
-        assert_eq!((&told["listedBy"], &told["manifestFormat"]), (&json!(listed_by), &json!(form)), "{why}");
+        let told = &first.json()["images"][0];
+        assert_eq!((&told["listed_by"], &told["manifest_format"]), (&json!(listed_by), &json!(form)), "{why}");
         let second = fixture.sign(&[&image, "--output", "json"]).exits(0, why);
         let listed = fixture.run(&["signatures", "list", &image, "--output", "json"]).exits(0, "list").json();
         let digests: Vec<&Value> = listed["signatures"].as_array().unwrap().iter().map(|s| &s["digest"]).collect();
         assert_eq!(digests.len(), 2, "{why}");
-        assert!(digests.contains(&&told["signature"]) && digests.contains(&&second.json()[0]["signature"]), "{why}");
+        assert!(
+            digests.contains(&&told["signature"]) && digests.contains(&&second.json()["images"][0]["signature"]),
+            "{why}"
+        );
     }
 }
 

@@ -239,9 +239,12 @@ fn f2_7_its_report_is_ours() {
     assert!(quiet.stderr.is_empty() && quiet.stdout.lines().count() == 1, "{quiet:?}");
     assert!(quiet.stdout.starts_with(&format!("{}/app@sha256:", installed.fixture.host())), "{quiet:?}");
     let told = installed.sign(&["--output", "json"]).exits(0, "JSON").json();
-    assert_eq!(told[0]["image"], format!("{}/app@{}", installed.fixture.host(), installed.digest));
-    assert_eq!((&told[0]["status"], &told[0]["listedBy"]), (&"signed".into(), &"referrers-api".into()));
-    assert_eq!(told[0]["warnings"][0], "notation says: more");
+    assert_eq!(told["images"][0]["image"], format!("{}/app@{}", installed.fixture.host(), installed.digest));
+    assert_eq!(
+        (&told["images"][0]["status"], &told["images"][0]["listed_by"]),
+        (&"signed".into(), &"referrers-api".into())
+    );
+    assert_eq!(told["images"][0]["warnings"][0], "notation says: more");
     let again = installed.sign(&["--if-unsigned"]).exits(0, "there is one");
     assert!(again.stdout.starts_with("already signed "), "{again:?}");
 }

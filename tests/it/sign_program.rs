@@ -29,7 +29,7 @@ fn an_image_in_ecr_is_signed_with_one_command() {
     let ran = program.run(&sign, "");
     assert_eq!(ran.status, Some(0), "{ran:?}");
     let told: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(told[0]["image"], format!("{HOST}/team/app@{subject}"));
+    assert_eq!(told["images"][0]["image"], format!("{HOST}/team/app@{subject}"));
     assert_eq!(loopback.count("GetAuthorizationToken"), 1, "our own token, in process");
     assert!(loopback.calls().iter().all(|call| call.proxied), "the proxy of the environment");
     assert!(loopback.tunnels().contains(&"signer.eu-west-1.amazonaws.com:443".into()), "{:?}", loopback.tunnels());
@@ -39,7 +39,7 @@ fn an_image_in_ecr_is_signed_with_one_command() {
 
     let listed = program.run(&["signatures", "list", &image], "");
     assert_eq!(listed.status, Some(0), "{listed:?}");
-    assert!(listed.stdout.contains(told[0]["signature"].as_str().unwrap()), "{listed:?}");
+    assert!(listed.stdout.contains(told["images"][0]["signature"].as_str().unwrap()), "{listed:?}");
     let shown = program.run(&["profile", "show", "app", "--region", REGION], "");
     assert!(shown.stdout.contains("status: Active"), "{shown:?}");
 

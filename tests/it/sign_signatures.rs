@@ -25,7 +25,7 @@ fn signed(referrers: bool) -> (SigningFixture, String, String) {
     let digest = fixture.push("app", "v1");
     let image = format!("{}/app@{digest}", fixture.host());
     let told = fixture.sign(&[&image, "--output", "json"]).exits(0, "signed").json();
-    (fixture, digest, told[0]["signature"].as_str().unwrap().to_owned())
+    (fixture, digest, told["images"][0]["signature"].as_str().unwrap().to_owned())
 }
 
 /// A signature of the same image by somebody who says he is our profile.
@@ -140,9 +140,9 @@ fn f2_3_a_forged_signature_is_shown_as_a_claim() {
     for signature in told["signatures"].as_array().unwrap() {
         let trusted = signature["digest"] != forged.as_str();
         assert_eq!(signature["trusted"], trusted, "{signature:#}");
-        assert_eq!(signature["signedBy"].as_str(), trusted.then_some(version.as_str()), "{signature:#}");
+        assert_eq!(signature["signed_by"].as_str(), trusted.then_some(version.as_str()), "{signature:#}");
         assert_eq!(signature["reason"].is_string(), !trusted, "{signature:#}");
-        assert_eq!(signature["profileVersion"], version.as_str(), "what it says is shown all the same");
+        assert_eq!(signature["profile_version"], version.as_str(), "what it says is shown all the same");
     }
     let bad = fixture.run(&["signatures", "list", &image, "--signer-root", "/absent"]).exits(1, "no such file");
     assert!(bad.stderr.contains("/absent is no root certificate"), "{bad:?}");
@@ -187,15 +187,16 @@ fn f2_3_other_schemes_and_certificates_are_claims_too() {
 fn f2_6_a_revoked_signature_is_none() {
     type Revoke = fn(&SigningFixture, &Value);
     let revokes: [(&str, Revoke); 4] = [
-        ("the job", |fixture, told| fixture.signer.revoke(told["signingJob"].as_str().unwrap())),
-        ("the profile", |fixture, told| fixture.signer.revoke(told["profileVersion"].as_str().unwrap())),
+        ("the job", |fixture, told| fixture.signer.revoke(told["signing_job"].as_str().unwrap())),
+        ("the profile", |fixture, told| fixture.signer.revoke(told["profile_version"].as_str().unwrap())),
         ("the leaf", |fixture, _| fixture.signer.revoke_certificate(0)),
         ("the root", |fixture, _| fixture.signer.revoke_certificate(3)),
     ];
     for (what, revoke) in revokes {
         let fixture = SigningFixture::new();
         let image = format!("{}/app@{}", fixture.host(), fixture.push("app", "v1"));
-        let sign = || fixture.sign(&[&image, "--if-unsigned", "--output", "json"]).exits(0, what).json()[0].clone();
+        let sign =
+            || fixture.sign(&[&image, "--if-unsigned", "--output", "json"]).exits(0, what).json()["images"][0].clone();
         let first = sign();
         assert_eq!(first["status"], "signed", "{what}");
         let second = sign();
@@ -241,7 +242,7 @@ fn f2_6_the_same_metadata_is_exactly_the_same() {
     let image = format!("{}/app@{}", fixture.host(), fixture.push("app", "v1"));
     let status = |metadata: &[&str], why: &str| {
         let sign = [&[image.as_str(), "--if-unsigned", "--output", "json"], metadata].concat();
-        fixture.sign(&sign).exits(0, why).json()[0]["status"].as_str().unwrap().to_owned()
+        fixture.sign(&sign).exits(0, why).json()["images"][0]["status"].as_str().unwrap().to_owned()
     };
     assert_eq!(status(&["-m", "a=1", "-m", "b=2"], "the first"), "signed");
     assert_eq!(status(&["-m", "b=2", "-m", "a=1"], "the order says nothing"), "already-signed");

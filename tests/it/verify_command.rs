@@ -247,7 +247,7 @@ fn one_good_signature_is_enough() {
     assert_eq!(signatures.len(), 3);
     for (revoked, signature) in signatures.iter().enumerate() {
         verify(&fixture, &[&image]).exits(0, format!("{revoked} of 3 are revoked"));
-        fixture.signer.revoke(signature["signingJob"].as_str().unwrap());
+        fixture.signer.revoke(signature["signing_job"].as_str().unwrap());
     }
     fixture.push_envelope("app", &digest, "application/jose+json", b"not an envelope");
     let ran = verify(&fixture, &[&image, "--output", "json"]).exits(1, "all are revoked");
@@ -258,7 +258,7 @@ fn one_good_signature_is_enough() {
         let found = judged.iter().find(|judged| judged["digest"] == signature["digest"]).unwrap();
         let (check, reason) = failed(found);
         assert_eq!(check, "revocation");
-        assert!(reason.contains(signature["signingJob"].as_str().unwrap()), "{reason}");
+        assert!(reason.contains(signature["signing_job"].as_str().unwrap()), "{reason}");
     }
     assert_eq!(judged.iter().filter(|judged| failed(judged).0 == "integrity").count(), 1);
     assert_eq!(ran.stderr.matches(": revocation: it is revoked: ").count(), 3, "{ran:?}");

@@ -35,11 +35,17 @@ use crate::{
 };
 use finding::{Finding, Findings};
 
+/// The end of the help text.
+const EXAMPLES: &str = "Examples:
+  docker-credential-ecr-rs doctor
+  docker-credential-ecr-rs doctor 111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+
 /// Check the whole way to a registry, and say what to do first
 ///
 /// Without a registry, the machine is checked, and the way to every ECR registry that the clients'
 /// configuration, config.toml and the cache name; where there is none, whose AWS credentials are here. The exit code is 0 only when nothing keeps a `get` from its answer.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Doctor {
     /// The registry, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com; or `containerd`: would a pull of this
     /// node be verified?
