@@ -11,7 +11,12 @@ mod service;
 mod session;
 mod wire;
 
-use std::{cell::Cell, collections::BTreeMap, path::Path, time::SystemTime};
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use self::{
     address::Address,
