@@ -181,8 +181,9 @@ fn f3_5_without_a_default_the_registrys_own_profile_is_taken() {
     let of_role = "[profile base]\ncredential_process = /bin/tool\n\
         [profile puller]\nrole_arn = arn:aws:iam::111122223333:role/puller\nsource_profile = base\n";
     let broken = format!("{ours}[profile half]\nsso_account_id = 111122223333\n");
-    let (no, yes, unknown): (fn() -> Option<bool>, fn() -> Option<bool>, fn() -> Option<bool>) =
-        (|| Some(false), || Some(true), || None);
+    let no: fn() -> Option<bool> = || Some(false);
+    let yes: fn() -> Option<bool> = || Some(true);
+    let unknown: fn() -> Option<bool> = || None;
     const OURS: &str = "being the one profile of account 111122223333";
     for (aws_config, variables, instance, source, why, reason) in [
         (one.as_str(), vec![], no, "ours", OURS, "one SSO profile of the account and no default"),
