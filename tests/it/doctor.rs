@@ -140,6 +140,20 @@ fn f3_5_profiles_without_a_default_are_no_fault() {
 }
 
 #[test]
+fn f3_5_a_token_that_was_brought_serves_where_two_profiles_fit() {
+    let (machine, program) = healthy();
+    let profile =
+        |name: &str| format!("[profile {name}]\ncredential_process = /bin/tool\naws_account_id = {ACCOUNT}\n");
+    machine.write(".aws/config", &(profile("one") + &profile("two")));
+    let program = row::without_keys(program);
+    let refused = program.run(&["get"], HOST).exits(1, "nobody knows which");
+    assert!(refused.stdout.contains("more than one AWS profile of account"), "{refused:?}");
+    let brought = format!(r#"{{"ServerURL": "{HOST}", "Username": "AWS", "Secret": "brought"}}"#);
+    program.run(&["store"], brought).exits(0, "docker login -u AWS");
+    assert!(program.run(&["get"], HOST).exits(0, "what was brought").stdout.contains("brought"));
+}
+
+#[test]
 fn f3_6_the_hosts_of_rules_and_cache_are_checked() {
     let (machine, program) = healthy();
     let cached = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
