@@ -10,6 +10,7 @@
 set -eu
 
 program=docker-credential-ecr-rs
+short=ecr-rs # the same program, for people who type it
 release=0.1.0 # the release this script belongs to; tests/install.sh compares it with Cargo.toml
 repository=   # OWNER/NAME at GitHub: the release workflow fills it in
 
@@ -18,7 +19,8 @@ usage() {
 Usage: install.sh [--prefix DIR] [--archive FILE] [--release VERSION] [--target TARGET] [--dry-run]
        install.sh --uninstall [--prefix DIR] [--dry-run]
 
-Installs $program into DIR/bin (default: ~/.local/bin).
+Installs $program into DIR/bin (default: ~/.local/bin), its short name ecr-rs beside it, and
+below DIR/share its manual pages and the completions of bash, fish and zsh.
 
   --prefix DIR       where to install; root may want /usr/local, for every user of the machine
   --archive FILE     install $program-VERSION-TARGET.tar.gz, checked against SHA256SUMS beside it
@@ -246,6 +248,8 @@ install_program() {
     make_folder "$share"
     if [ -n "$dry_run" ]; then
         say "would write $bin/$program"
+        say "would link $bin/$short"
+        say "would write manual pages and completions below $prefix/share"
         say "would write $manifest"
         return 0
     fi
@@ -269,7 +273,51 @@ install_program() {
     finished=yes
     mv -f -- "$staged" "$bin/$program"
     say "installed $bin/$program"
+    install_extras
     say_next
+}
+
+# The short name, the manual and the completions. An older program has none of them, and without them the program
+# works: what cannot be written is told, and no reason to stop. Each is in the manifest, before the program, so that
+# a link is gone before what it points to.
+install_extras() {
+    [ -n "$work" ] || work=$(mktemp -d)
+    extras='' extra_folders=''
+    if [ ! -e "$bin/$short" ] || [ "$(sha256 "$bin/$short")" = "$sum" ]; then
+        ln -sf -- "$program" "$bin/$short" && extras="file $sum $bin/$short
+"
+    fi
+    if "$bin/$program" man "$work/man" >/dev/null 2>&1 </dev/null; then
+        for page in "$work"/man/*.1; do
+            extra "$page" "$prefix/share/man/man1" "${page##*/}"
+        done
+    fi
+    while read -r shell folder name; do
+        "$bin/$program" completions "$shell" >"$work/completions" 2>/dev/null </dev/null || continue
+        [ ! -s "$work/completions" ] || extra "$work/completions" "$prefix/share/$folder" "$name"
+    done <<SHELLS
+bash bash-completion/completions $program
+fish fish/vendor_completions.d $program.fish
+zsh zsh/site-functions _$program
+SHELLS
+    {
+        grep '^folder ' "$manifest" || :
+        printf '%s' "$extra_folders"
+        printf '%s' "$extras"
+        grep '^file ' "$manifest" || :
+    } >"$work/manifest"
+    cat <"$work/manifest" >"$manifest"
+}
+
+# extra FILE DIR NAME: one more file, its folders and its line of the manifest.
+extra() {
+    before=$created created=''
+    make_folder "$2"
+    [ -z "$created" ] || extra_folders="$extra_folders$(printf '%s' "$created" | sed 's/^/folder /')
+"
+    created=$before$created
+    cat <"$1" >"$2/$3" && chmod 0644 "$2/$3" && extras="${extras}file $(sha256 "$2/$3") $2/$3
+"
 }
 
 say_next() {

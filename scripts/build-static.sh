@@ -44,5 +44,8 @@ else
     own_library=-Zbuild-std=std,panic_abort
 fi
 export "CARGO_TARGET_${name^^}_RUSTFLAGS=${flags[*]}"
+# `version --verbose` tells it.
+ECR_RS_COMMIT=${ECR_RS_COMMIT:-$(git rev-parse --short=12 HEAD 2>/dev/null || :)}
+export ECR_RS_COMMIT
 cargo build --release --locked --target "$target" --bin docker-credential-ecr-rs ${own_library:+"$own_library"}
 echo "$program: $(stat -c %s "$program") bytes"

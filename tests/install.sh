@@ -71,6 +71,7 @@ first=$scratch/release/$program-0.1.0-x86_64-unknown-linux-musl.tar.gz
 second=$scratch/release/$program-0.2.0-x86_64-unknown-linux-musl.tar.gz
 installed="./bin
 ./bin/$program
+./bin/ecr-rs
 ./share
 ./share/$program
 ./share/$program/manifest"
@@ -273,7 +274,7 @@ respond "bad/${first##*/}" '200 OK' 'Connection: close' "$first"
 # A PATH with everything this script needs but one downloader, which trusts the loopback server.
 for downloader in curl wget; do
     mkdir -p "$scratch/with-$downloader"
-    for tool in sh id dirname basename cat sed awk tail tr tar gzip grep mktemp mkdir rmdir rm mv chmod uname sha256sum; do
+    for tool in sh id dirname basename cat sed awk tail tr tar gzip grep mktemp mkdir rmdir rm mv ln chmod uname sha256sum; do
         ln -s "$(command -v "$tool")" "$scratch/with-$downloader/$tool"
     done
 done
@@ -361,7 +362,11 @@ output=$(sh "$installer" --prefix "$scratch/built" --dry-run 2>&1 </dev/null) ||
 says "would run: cargo build --release --locked"
 [ ! -e "$scratch/built" ] || wrong "the dry run wrote $(find "$scratch/built" | tr '\n' ' ')"
 output=$(sh "$installer" --prefix "$scratch/built" 2>&1 </dev/null) || wrong "exit status $?"
-holds "$scratch/built" "$installed"
+[ "$("$scratch/built/bin/ecr-rs" version)" = "$("$scratch/built/bin/$program" version)" ] || wrong "no short name"
+for extra in man/man1/$program.1 man/man1/$program-signatures-list.1 bash-completion/completions/$program \
+    fish/vendor_completions.d/$program.fish zsh/site-functions/_$program; do
+    [ -s "$scratch/built/share/$extra" ] || wrong "share/$extra is missing"
+done
 "$scratch/built/bin/$program" version >"$scratch/version" 2>&1 || wrong "the program does not run"
 output=$(sh "$installer" --prefix "$scratch/built" --uninstall 2>&1 </dev/null) || wrong "exit status $?"
 [ ! -e "$scratch/built" ] || wrong "left behind $(find "$scratch/built" | tr '\n' ' ')"

@@ -45,7 +45,7 @@ pub(super) fn overview(command: &clap::Command) -> String {
     }
     text += "\nDocker's protocol, which clients speak: get, store, erase, list, version\n";
     text += "The kubelet's: kubelet, whose --help tells more\n";
-    text += "containerd's, before each pull: -name IMAGE -digest DIGEST (see `setup containerd`)\n\n";
+    text += "containerd, before each pull: -name IMAGE -digest DIGEST (`setup containerd`)\n\n";
     writeln!(text, "`{PROGRAM} COMMAND --help` explains a command.").expect("text grows");
     text
 }

@@ -35,8 +35,9 @@ pub(super) enum ManagedSigning {
     Show(Show),
     /// Put these rules in the place of all that are there
     #[command(after_help = "\
-Each RULE is the ARN of a signing profile, and after a `=` the repositories that it signs, `*` standing for any
-characters; without them it signs every repository. AWS replaces the whole configuration: what is not named is gone.
+Each RULE is the ARN of a signing profile, and after a `=` the repositories
+that it signs, `*` standing for any characters; without them it signs every
+repository. AWS replaces the whole configuration: what is not named is gone.
 Whoever pushes needs signer:SignPayload on the profile.
 
 Examples:
@@ -50,7 +51,8 @@ Examples:
     Delete(Delete),
     /// How far the signatures of an image are
     #[command(after_help = "\
-Exit code 1 says that a signature failed, that there is none to come or, with --wait, that the time is over.
+Exit code 1 says that a signature failed, that there is none to come or, with
+--wait, that the time is over.
 
 Examples:
   docker-credential-ecr-rs managed-signing status --wait \\

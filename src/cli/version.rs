@@ -23,7 +23,11 @@ impl Version {
         writeln!(stdout, "{VERSION}")?;
         if self.verbose {
             // Set by the scripts that build a release; cargo knows no commit.
-            writeln!(stdout, "commit: {}", option_env!("ECR_RS_COMMIT").unwrap_or("not known"))?;
+            writeln!(
+                stdout,
+                "commit: {}",
+                option_env!("ECR_RS_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("not known")
+            )?;
             writeln!(stdout, "target: {}", env!("ECR_RS_TARGET"))?;
             stdout.flush()?; // said whatever the configuration is like
             let app = AwsArgs::default().open(start)?;

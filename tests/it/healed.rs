@@ -114,8 +114,9 @@ fn f1_3_a_damaged_item_is_replaced_told_and_removed() {
             let told = program.run(arguments, "").stdout;
             assert_eq!(told.contains(&name), is_seen, "{why}: {arguments:?}: {told}");
         }
+        let before = machine.minted(); // `doctor` asks for itself where the entry cannot be used
         gets(&program, why);
-        assert_eq!((machine.minted(), machine.bus.items().len()), (2, 1), "{why}: one call, in its place");
+        assert_eq!((machine.minted() - before, machine.bus.items().len()), (1, 1), "{why}: one call, in its place");
         let host = ecr();
         for (arguments, stdin) in [(&["erase"][..], host.as_str()), (&["clear", &host], ""), (&["clear", "--all"], "")]
         {

@@ -286,7 +286,7 @@ fn many_images_and_what_an_index_lists() {
     let [index, other] = [index, other].map(|digest| format!("{host}/app@{digest}"));
     fixture.sign(&[&index]).exits(0, "the index");
     verify(&fixture, &[&index]).exits(0, "its own signature");
-    let ran = verify(&fixture, &[&index, "--recursive"]).exits(1, "one of its parts has none");
+    let ran = verify(&fixture, &[&index, "--recursive", "--verbose"]).exits(1, "one of its parts has none");
     assert!(
         ran.stdout.contains(&format!("verified {index}\n")) && ran.stdout.contains(&format!("\nverified {image}\n"))
     );
