@@ -55,9 +55,6 @@ keepassxc_open() { keepassxc_with '--pw-stdin'; }
 # The same, locked: nothing can be kept, and no window opens.
 keepassxc_locked() { keepassxc_with ''; }
 
-# Without any database.
-keepassxc_none() { keepassxc_settings && start_keepassxc; }
-
 keepassxc_settings() {
     mkdir -p "$HOME/.config/keepassxc" || return 1
     printf '[General]\nConfigVersion=2\nUpdateCheckMessageShown=true\n[GUI]\nCheckForUpdates=false\n[FdoSecrets]\nEnabled=true\nShowNotification=false\nConfirmDeleteItem=false\nConfirmAccessItem=false\n' \
@@ -107,7 +104,7 @@ daemon_pid() {
 
 end_daemon() {
     local pid
-    pid=$(daemon_pid) && kill "$pid" && wait_for "! daemon_pid >/dev/null"
+    pid=$(daemon_pid) && kill "$pid" && { wait_for "! daemon_pid >/dev/null" || kill -9 "$pid"; }
 }
 
 # What is shown on a daemon: the contract, or that nothing can be kept and each verb says so within its bound.
@@ -115,7 +112,6 @@ shown_on() {
     local state=open status
     case $1 in
         *_locked) state=locked ;;
-        *_none) state=none ;;
     esac
     "$1" || { echo "$1: the daemon does not start"; return 1; }
     ECR_RS_TEST_BUS=$DBUS_SESSION_BUS_ADDRESS ECR_RS_TEST_KEYCHAIN=$state HOME=$REAL_HOME \
@@ -131,7 +127,7 @@ if [ "${1-}" = --inside ]; then
 fi
 failed=()
 for daemon in "${@:-}"; do
-    [ -n "$daemon" ] || set -- gnome_keyring gnome_keyring_empty kwallet keepassxc_open keepassxc_locked keepassxc_none
+    [ -n "$daemon" ] || set -- gnome_keyring gnome_keyring_empty kwallet keepassxc_open keepassxc_locked
 done
 for daemon; do
     case $daemon in
@@ -143,7 +139,7 @@ for daemon; do
     folder=$(mktemp -d) || exit 1
     mkdir "$folder/run" && chmod 700 "$folder/run"
     env REAL_HOME="$HOME" CARGO_HOME="${CARGO_HOME:-$HOME/.cargo}" RUSTUP_HOME="${RUSTUP_HOME:-$HOME/.rustup}" \
-        HOME="$folder" XDG_RUNTIME_DIR="$folder/run" QT_QPA_PLATFORM=offscreen \
+        HOME="$folder" XDG_RUNTIME_DIR="$folder/run" TMPDIR="$folder" QT_QPA_PLATFORM=offscreen \
         timeout --kill-after=10 300 dbus-run-session -- bash "$0" --inside "$daemon" >"$folder/log" 2>&1
     status=$?
     if [ "$status" = 0 ]; then
