@@ -182,10 +182,6 @@ impl Keychain for HelperStore {
     fn put(&self, entry: &Entry) -> Result<(), Error> {
         let server = self.server(entry.label.key())?;
         let username = entry.label.attribute("username").ok_or_else(|| self.no_login())?;
-        // docker-credential-pass keeps a file for each user name, and gives back whichever it finds.
-        if self.get(entry.label.key())?.is_some_and(|old| old.label.attribute("username") != Some(username)) {
-            self.remove(entry.label.key())?;
-        }
         let secret = entry.secret.expose();
         // Room for all of it: a buffer that grows leaves copies of the secret behind.
         let mut stdin = Zeroizing::new(Vec::with_capacity(6 * (server.len() + username.len() + secret.len()) + 64));
@@ -200,11 +196,7 @@ impl Keychain for HelperStore {
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
-        match self.ask("erase", self.server(key)?) {
-            // docker-credential-pass fails where there is nothing to erase.
-            Err(fault) if fault.kind == ErrorKind::Refused && matches!(self.get(key), Ok(None)) => Ok(()),
-            erased => erased.map(drop),
-        }
+        self.ask("erase", self.server(key)?).map(drop)
     }
 
     fn inventory(&self, which: &Selection) -> Result<Inventory, Error> {
