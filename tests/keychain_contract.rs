@@ -218,14 +218,29 @@ mod linux {
         assert_eq!(left, [foreign], "another program's item is as it was");
     }
 
-    /// A real service, with a keyring made for the test: `.ci/run` starts one and names its bus.
+    /// A real service, with a keyring made for the test: tests/keychains.sh starts one, names its bus and says
+    /// whether it is open.
     #[test]
     fn real_secret_service() {
         let Some(bus) = std::env::var("ECR_RS_TEST_BUS").ok() else {
             println!("ECR_RS_TEST_BUS is not set: no real Secret Service here");
             return;
         };
-        keeps_the_contract(&SecretServiceStore::new(Some(&bus), None, true));
+        let expected = match std::env::var("ECR_RS_TEST_KEYCHAIN").as_deref() {
+            Ok("locked") => ErrorKind::Locked,
+            Ok("none") => ErrorKind::Unavailable,
+            _ => return keeps_the_contract(&SecretServiceStore::new(Some(&bus), None, true)),
+        };
+        let store = SecretServiceStore::new(Some(&bus), None, false);
+        let label = super::login("ghcr.io", "me");
+        let found = store.get(label.key()).map_err(|fault| fault.kind);
+        if expected == ErrorKind::Locked {
+            assert_eq!(found.err(), Some(expected), "no window, no wait");
+        } else {
+            assert!(found.expect("nothing is there").is_none());
+        }
+        let entry = Entry { label, secret: Secret::from(String::from("canary")) };
+        assert_eq!(store.put(&entry).map_err(|fault| fault.kind), Err(expected));
     }
 
     #[test]

@@ -7,11 +7,19 @@ use crate::report::Report;
 /// The name of every other credential helper as a store, in messages.
 pub(super) const HELPER_STORE: &str = "credential helper";
 
+/// The daemons of the Secret Service that are told apart, in messages.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+pub(super) const GNOME_KEYRING: &str = "Secret Service of gnome-keyring";
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+pub(super) const KWALLET: &str = "Secret Service of KWallet";
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+pub(super) const KEEPASSXC: &str = "Secret Service of KeePassXC";
+
 /// A store's failure, with the words that a person needs.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}: {detail}", .kind.words(.store))]
 pub struct Error {
-    /// The store's name, as its `Keychain::name` gives it.
+    /// The store's name, as its `Keychain::name` gives it, or that of the daemon that keeps it.
     pub store: &'static str,
     /// The sort of failure, which decides the hint.
     pub kind: ErrorKind,
@@ -67,8 +75,17 @@ impl Error {
 
     /// One next step the reader can take.
     pub fn hint(&self) -> &'static str {
-        match self.store {
-            HELPER_STORE => of_helper(self.kind),
+        match (self.kind, self.store) {
+            (_, HELPER_STORE) => of_helper(self.kind),
+            (ErrorKind::Locked, GNOME_KEYRING) => {
+                "unlock the keychain (log in to the desktop, or run `gnome-keyring-daemon --unlock`), then try again"
+            }
+            (ErrorKind::Locked, KWALLET) => {
+                "open the wallet (in KWalletManager, or by logging in to the desktop), then try again"
+            }
+            (ErrorKind::Locked, KEEPASSXC) => {
+                "unlock the database in KeePassXC, and turn off \"Confirm\" in its Secret Service settings, then try again"
+            }
             _ => of_keychain(self.kind, OS),
         }
     }
@@ -100,7 +117,7 @@ fn of_keychain(kind: ErrorKind, os: &str) -> &'static str {
             "name another store in config.toml: `[cache] store` for tokens, `[other-registries] store` for logins (\"file\": clear text)"
         }
         (ErrorKind::Locked, "linux") => {
-            "unlock the keychain (log in to the desktop, or run `gnome-keyring-daemon --unlock`), then try again"
+            "unlock the keychain (log in to the desktop, or with its own program: gnome-keyring's is `gnome-keyring-daemon --unlock`), then try again"
         }
         (ErrorKind::Locked, "macos") => "run `security unlock-keychain`, then try again",
         (ErrorKind::Locked, _) => "log in to the desktop, then try again",

@@ -68,6 +68,10 @@ fn a_bus_or_service_that_is_not_well() {
             (Knob::NoDaemon, all(Absent), "ServiceUnknown: The name org.freedesktop.secrets", "no daemon"),
             (Knob::Locked, all(Locked), "", "a locked gnome-keyring"),
             (Knob::LockedAndBlind, all(Locked), "", "a locked KWallet"),
+            (Knob::LockedWithWindow, all(Locked), "", "a locked KeePassXC, which nobody is to see"),
+            (Knob::EmptyPassword, [None; 4], "", "gnome-keyring of who logs in without a password"),
+            (Knob::OpenedByPam, [None; 4], "", "KWallet after a login"),
+            (Knob::PromptsForAll, [None; 4], "", "an open KeePassXC"),
             (Knob::NoCollection, [None, Some(Unavailable), None, None], "no default collection", "a fresh keyring"),
             (Knob::NoAlias, [None; 4], "", "no alias, but a login collection"),
             (Knob::PromptOnCreate, [None, Some(Locked), None, None], "would ask a person", "the prompt stays unasked"),
@@ -100,6 +104,52 @@ fn a_bus_or_service_that_is_not_well() {
             }
         }
     });
+}
+
+#[test]
+fn f7_what_opens_without_a_person_is_opened() {
+    for (knob, unlocks, prompts, why) in [
+        (Knob::Normal, 0, 0, "it is open"),
+        (Knob::EmptyPassword, 1, 0, "Unlock asks for nothing"),
+        (Knob::OpenedByPam, 1, 1, "the wallet is open, and its prompt asks nobody"),
+        (Knob::PromptsForAll, 0, 2, "one item is made, and the one before deleted"),
+    ] {
+        let bus = FakeBus::start();
+        client(&bus).put(&entry()).unwrap();
+        bus.set(knob);
+        client(&bus).put(&entry()).unwrap_or_else(|fault| panic!("{why}: {fault}"));
+        assert_eq!((bus.calls("Unlock"), bus.calls("Prompt"), bus.calls("Dismiss")), (unlocks, prompts, 0), "{why}");
+        assert_eq!(client(&bus).get(&key()).unwrap().unwrap().secret.expose(), CANARY, "{why}");
+        assert_eq!(bus.items().len(), 1, "in place of the one before: {why}");
+        client(&bus).remove(&key()).unwrap();
+        assert_eq!(bus.items(), [], "{why}");
+    }
+}
+
+#[test]
+fn f7_nobody_is_asked_and_the_hint_names_the_daemon() {
+    for (knob, daemon, words) in [
+        (Knob::Locked, "the Secret Service is locked", "gnome-keyring-daemon --unlock"),
+        (Knob::LockedAndBlind, "the Secret Service of KWallet is locked", "KWalletManager"),
+        (Knob::LockedWithWindow, "the Secret Service of KeePassXC is locked", "in KeePassXC"),
+    ] {
+        let bus = FakeBus::start();
+        client(&bus).put(&entry()).unwrap();
+        bus.set(knob);
+        for (name, call) in CALLS {
+            let fault = call(&client(&bus)).expect("it is locked");
+            assert!(fault.to_string().contains(daemon) && fault.hint().contains(words), "{name}: {fault}");
+        }
+        assert_eq!((bus.calls("Prompt"), bus.calls("Dismiss")), (0, CALLS.len()), "{daemon}");
+    }
+}
+
+#[test]
+fn f7_5_an_item_that_is_being_deleted_is_gone() {
+    let bus = FakeBus::start();
+    client(&bus).put(&entry()).unwrap();
+    bus.set(Knob::BeingDeleted);
+    assert!(client(&bus).get(&key()).unwrap().is_none(), "neither found nor damaged");
 }
 
 /// What is made again for the asking goes to memory, what a person would have to type again to the disk.
@@ -188,7 +238,7 @@ fn a_token_is_read_in_two_round_trips() {
 fn a_login_that_is_not_there_opens_no_session() {
     let bus = FakeBus::start();
     assert!(client(&bus).get(&key()).unwrap().is_none());
-    assert_eq!((bus.calls("SearchItems"), bus.calls("OpenSession")), (1, 0));
+    assert_eq!((bus.calls("SearchItems"), bus.calls("OpenSession")), (2, 0));
     client(&bus).put(&entry()).unwrap();
     assert_eq!(client(&bus).get(&key()).unwrap().unwrap().secret.expose(), CANARY);
 }

@@ -41,6 +41,18 @@ pub enum Knob {
     Locked,
     /// As KWallet locks: a search finds nothing, and the collection says that it is locked.
     LockedAndBlind,
+    /// As gnome-keyring with an empty password: locked until somebody says Unlock, which asks nobody.
+    EmptyPassword,
+    /// As KWallet that PAM has opened: locked and blind until a client completes the prompt of Unlock, which asks nobody.
+    OpenedByPam,
+    /// As KWallet 5.103 for a moment: an item that is being deleted shows no attributes. The newest one is, and it is
+    /// gone at the next search.
+    BeingDeleted,
+    /// As KeePassXC: creating and deleting answer with a prompt, which asks nobody.
+    PromptsForAll,
+    /// As KeePassXC that is locked: a search of all collections opens a window and never ends, one of a collection
+    /// finds nothing.
+    LockedWithWindow,
     /// There is no collection, neither `default` nor `login`.
     NoCollection,
     /// As gnome-keyring and oo7: beside the default collection there is one in memory, `session`.
@@ -115,10 +127,21 @@ struct Shared {
     stopping: Condvar,
 }
 
+/// What waits for a prompt.
+enum Pending {
+    Unlock,
+    Create(Item),
+    Delete(String),
+}
+
 struct State {
     knob: Knob,
     items: Vec<Item>,
     created: u64,
+    /// Whether the keyring was unlocked since it was locked.
+    opened: bool,
+    /// What the prompt does when it is completed.
+    pending: Option<Pending>,
     calls: Vec<String>,
     connections: usize,
     stopped: bool,
@@ -134,6 +157,8 @@ impl FakeBus {
                 knob: Knob::Normal,
                 items: Vec::new(),
                 created: 0,
+                opened: false,
+                pending: None,
                 calls: Vec::new(),
                 connections: 0,
                 stopped: false,
@@ -149,7 +174,12 @@ impl FakeBus {
                     return;
                 }
                 state.connections += 1;
-                let client = Client { number: state.connections, shared: shared.clone(), sessions: HashSet::new() };
+                let client = Client {
+                    number: state.connections,
+                    shared: shared.clone(),
+                    sessions: HashSet::new(),
+                    signals: Vec::new(),
+                };
                 drop(state);
                 // A client may leave at any time: that ends its thread, and is no fault of the test.
                 thread::spawn(move || client.serve(stream.expect("a connection")).is_ok());
@@ -170,7 +200,8 @@ impl FakeBus {
 
     /// Changes the behaviour, also of connections that are open.
     pub fn set(&self, knob: Knob) {
-        self.shared.state().knob = knob;
+        let mut state = self.shared.state();
+        (state.knob, state.opened) = (knob, false);
     }
 
     /// All items, in the order of their creation.
@@ -249,6 +280,8 @@ struct Client {
     shared: Arc<Shared>,
     /// The paths of the open sessions of this connection.
     sessions: HashSet<String>,
+    /// What is sent after the answer.
+    signals: Vec<u8>,
 }
 
 impl Client {
@@ -276,6 +309,10 @@ impl Client {
                 let mut names = vec!["org.freedesktop.DBus", "org.freedesktop.systemd1"];
                 names.extend((knob != Knob::NoDaemon).then_some("org.freedesktop.secrets"));
                 held.extend(self.message(call.serial, Ok(answer(&(names,)))));
+            } else if of_bus && call.member == "GetNameOwner" {
+                held.extend(self.message(call.serial, Client::name_owner(knob, &call)));
+            } else if of_bus && call.member == "AddMatch" {
+                held.extend(self.message(call.serial, Ok(Answer { signature: String::new(), body: Vec::new() })));
             } else if of_bus {
                 held.extend(self.message(call.serial, Err(failure(UNKNOWN_METHOD, "not on this bus"))));
             } else {
@@ -290,6 +327,11 @@ impl Client {
                     Knob::FallsSilent if told > TOLD => continue,
                     Knob::NoService if call.flags & 2 == 0 => continue, // starting never ends
                     Knob::Silent => continue,
+                    Knob::LockedWithWindow
+                        if call.interface.ends_with("Secret.Service") && call.member == "SearchItems" =>
+                    {
+                        continue;
+                    }
                     Knob::HalfMessage => {
                         let whole = self.message(call.serial, reply);
                         held.extend(&whole[..whole.len() / 2]);
@@ -305,6 +347,7 @@ impl Client {
                     }
                     _ => held.extend(self.message(call.serial, reply)),
                 }
+                held.append(&mut self.signals);
             }
             if knob != Knob::Withholds || matches!(call.member.as_str(), "SearchItems" | "Get" | "GetAll") {
                 output.write_all(&held)?;

@@ -39,6 +39,11 @@ pub(super) fn accepted<'r>(reply: &'r Reply, member: &str, signature: &str) -> R
     Err(error(kind, format!("{member}: {name}: {}", reply.error_text())))
 }
 
+/// Whether the collection that was called does not exist; KWallet and KeePassXC have words of their own for an alias.
+pub(super) fn is_no_collection(reply: &Reply) -> bool {
+    is_no_object(reply) || reply.error.as_deref() == Some("org.freedesktop.DBus.Error.InvalidArgs")
+}
+
 /// Whether the object that was called does not exist. Services differ in how they say so.
 pub(super) fn is_no_object(reply: &Reply) -> bool {
     matches!(

@@ -88,6 +88,8 @@ pub(super) struct Bus {
     unread: std::ops::Range<usize>,
     /// The last call whose answer was waited for.
     answered: u32,
+    /// The signal that the last prompt is over.
+    completed: Option<Reply>,
     /// The bytes of the answers until this deadline.
     received: usize,
     timeouts: Timeouts,
@@ -144,6 +146,7 @@ impl Bus {
             incoming: Zeroizing::new(vec![0; INCOMING]),
             unread: 0..0,
             answered: HELLO,
+            completed: None,
             received: 0,
             timeouts: Timeouts { read: Duration::MAX, write: timeout },
         };
@@ -198,6 +201,10 @@ impl Bus {
                 self.greeting = Greeting::Done;
                 continue;
             }
+            if reply.completed.is_some() {
+                self.completed = Some(reply);
+                continue;
+            }
             // What answers no call of these is passed over.
             let place = reply.to.checked_sub(first).and_then(|at| replies.get_mut(usize::try_from(at).ok()?));
             if let Some(place) = place.filter(|place| place.is_none()) {
@@ -207,6 +214,16 @@ impl Bus {
             }
         }
         Ok(replies.into_iter().flatten().collect())
+    }
+
+    /// Waits for the signal that this prompt is over, which may have come with an answer.
+    pub(super) fn completed(&mut self, prompt: &str, deadline: Deadline) -> Result<Reply, Error> {
+        loop {
+            match self.completed.take() {
+                Some(reply) if reply.completed.as_deref() == Some(prompt) => return Ok(reply),
+                _ => self.completed = self.receive(deadline)?.filter(|reply| reply.completed.is_some()),
+            }
+        }
     }
 
     fn send(&mut self, deadline: Deadline) -> Result<(), Error> {

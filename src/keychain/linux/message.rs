@@ -18,6 +18,7 @@ pub(super) const NO_AUTO_START: u8 = 2;
 const METHOD_CALL: u8 = 1;
 const METHOD_RETURN: u8 = 2;
 const ERROR: u8 = 3;
+const SIGNAL: u8 = 4;
 
 /// Who is called.
 #[derive(Clone, Copy)]
@@ -66,8 +67,10 @@ impl Call<'_> {
 
 /// A message that answers one of our calls.
 pub(super) struct Reply {
-    /// The serial of the call.
+    /// The serial of the call; zero, which is no call's, for a signal.
     pub(super) to: u32,
+    /// The path of the prompt that is over, where this is the signal that says so.
+    pub(super) completed: Option<String>,
     /// The error's name, when the call failed.
     pub(super) error: Option<String>,
     signature: String,
@@ -109,7 +112,7 @@ pub(super) fn length(prefix: &[u8; PREFIX]) -> Result<usize, Malformed> {
     }
 }
 
-/// Reads a whole message. `None` for what answers no call: a signal, or a call to us.
+/// Reads a whole message. `None` for what answers no call and ends no prompt: another signal, or a call to us.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<Reply>, Malformed> {
     let big_endian = endianness(*bytes.first().ok_or(Malformed("an empty message"))?)?;
     let mut reader = Reader::new(bytes, big_endian);
@@ -119,26 +122,31 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Reply>, Malformed> {
     let body_length = usize::try_from(reader.u32()?).map_err(|_| Malformed("a message longer than 1 MiB"))?;
     reader.u32()?;
     let (mut to, mut error, mut signature) = (None, None, "");
+    let (mut path, mut member) = ("", "");
     let mut fields = reader.array(8)?;
     while !fields.is_at_end() {
         fields.align(8)?;
         let code = fields.byte()?;
         match (code, fields.signature()?) {
+            (1, "o") => path = fields.string()?,
+            (3, "s") => member = fields.string()?,
             (4, "s") => error = Some(fields.string()?.to_owned()),
             (5, "u") => to = Some(fields.u32()?),
             (8, "g") => signature = fields.signature()?,
             (_, other) => fields.skip(other)?,
         }
     }
-    let (error, to) = match (kind, to, error) {
-        (METHOD_RETURN, Some(to), _) => (None, to),
-        (ERROR, Some(to), Some(error)) => (Some(error), to),
+    let (error, to, completed) = match (kind, to, error) {
+        (METHOD_RETURN, Some(to), _) => (None, to, None),
+        (ERROR, Some(to), Some(error)) => (Some(error), to, None),
+        (SIGNAL, ..) if member == "Completed" => (None, 0, Some(path.to_owned())),
         (METHOD_RETURN | ERROR, _, _) => return Err(Malformed("an answer to nothing")),
         _ => return Ok(None),
     };
     reader.align(8)?;
     let body = reader.take(body_length)?;
-    Ok(Some(Reply { to, error, signature: signature.to_owned(), big_endian, body: Zeroizing::new(body.to_vec()) }))
+    let body = Zeroizing::new(body.to_vec());
+    Ok(Some(Reply { to, completed, error, signature: signature.to_owned(), big_endian, body }))
 }
 
 fn endianness(mark: u8) -> Result<bool, Malformed> {

@@ -9,6 +9,7 @@ mod bus;
 mod message;
 mod service;
 mod session;
+mod unlock;
 mod wire;
 
 use std::{
@@ -59,7 +60,7 @@ impl SecretServiceStore {
     fn connected<T>(
         &self,
         deadline: Deadline,
-        work: impl FnOnce(&mut Connection) -> Result<T, Error>,
+        mut work: impl FnMut(&mut Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut connection = match self.connection.take() {
             Some(mut connection) => {
@@ -71,7 +72,16 @@ impl SecretServiceStore {
                 Connection::new(Bus::connect(addresses, self.flags, deadline)?, deadline)
             }
         };
-        match work(&mut connection) {
+        let outcome = match work(&mut connection) {
+            // What opens without a person is opened, once.
+            Err(fault) if fault.kind == ErrorKind::Locked => match connection.unlock() {
+                Ok(true) => work(&mut connection),
+                Ok(false) | Err(_) => Err(fault),
+            },
+            outcome => outcome,
+        };
+        match outcome {
+            Err(fault) if fault.kind == ErrorKind::Locked => Err(Error { store: connection.daemon(), ..fault }),
             // Nobody answers for it now. Where the bus could start somebody, there may well be logins.
             Err(fault) if fault.kind == ErrorKind::Absent => Err(connection.absent_or_asleep(fault)),
             Err(fault) if fault.kind != ErrorKind::Damaged => Err(fault),
@@ -108,12 +118,16 @@ impl Keychain for SecretServiceStore {
         let expected = key.kind().restored_by.is_none();
         self.connected(call(), |connection| {
             loop {
-                let found = connection.search(&key.attributes(), expected)?;
-                if found.unlocked.is_empty() {
-                    return connection.nothing(&found).map(|()| None);
+                let mut found = connection.glance(key, expected)?;
+                if found.is_empty() {
+                    let everywhere = connection.search(&key.attributes())?;
+                    if everywhere.unlocked.is_empty() {
+                        return everywhere.nothing().map(|()| None);
+                    }
+                    found = everywhere.unlocked;
                 }
                 connection.open()?;
-                if let Some(entry) = connection.newest(&found.unlocked, key)? {
+                if let Some(entry) = connection.newest(&found, key)? {
                     return Ok(Some(entry));
                 }
                 // Another process put a newer one and deleted what we found: look again.
@@ -123,7 +137,8 @@ impl Keychain for SecretServiceStore {
 
     fn put(&self, entry: &Entry) -> Result<(), Error> {
         self.connected(call(), |connection| {
-            let older = connection.search(&entry.label.key().attributes(), true)?;
+            let older = connection.search(&entry.label.key().attributes())?;
+            connection.open()?;
             connection.create(entry)?;
             // Only what was there before: an entry that another process creates meanwhile stays.
             connection.delete(&older.unlocked)?;
@@ -133,11 +148,11 @@ impl Keychain for SecretServiceStore {
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
         self.connected(call(), |connection| {
-            let found = connection.search(&key.attributes(), false)?;
+            let found = connection.search(&key.attributes())?;
             if connection.delete(&found.unlocked)? {
                 return Err(error(ErrorKind::Locked, "deleting an entry would ask a person"));
             }
-            if found.unlocked.is_empty() || !found.locked.is_empty() { connection.nothing(&found) } else { Ok(()) }
+            found.nothing()
         })
     }
 

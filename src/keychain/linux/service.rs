@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    answer::{accepted, error, is_no_object},
+    answer::{accepted, error, is_no_collection, is_no_object},
     bus::{Bus, Deadline},
     message::{Call, Reply},
     session::{Session, read_secret},
@@ -18,16 +18,16 @@ const MAX_ITEMS: usize = 10_000;
 /// and neither side has to keep a whole keyring's answers; a page costs one round trip.
 const PAGE: usize = 100;
 
-const DESTINATION: &str = "org.freedesktop.secrets";
-const ROOT: &str = "/org/freedesktop/secrets";
+pub(super) const DESTINATION: &str = "org.freedesktop.secrets";
+pub(super) const ROOT: &str = "/org/freedesktop/secrets";
 /// Where a cache's new entries go first: gnome-keyring and oo7 keep this collection in memory until the person logs
 /// out. Every change of the default collection is a new encryption of all that is in it, tens of milliseconds beside
 /// a thousand logins; and what is made again for the asking need not be on the disk.
 const SESSION_COLLECTION: &str = "/org/freedesktop/secrets/collection/session";
 /// The collection that new entries go to: the user's choice, else the one that logging in opens.
-const COLLECTIONS: [&str; 2] =
+pub(super) const COLLECTIONS: [&str; 2] =
     ["/org/freedesktop/secrets/aliases/default", "/org/freedesktop/secrets/collection/login"];
-const SERVICE_INTERFACE: &str = "org.freedesktop.Secret.Service";
+pub(super) const SERVICE_INTERFACE: &str = "org.freedesktop.Secret.Service";
 const COLLECTION_INTERFACE: &str = "org.freedesktop.Secret.Collection";
 const ITEM_INTERFACE: &str = "org.freedesktop.Secret.Item";
 const PROPERTIES_INTERFACE: &str = "org.freedesktop.DBus.Properties";
@@ -36,13 +36,13 @@ const PROPERTIES_INTERFACE: &str = "org.freedesktop.DBus.Properties";
 const SCHEMA: (&str, &str) = ("xdg:schema", "docker-credential-ecr-rs.Entry");
 
 /// "No object": an answer in place of a path, or of a prompt's path.
-const NO_PATH: &str = "/";
+pub(super) const NO_PATH: &str = "/";
 
 /// A connection with what has been agreed on it.
 pub(super) struct Connection {
-    bus: Bus,
+    pub(super) bus: Bus,
     /// The end of the trait's call that is running.
-    deadline: Deadline,
+    pub(super) deadline: Deadline,
     session: Option<Session>,
 }
 
@@ -76,38 +76,47 @@ impl Connection {
         self.bus.begin();
     }
 
-    /// Finds our items. In the same round trip a session is opened, where one is wanted.
-    pub(super) fn search(&mut self, attributes: &[(&str, &str)], with_session: bool) -> Result<Found, Error> {
-        check_texts(attributes)?;
+    /// Finds items where they are put, in one round trip, in which a session is opened where one is wanted. They may
+    /// be locked. No search of all collections: for one, KeePassXC opens its window when it is locked.
+    pub(super) fn glance(&mut self, key: &Key, with_session: bool) -> Result<Vec<String>, Error> {
+        let attributes = key.attributes();
+        check_texts(&attributes)?;
         let opens = with_session && self.session.is_none();
         if opens {
             self.queue_open();
         }
-        let mut body = Writer::with_capacity(512);
-        body.strings([("service", SERVICE)].into_iter().chain(attributes.iter().copied()));
-        self.queue(ROOT, SERVICE_INTERFACE, "SearchItems", "a{ss}", body);
-        let mut replies = self.answers()?;
-        let search = replies.pop().expect("an answer for each call");
-        if opens {
-            self.session = Some(Session::accept(&replies.pop().expect("an answer for each call"))?);
+        for collection in session_collection(key).into_iter().chain([COLLECTIONS[0]]) {
+            self.queue(collection, COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(&attributes));
         }
+        let mut replies = self.answers()?.into_iter();
+        if opens {
+            self.session = Some(Session::accept(&replies.next().expect("an answer for each call"))?);
+        }
+        let mut found = Vec::new();
+        for reply in replies.filter(|reply| !is_no_collection(reply)) {
+            found.extend(accepted(&reply, "SearchItems", "ao")?.paths()?);
+        }
+        check_count(found.len())?;
+        Ok(found)
+    }
+
+    /// Finds our items in all collections, if the default one is open.
+    pub(super) fn search(&mut self, attributes: &[(&str, &str)]) -> Result<Found, Error> {
+        check_texts(attributes)?;
+        self.check_open()?;
+        self.queue(ROOT, SERVICE_INTERFACE, "SearchItems", "a{ss}", wanted(attributes));
+        let search = self.answer()?;
         let mut arguments = accepted(&search, "SearchItems", "aoao")?;
         let (unlocked, locked) = (arguments.paths()?, arguments.paths()?);
-        if unlocked.len() + locked.len() > MAX_ITEMS {
-            let found = unlocked.len() + locked.len();
-            return Err(error(
-                ErrorKind::Refused,
-                format!("it has {found} entries of ours; {MAX_ITEMS} are looked at"),
-            ));
-        }
+        check_count(unlocked.len() + locked.len())?;
         Ok(Found { unlocked, locked })
     }
 
     /// The items of a selection. None is a fault where it cannot be seen.
     pub(super) fn select(&mut self, which: &Selection) -> Result<Vec<String>, Error> {
-        let found = self.search(&which.attributes(), false)?;
+        let found = self.search(&which.attributes())?;
         if found.unlocked.is_empty() {
-            self.nothing(&found)?;
+            found.nothing()?;
         }
         Ok(found.unlocked)
     }
@@ -140,7 +149,7 @@ impl Connection {
         }
     }
 
-    /// Opens the session where `search` did not.
+    /// Opens the session where none is open.
     pub(super) fn open(&mut self) -> Result<(), Error> {
         if self.session.is_none() {
             self.queue_open();
@@ -154,20 +163,14 @@ impl Connection {
     }
 
     /// Tells "there is none" from "it cannot be seen": of a collection that is locked, KWallet finds nothing.
-    /// Asked only where nothing was found, for it takes gnome-keyring a fifth of a cached `get`.
-    pub(super) fn nothing(&mut self, found: &Found) -> Result<(), Error> {
-        if !found.locked.is_empty() {
-            return Err(error(
-                ErrorKind::Locked,
-                "the entry is in a locked collection, and opening that would ask a person",
-            ));
-        }
+    /// Not asked for what a glance finds, for it takes gnome-keyring a fifth of a cached `get`.
+    fn check_open(&mut self) -> Result<(), Error> {
         let mut body = Writer::with_capacity(64);
         body.string(COLLECTION_INTERFACE);
         body.string("Locked");
         self.queue(COLLECTIONS[0], PROPERTIES_INTERFACE, "Get", "ss", body);
         let collection = self.answer()?;
-        if is_no_object(&collection) {
+        if is_no_collection(&collection) {
             return Ok(()); // no collection, no entry
         }
         let mut arguments = accepted(&collection, "Get Locked", "v")?;
@@ -195,6 +198,11 @@ impl Connection {
         for ((item, secret), properties) in items.iter().zip(secrets).zip(properties) {
             if is_no_object(secret) {
                 continue;
+            }
+            if let Err(fault) = accepted(secret, "GetSecret", "(oayays)")
+                && fault.kind == ErrorKind::Locked
+            {
+                return Err(fault);
             }
             let Some(properties) = read_properties(key.kind(), item, properties)? else { continue };
             match properties.label.filter(|label| label.key() == key) {
@@ -243,8 +251,7 @@ impl Connection {
     pub(super) fn create(&mut self, entry: &Entry) -> Result<(), Error> {
         let attributes = entry.label.attributes();
         check_texts(&attributes)?;
-        let cache = entry.label.key().kind().restored_by.is_none();
-        for collection in cache.then_some(SESSION_COLLECTION).into_iter().chain(COLLECTIONS) {
+        for collection in session_collection(entry.label.key()).into_iter().chain(COLLECTIONS) {
             let texts: usize = attributes.iter().map(|(_, value)| value.len()).sum();
             let mut body = Writer::with_capacity(entry.secret.expose().len() + 2 * texts + 2048);
             write_properties(&mut body, &entry.label, &attributes);
@@ -252,16 +259,15 @@ impl Connection {
             body.u32(0); // replace: no
             self.queue(collection, COLLECTION_INTERFACE, "CreateItem", "a{sv}(oayays)b", body);
             let reply = self.answer()?;
-            if is_no_object(&reply) {
+            if is_no_collection(&reply) {
                 continue;
             }
             let mut arguments = accepted(&reply, "CreateItem", "oo")?;
             arguments.string()?; // the item, or no path when there is a prompt
-            let prompt = arguments.string()?;
-            if prompt != NO_PATH {
-                return Err(error(ErrorKind::Locked, "storing an entry would ask a person"));
-            }
-            return Ok(());
+            return match self.prompted(arguments.string()?)? {
+                true => Ok(()),
+                false => Err(error(ErrorKind::Locked, "storing an entry would ask a person")),
+            };
         }
         Err(error(ErrorKind::Unavailable, "it has no default collection to store an entry in"))
     }
@@ -277,7 +283,7 @@ impl Connection {
                 if is_no_object(&reply) {
                     continue; // another process was faster
                 }
-                prompts |= accepted(&reply, "Delete", "o")?.string()? != NO_PATH;
+                prompts |= !self.prompted(accepted(&reply, "Delete", "o")?.string()?)?;
             }
         }
         Ok(prompts)
@@ -287,18 +293,50 @@ impl Connection {
         self.session.as_ref().expect("whoever reads or writes a secret has searched with a session")
     }
 
-    fn queue(&mut self, path: &str, interface: &str, member: &str, signature: &str, body: Writer) {
+    pub(super) fn queue(&mut self, path: &str, interface: &str, member: &str, signature: &str, body: Writer) {
         self.bus.queue(Call { destination: DESTINATION, path, interface, member }, signature, &body.into_bytes());
     }
 
     /// The answers to all calls that are queued.
-    fn answers(&mut self) -> Result<Vec<Reply>, Error> {
+    pub(super) fn answers(&mut self) -> Result<Vec<Reply>, Error> {
         self.bus.answers(&mut self.deadline)
     }
 
     /// The answer to the one call that is queued.
-    fn answer(&mut self) -> Result<Reply, Error> {
+    pub(super) fn answer(&mut self) -> Result<Reply, Error> {
         Ok(self.answers()?.pop().expect("an answer for each call"))
+    }
+}
+
+impl Found {
+    /// None that is open: there may be one that is not.
+    pub(super) fn nothing(&self) -> Result<(), Error> {
+        match self.locked.is_empty() {
+            true => Ok(()),
+            false => Err(error(
+                ErrorKind::Locked,
+                "the entry is in a locked collection, and opening that would ask a person",
+            )),
+        }
+    }
+}
+
+/// The argument of a search for our items.
+fn wanted(attributes: &[(&str, &str)]) -> Writer {
+    let mut body = Writer::with_capacity(512);
+    body.strings([("service", SERVICE)].into_iter().chain(attributes.iter().copied()));
+    body
+}
+
+/// The collection in memory, for what a cache keeps.
+fn session_collection(key: &Key) -> Option<&'static str> {
+    key.kind().restored_by.is_none().then_some(SESSION_COLLECTION)
+}
+
+fn check_count(found: usize) -> Result<(), Error> {
+    match found > MAX_ITEMS {
+        true => Err(error(ErrorKind::Refused, format!("it has {found} entries of ours; {MAX_ITEMS} are looked at"))),
+        false => Ok(()),
     }
 }
 
@@ -356,5 +394,6 @@ fn read_properties(kind: &'static EntryKind, item: &str, reply: &Reply) -> Resul
         }
         Ok(properties)
     };
-    read().map(Some)
+    // KWallet shows an item that is being deleted without attributes; ours have some.
+    read().map(|read| Some(read).filter(|read| read.label.is_some() || !read.attributes.is_empty()))
 }

@@ -41,7 +41,7 @@ impl Session {
         body.string(&self.0);
         body.bytes(&[]); // the algorithm's parameters: `plain` has none
         body.bytes(secret.expose().as_bytes());
-        body.string("text/plain; charset=utf8"); // as libsecret writes it: KWallet keeps text only
+        body.string("text/plain"); // to the letter: libsecret reads nothing else as text, KWallet keeps text only
     }
 }
 

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use zvariant::{OwnedObjectPath, OwnedValue, Value};
 
 use super::{
-    Client, Item, Knob, State,
-    wire::{Answer, Call, Failure, INVALID_ARGS, UNKNOWN_METHOD, answer, failure, object_path, owned},
+    Client, Item, Knob, Pending, State,
+    wire::{Answer, Call, Failure, INVALID_ARGS, UNKNOWN_METHOD, answer, completed, failure, object_path, owned},
 };
 
 const SECRETS: &str = "/org/freedesktop/secrets";
 const COLLECTION: &str = "/org/freedesktop/secrets/collection/login";
 const SESSION_COLLECTION: &str = "/org/freedesktop/secrets/collection/session";
 const DEFAULT_ALIAS: &str = "/org/freedesktop/secrets/aliases/default";
+const PROMPT: &str = "/org/freedesktop/secrets/prompt/p1";
 const NO_SUCH_OBJECT: &str = "org.freedesktop.Secret.Error.NoSuchObject";
 
 type Secret = (OwnedObjectPath, Vec<u8>, Vec<u8>, String);
@@ -43,12 +44,31 @@ impl State {
         path
     }
 
+    /// The items that have these attributes, at paths below this one.
+    fn found(&mut self, wanted: &BTreeMap<String, String>, below: &str) -> Vec<OwnedObjectPath> {
+        let blind = self.is_blind();
+        let found = self.items.iter().filter(|item| {
+            let has_all = wanted.iter().all(|(name, value)| item.attributes.get(name) == Some(value));
+            !blind && has_all && item.path.starts_with(below)
+        });
+        found.map(|item| object_path(&item.path)).collect()
+    }
+
     fn item(&mut self, path: &str) -> Result<&mut Item, Failure> {
         self.items.iter_mut().find(|item| item.path == path).ok_or(failure(NO_SUCH_OBJECT, "there is no such item"))
     }
 
     fn is_locked(&self) -> bool {
-        matches!(self.knob, Knob::Locked | Knob::LockedAndBlind)
+        match self.knob {
+            Knob::Locked | Knob::LockedAndBlind | Knob::LockedWithWindow => true,
+            Knob::EmptyPassword | Knob::OpenedByPam => !self.opened,
+            _ => false,
+        }
+    }
+
+    /// Whether a search finds nothing in what is locked.
+    fn is_blind(&self) -> bool {
+        self.is_locked() && !matches!(self.knob, Knob::Locked | Knob::EmptyPassword)
     }
 
     fn has_collection(&self, path: &str) -> bool {
@@ -62,6 +82,21 @@ impl State {
 }
 
 impl Client {
+    /// The owner of a name on the bus: the daemon's further name tells which it is.
+    pub fn name_owner(knob: Knob, call: &Call) -> Result<Answer, Failure> {
+        let (name,): (String,) = call.arguments()?;
+        let further = match knob {
+            Knob::EmptyPassword => "org.gnome.keyring",
+            Knob::OpenedByPam | Knob::LockedAndBlind => "org.kde.kwalletd5",
+            Knob::PromptsForAll | Knob::LockedWithWindow => "org.keepassxc.KeePassXC.MainWindow",
+            _ => "",
+        };
+        match name == "org.freedesktop.secrets" || name == further {
+            true => Ok(answer(&(":1.0",))),
+            false => Err(failure("org.freedesktop.DBus.Error.NameHasNoOwner", "nobody has that name")),
+        }
+    }
+
     /// Answers a call to the service.
     pub fn call_service(&mut self, knob: Knob, call: &Call) -> Result<Answer, Failure> {
         match knob {
@@ -75,6 +110,16 @@ impl Client {
             }
             _ => {}
         }
+        if matches!(knob, Knob::OpenedByPam | Knob::LockedAndBlind) && call.destination == "org.kde.kwalletd5" {
+            return match call.member.as_str() {
+                "networkWallet" => Ok(answer(&("kdewallet",))),
+                "isOpen" => {
+                    let (wallet,): (String,) = call.arguments()?;
+                    Ok(answer(&(knob == Knob::OpenedByPam && wallet == "kdewallet",)))
+                }
+                member => Err(failure(UNKNOWN_METHOD, member)),
+            };
+        }
         assert_eq!(call.destination, "org.freedesktop.secrets", "the only service here");
         let interface = call.interface.strip_prefix("org.freedesktop.").unwrap_or(&call.interface);
         match (interface, call.member.as_str()) {
@@ -82,18 +127,50 @@ impl Client {
             ("Secret.Service", "OpenSession") => self.open_session(call),
             ("Secret.Service", "SearchItems") => {
                 let (wanted,): (BTreeMap<String, String>,) = call.arguments()?;
-                let state = self.shared.state();
-                let found = state
-                    .items
-                    .iter()
-                    .filter(|item| wanted.iter().all(|(name, value)| item.attributes.get(name) == Some(value)));
-                let found: Vec<OwnedObjectPath> = found.map(|item| object_path(&item.path)).collect();
-                let none = Vec::<OwnedObjectPath>::new();
-                Ok(match state.knob {
-                    Knob::Locked => answer(&(none, found)),
-                    Knob::LockedAndBlind => answer(&(none.clone(), none)),
-                    _ => answer(&(found, none)),
-                })
+                let mut state = self.shared.state();
+                let (found, none) = (state.found(&wanted, SECRETS), Vec::<OwnedObjectPath>::new());
+                Ok(if state.is_locked() { answer(&(none, found)) } else { answer(&(found, none)) })
+            }
+            ("Secret.Service", "Unlock") => {
+                let (wanted,): (Vec<OwnedObjectPath>,) = call.arguments()?;
+                let mut state = self.shared.state();
+                match state.knob {
+                    Knob::EmptyPassword => state.opened = true,
+                    _ if state.is_locked() => {
+                        state.pending = Some(Pending::Unlock);
+                        return Ok(answer(&(Vec::<OwnedObjectPath>::new(), object_path(PROMPT))));
+                    }
+                    _ => {}
+                }
+                Ok(answer(&(wanted, object_path("/"))))
+            }
+            ("Secret.Prompt", "Dismiss") => {
+                self.shared.state().pending = None;
+                Ok(Answer { signature: String::new(), body: Vec::new() })
+            }
+            ("Secret.Prompt", "Prompt") => {
+                let mut state = self.shared.state();
+                assert!(
+                    matches!(state.knob, Knob::OpenedByPam | Knob::PromptsForAll),
+                    "this prompt would open a window: {:?}",
+                    state.knob
+                );
+                match state.pending.take().ok_or(failure(NO_SUCH_OBJECT, "there is no such prompt"))? {
+                    Pending::Unlock => state.opened = true,
+                    Pending::Create(item) => state.items.push(item),
+                    Pending::Delete(path) => state.items.retain(|item| item.path != path),
+                }
+                self.signals = completed(&call.path);
+                Ok(Answer { signature: String::new(), body: Vec::new() })
+            }
+            ("Secret.Collection", "SearchItems") => {
+                let (wanted,): (BTreeMap<String, String>,) = call.arguments()?;
+                let mut state = self.shared.state();
+                if !state.has_collection(&call.path) {
+                    return Err(failure(NO_SUCH_OBJECT, "there is no such collection"));
+                }
+                let collection = if call.path == SESSION_COLLECTION { SESSION_COLLECTION } else { COLLECTION };
+                Ok(answer(&(state.found(&wanted, collection),)))
             }
             ("Secret.Collection", "CreateItem") => self.create_item(call),
             ("Secret.Item", "GetSecret") => {
@@ -110,7 +187,13 @@ impl Client {
                 let mut state = self.shared.state();
                 state.item(&call.path)?;
                 if state.knob == Knob::PromptOnDelete {
-                    return Ok(answer(&(object_path("/org/freedesktop/secrets/prompt/p1"),)));
+                    return Ok(answer(&(object_path(PROMPT),)));
+                }
+                if state.knob == Knob::PromptsForAll {
+                    // One prompt at a time is all that this service knows; KeePassXC's have a path each.
+                    let path = format!("{PROMPT}{}", call.path.rsplit('/').next().unwrap_or_default());
+                    state.pending = Some(Pending::Delete(call.path.clone()));
+                    return Ok(answer(&(object_path(&path),)));
                 }
                 state.items.retain(|item| item.path != call.path);
                 Ok(answer(&(object_path("/"),)))
@@ -163,7 +246,14 @@ impl Client {
             return Err(failure("org.freedesktop.Secret.Error.IsLocked", "the collection is locked"));
         }
         if state.knob == Knob::PromptOnCreate {
-            return Ok(answer(&(object_path("/"), object_path("/org/freedesktop/secrets/prompt/p1"))));
+            return Ok(answer(&(object_path("/"), object_path(PROMPT))));
+        }
+        if state.knob == Knob::PromptsForAll {
+            state.created += 1;
+            let (path, modified) = (format!("{COLLECTION}/{}", state.created), state.created);
+            let item = Item { path, label, attributes, secret: value, content_type, modified };
+            state.pending = Some(Pending::Create(item));
+            return Ok(answer(&(object_path("/"), object_path(PROMPT))));
         }
         state.created += 1;
         let modified = state.created;
@@ -185,6 +275,9 @@ impl Client {
         if state.has_collection(path) {
             properties.insert("Label", owned(Value::from("Login")));
             return Ok(properties);
+        }
+        if state.knob == Knob::BeingDeleted {
+            state.item(path)?.attributes.clear();
         }
         let item = state.item(path)?;
         let attributes: HashMap<String, String> = if locked {

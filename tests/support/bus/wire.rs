@@ -47,6 +47,7 @@ impl Call {
 pub enum Field<'a> {
     Number(u32),
     Text(&'a str),
+    Path(&'a str),
     Types(&'a str),
 }
 
@@ -64,8 +65,9 @@ pub fn message(kind: u8, fields: &[(u8, Field<'_>)], body: &[u8]) -> Vec<u8> {
                 header.extend([*code, 1, b'u', 0]);
                 header.extend(number(*value as usize));
             }
-            Field::Text(text) => {
-                header.extend([*code, 1, b's', 0]);
+            Field::Text(text) | Field::Path(text) => {
+                let kind = if matches!(field, Field::Path(_)) { b'o' } else { b's' };
+                header.extend([*code, 1, kind, 0]);
                 header.extend(number(text.len()));
                 header.extend(text.bytes().chain([0]));
             }
@@ -85,6 +87,17 @@ pub fn message(kind: u8, fields: &[(u8, Field<'_>)], body: &[u8]) -> Vec<u8> {
 pub fn signal(member: &str, text: &str) -> Vec<u8> {
     let fields = [(3, Field::Text(member)), (7, Field::Text("org.freedesktop.DBus")), (8, Field::Types("s"))];
     message(4, &fields, &answer(&(text,)).body)
+}
+
+/// The signal that a prompt is over, and was not dismissed.
+pub fn completed(prompt: &str) -> Vec<u8> {
+    let fields = [
+        (1, Field::Path(prompt)),
+        (2, Field::Text("org.freedesktop.Secret.Prompt")),
+        (3, Field::Text("Completed")),
+        (8, Field::Types("bv")),
+    ];
+    message(4, &fields, &answer(&(false, Value::from(""))).body)
 }
 
 /// Reads one method call; an error means that the client left.
