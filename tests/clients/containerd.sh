@@ -4,7 +4,7 @@
 
 containerd_cases() {
     image=$ecr/node
-    profile=$LOOPBACK_SIGNING_PROFILE
+    profile=${LOOPBACK_SIGNING_PROFILE%/*}/nodes # another family revokes the one that is there
     verifiers=$scratch/verifiers
     docker-credential-ecr-rs erase <<<"$ecr" >/dev/null 2>&1
 
@@ -58,6 +58,7 @@ push_images_for_node() {
 }
 
 sign_for_node() {
+    docker-credential-ecr-rs profile create "${profile##*/}"
     docker-credential-ecr-rs sign "$image:signed" --signing-profile "$profile" --signer-root "$LOOPBACK_SIGNER_ROOT"
 }
 

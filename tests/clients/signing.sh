@@ -109,10 +109,10 @@ refuse_root() {
 
 sign_native() {
     sign_image native --signer-root "$LOOPBACK_SIGNER_ROOT" --output json | tee "$scratch/native.json"
-    jq -e --arg image "$image@$(digest_of native)" '.[0].image == $image' "$scratch/native.json"
+    jq -e --arg image "$image@$(digest_of native)" '.images[0].image == $image' "$scratch/native.json"
 }
 verify_native() { verified native; }
-notation_lists() { notation list "$image:native" | grep "$(jq -r '.[0].signature' "$scratch/native.json")"; }
+notation_lists() { notation list "$image:native" | grep "$(jq -r '.images[0].signature' "$scratch/native.json")"; }
 notation_inspects() {
     notation inspect --output json "$image:native" >"$scratch/inspected.json"
     jq . "$scratch/inspected.json"
@@ -123,7 +123,7 @@ notation_inspects() {
 }
 oras_discovers() {
     oras discover --format json --artifact-type application/vnd.cncf.notary.signature "$image:native" |
-        grep "$(jq -r '.[0].signature' "$scratch/native.json")"
+        grep "$(jq -r '.images[0].signature' "$scratch/native.json")"
 }
 
 sign_and_verify_old() {
@@ -200,28 +200,29 @@ sign_docker_manifest() {
 sign_index() {
     crane index append --manifest "$image:old" --manifest "$image:metadata" --tag "$image:index"
     sign_image index --signer-root "$LOOPBACK_SIGNER_ROOT" --recursive --output json | tee "$scratch/index.json"
-    jq -e 'length == 3' "$scratch/index.json"
+    jq -e '.images | length == 3' "$scratch/index.json"
     local one
-    for one in $(jq -r '.[].image' "$scratch/index.json"); do
+    for one in $(jq -r '.images[].image' "$scratch/index.json"); do
         notation verify "$one" | grep 'Successfully verified'
     done
 }
 
-# Debian's docker-registry has no referrers API and no TLS.
 # An image layout on disk: Notation reads what we write into it, and we what it writes.
 sign_layout() {
-    layout=$scratch/layout
+    local layout=$scratch/layout
     oras copy --no-tty --to-oci-layout "$image@$(digest_of native)" "$layout:v1"
     docker-credential-ecr-rs sign --oci-layout "$layout:v1" --signing-profile "$profile" --signer-root "$LOOPBACK_SIGNER_ROOT"
     NOTATION_EXPERIMENTAL=1 notation verify --oci-layout --scope local/app "$layout@$(digest_of native)" |
         grep 'Successfully verified'
 }
 notation_signs_layout() {
+    local layout=$scratch/layout
     NOTATION_EXPERIMENTAL=1 notation sign --oci-layout "$layout@$(digest_of native)"
     docker-credential-ecr-rs signatures list --oci-layout "$layout:v1" | tee "$scratch/listed"
     [ "$(grep -c '^  sha256:' "$scratch/listed")" = 2 ]
 }
 
+# Debian's docker-registry has no referrers API and no TLS.
 sign_other() {
     printf %s "$password" | oras login --plain-http --username "$user" --password-stdin "$other"
     oras copy --no-tty --to-plain-http "$image:native" "$other/signed:1"
