@@ -113,16 +113,10 @@ pub(super) const KEYCHAIN: &[Row] = &[
             program
         },
     ),
-    row(
-        "a keychain that hides its lock",
-        ("cache", "warning"),
-        "is locked",
-        "unlock the keychain",
-        |machine, program| {
-            machine.bus.set(Knob::LockedAndBlind);
-            program
-        },
-    ),
+    row("a keychain that hides its lock", ("cache", "warning"), "is locked", "open the wallet", |machine, program| {
+        machine.bus.set(Knob::LockedAndBlind);
+        program
+    }),
     row("nowhere to write", ("lock", "warning"), "a call to AWS each", "XDG_CACHE_HOME", |_, program| {
         program.with("XDG_CACHE_HOME", "/dev/null/x").with("TMPDIR", "/dev/null/x")
     }),
