@@ -126,6 +126,20 @@ fn f7_what_opens_without_a_person_is_opened() {
     }
 }
 
+/// KeePassXC may show a window before it deletes, and a `get` that renews a token must not.
+#[test]
+fn f7_a_token_is_renewed_without_a_window() {
+    let key = Key::new(&TOKEN, &["111122223333.dkr.ecr.eu-west-1.amazonaws.com", "f00d"]);
+    let label = Label::new(key.clone(), &["111122223333", "eu-west-1", "1900000000"]);
+    let token = Entry { label, secret: Secret::from(CANARY.to_owned()) };
+    let bus = FakeBus::start();
+    bus.set(Knob::PromptsForAll);
+    client(&bus).put(&token).unwrap();
+    client(&bus).put(&token).unwrap();
+    assert_eq!((bus.calls("Prompt"), bus.calls("Dismiss")), (2, 1), "two are made, and none deleted");
+    assert!(client(&bus).get(&key).unwrap().is_some(), "the newest counts");
+}
+
 #[test]
 fn f7_nobody_is_asked_and_the_hint_names_the_daemon() {
     for (knob, daemon, words) in [

@@ -141,7 +141,7 @@ impl Keychain for SecretServiceStore {
             connection.open()?;
             connection.create(entry)?;
             // Only what was there before: an entry that another process creates meanwhile stays.
-            connection.delete(&older.unlocked)?;
+            connection.delete(&older.unlocked, entry.label.key().kind().restored_by.is_some())?;
             Ok(())
         })
     }
@@ -149,7 +149,7 @@ impl Keychain for SecretServiceStore {
     fn remove(&self, key: &Key) -> Result<(), Error> {
         self.connected(call(), |connection| {
             let found = connection.search(&key.attributes())?;
-            if connection.delete(&found.unlocked)? {
+            if connection.delete(&found.unlocked, true)? {
                 return Err(error(ErrorKind::Locked, "deleting an entry would ask a person"));
             }
             found.nothing()
@@ -173,7 +173,7 @@ impl Keychain for SecretServiceStore {
             let found = connection.select(which)?;
             let mut items = Vec::new();
             connection.properties(which.kind(), &found, &mut items)?;
-            match connection.delete(&found)? {
+            match connection.delete(&found, true)? {
                 true => Err(error(ErrorKind::Locked, "deleting an entry would ask a person")),
                 false => Ok(inventory(which.kind(), items)),
             }
@@ -188,7 +188,7 @@ impl Keychain for SecretServiceStore {
             connection.properties(kind, &found, &mut items)?;
             items.retain(|item| item.label.as_ref().is_some_and(|label| label.has_ended(now)));
             let ended: Vec<String> = items.into_iter().map(|item| item.path).collect();
-            connection.delete(&ended).map(drop)
+            connection.delete(&ended, false).map(drop)
         })
     }
 }

@@ -273,7 +273,10 @@ impl Connection {
     }
 
     /// Deletes items; says whether a person would be asked about one, which then stays.
-    pub(super) fn delete(&mut self, items: &[String]) -> Result<bool, Error> {
+    ///
+    /// KeePassXC shows a window before it deletes where its settings say so, and does not tell beforehand: `by_person`
+    /// is whether a person deletes. A `get` that replaces a token leaves the old one there.
+    pub(super) fn delete(&mut self, items: &[String], by_person: bool) -> Result<bool, Error> {
         let mut prompts = false;
         for page in items.chunks(PAGE) {
             for item in page {
@@ -283,7 +286,11 @@ impl Connection {
                 if is_no_object(&reply) {
                     continue; // another process was faster
                 }
-                prompts |= !self.prompted(accepted(&reply, "Delete", "o")?.string()?)?;
+                let prompt = accepted(&reply, "Delete", "o")?.string()?.to_owned();
+                prompts |= match by_person {
+                    true => !self.prompted(&prompt)?,
+                    false => !self.unprompted(&prompt)?,
+                };
             }
         }
         Ok(prompts)

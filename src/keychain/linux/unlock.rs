@@ -44,6 +44,14 @@ impl Connection {
         match prompt {
             NO_PATH => Ok(true),
             prompt if self.daemon() == KEEPASSXC => self.complete(prompt),
+            prompt => self.unprompted(prompt),
+        }
+    }
+
+    /// Dismisses a prompt, whoever's it is. Whether there was none.
+    pub(super) fn unprompted(&mut self, prompt: &str) -> Result<bool, Error> {
+        match prompt {
+            NO_PATH => Ok(true),
             prompt => self.dismiss(prompt).map(|()| false),
         }
     }
