@@ -289,6 +289,7 @@ install_extras() {
     fi
     if "$bin/$program" man "$work/man" >/dev/null 2>&1 </dev/null; then
         for page in "$work"/man/*.1; do
+            [ -e "$page" ] || continue
             extra "$page" "$prefix/share/man/man1" "${page##*/}"
         done
     fi
