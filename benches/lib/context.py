@@ -93,6 +93,6 @@ class Context:
         notation = module_version(self.program("notation"), "notation")
         return {
             "go": f"ecr-login {module_version(self.go_helper, 'ecr-login')}",
-            "notation": f"notation {notation} with a stand-in for AWS's plugin",
+            "notation": f"notation {notation} with our plugin",
             "secretservice": f"secretservice {debian_version(self.program('secretservice'))}",
         }

@@ -31,8 +31,8 @@ a token takes the longer the more the file holds, whoever keeps it.
 - *The floor in C* (`benches/floor.c`) sends the bytes that a cached `get` sends, in the same two writes, waits for \
 the same answers and prints the same JSON; it reads no configuration, no identity and no attribute, has no bounds \
 and wipes nothing. `benches/record-floor.py` records the bytes anew for each run.
-- *A stand-in for AWS's plugin* (`benches/plugin_standin`) speaks for AWS Signer's plugin of Notation, which could \
-not be installed where this was measured: compiled from Go, with the calls that AWS's must make. How long AWS's own \
+- *Our plugin*: Notation signs and verifies with this program as its plugin for AWS Signer, in place of AWS's own, \
+which could not be installed where this was measured. It makes the calls that AWS's must make; how long AWS's own \
 takes besides is not known here.
 - *The system's own roots*: the loopback's authority stands in this machine's bundle of root certificates, and both \
 programs read what they read anywhere.
