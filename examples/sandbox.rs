@@ -286,6 +286,7 @@ impl Signing<'_> {
     fn sign(&self, image: &Image) -> Result<(String, String), String> {
         let profile = ["--signing-profile", "app", "--signer-root", &self.root, "--output", "json"];
         let told = read(&self.program.run(&[&["sign", &self.image], &profile[..]].concat(), ""))?;
+        let told = &told["images"];
         let signed = told[0]["image"].as_str().unwrap_or_default();
         match told[0]["signature"].as_str() {
             Some(signature) if signed.ends_with(&digest(image.manifest.as_bytes())) => {
