@@ -12,10 +12,11 @@ use super::{
     cache::Cache,
     request::Request,
     stage::Stage,
-    trust::{InForce, Trust, in_force},
+    trust::{InForce, in_force},
 };
 use crate::{
     app::{App, clients::Clients},
+    aws::signing_profile::SigningProfile,
     config::Config,
     door::Start,
     environment::Environment,
@@ -26,7 +27,7 @@ use crate::{
     report::Report,
     verify::{
         plugin::Plugins,
-        run::{Judged, Options, Outcome, Verifier},
+        run::{Judged, Options, Outcome, Verifier, Wanted},
     },
 };
 
@@ -52,7 +53,8 @@ pub(super) fn of(request: Request, start: Start, stage: &Stage, log: &mut Vec<u8
     if let Some((said, age)) = key.as_ref().and_then(|key| cache.get(key, app.now)) {
         return Ok(format!("{said}; judged {} s ago", age.as_secs()));
     }
-    let judged = judge(&app, &image, &trust, clock, stage, &log)?;
+    // By the very certificates that the key was made of.
+    let judged = judge(&app, wanted, trust.trusted.signing_profile(), clock, stage, &log)?;
     if let (Some(key), true) = (&key, judged.is_whole)
         && let Err(err) = cache.put(key, &judged.said, (clock)())
     {
@@ -81,14 +83,14 @@ struct Allowed {
 
 fn judge<'a>(
     app: &'a App,
-    image: &Reference,
-    trust: &Trust,
+    wanted: Wanted<'_>,
+    profile: Option<&SigningProfile>,
     clock: fn() -> SystemTime,
     stage: &Stage,
     log: &'a Log<'a>,
 ) -> Result<Allowed, Report> {
-    let wanted = [trust.trusted.on(image, None)];
-    let clients = Clients::open(app, None, std::slice::from_ref(image), trust.trusted.signing_profile())?;
+    let image = &wanted.image;
+    let clients = Clients::open(app, None, std::slice::from_ref(image), profile)?;
     stage.is("getting AWS credentials and a login for its registry");
     let auths = HashMap::from([(image.host().to_owned(), Arc::new(login(app, image, log)))]);
     stage.is("asking its registry and AWS Signer");
@@ -97,7 +99,7 @@ fn judge<'a>(
     let options = Options { metadata: &metadata, max_signatures: usize::MAX, recursive: false, clock };
     let verifier = Verifier::new(options, &signers, &plugins);
     let mut repositories = Repositories::new(&clients.http, Purpose::Pull, &auths);
-    let verdict = clients.run(verifier.verify(&wanted, &mut repositories)).into_iter().next();
+    let verdict = clients.run(verifier.verify(std::slice::from_ref(&wanted), &mut repositories)).into_iter().next();
     let verdict = verdict.ok_or_else(|| Report::new("nothing was judged"))?;
     let statement = verdict.statement.map(|statement| (statement.name.as_str(), statement.level.name()));
     let (name, level) = statement.unwrap_or_default();
