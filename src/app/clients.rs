@@ -1,14 +1,12 @@
 //! The clients of AWS Signer and of registries, with this machine's credentials, and the runtime that they
 //! share: all that signs or verifies runs its async code here.
 
-use std::ops::Deref;
-
 use chrono::{DateTime, Utc};
-use tokio::runtime::Runtime;
 
 use super::App;
 use crate::{
     aws::{
+        runtime::BoundedRuntime,
         signer::Signer,
         signers::Signers,
         signing_profile::{Home, SigningProfile},
@@ -67,14 +65,13 @@ impl<'a> Clients<'a> {
         let own_region = || identity.as_ref().map(|identity| identity.region.clone()).unwrap_or_default();
         let region = region.map(str::to_owned).or(registry_region).unwrap_or_else(own_region);
         let http = app.aws.registry_http(identity.as_ref().ok())?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|err| Report::new("cannot start the network").cause(err))?;
-        Ok(Clients { app, runtime: BoundedRuntime(Some(runtime)), identity, region, region_is_stated, http })
+        let runtime = BoundedRuntime::start().map_err(|err| Report::new("cannot start the network").cause(err))?;
+        Ok(Clients { app, runtime, identity, region, region_is_stated, http })
     }
 
     /// Runs async code to its end.
     pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        self.runtime.block_on(work)
+        self.runtime.run(work)
     }
 
     /// AWS Signer in the profile's region.
@@ -93,25 +90,6 @@ impl<'a> Clients<'a> {
     /// The time as the formats have it.
     pub fn time(&self) -> DateTime<Utc> {
         self.app.now.into()
-    }
-}
-
-/// A runtime whose end does not wait: a name lookup runs on a thread that cannot be stopped.
-struct BoundedRuntime(Option<Runtime>);
-
-impl Deref for BoundedRuntime {
-    type Target = Runtime;
-
-    fn deref(&self) -> &Runtime {
-        self.0.as_ref().expect("it is taken only when this is dropped")
-    }
-}
-
-impl Drop for BoundedRuntime {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod managed_signing;
 mod resolved;
 mod response;
 pub mod revocation;
+pub(crate) mod runtime;
 mod settings;
 pub mod sign_error;
 pub mod signer;
@@ -42,6 +43,7 @@ use crate::{
 use ecr::Answerer;
 use endpoint::Service;
 use resolved::Resolved;
+use runtime::BoundedRuntime;
 use signer::Signer;
 use subject::Subject;
 use work::Work;
@@ -95,12 +97,8 @@ impl Aws {
         call: impl AsyncFnOnce(&Work<'a>) -> Result<T, MintError>,
     ) -> Result<T, MintError> {
         let work = Work::new(&self.settings, subject, identity)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|err| work.failed(&err))?;
-        let outcome = runtime.block_on(async { work.bounded(call(&work)).await });
-        // A name lookup runs on a thread that cannot be stopped; waiting for it would break the bound.
-        runtime.shutdown_background();
-        outcome
+        let runtime = BoundedRuntime::start().map_err(|err| work.failed(&err))?;
+        runtime.run(async { work.bounded(call(&work)).await })
     }
 }
 

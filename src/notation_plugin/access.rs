@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use super::failure::Failure;
 use crate::{
     app::App,
-    aws::{signer::Signer, signer_roots::Roots, signing_profile::Home},
+    aws::{runtime::BoundedRuntime, signer::Signer, signer_roots::Roots, signing_profile::Home},
     config::Config,
     door::Start,
     identity::Chosen,
@@ -51,14 +51,11 @@ impl Settings {
         let app = App { chosen: self.profile.map(Chosen::Profile), ..App::open(start.environment, config, start.now) };
         let identity = app.identities().find(&home.target());
         let identity = identity.map_err(|err| failed(Report::from(err).prefixed("no AWS identity for AWS Signer")))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = BoundedRuntime::start();
         let runtime = runtime.map_err(|err| failed(Report::new("cannot start the network").cause(err)))?;
-        let outcome = runtime.block_on(async {
+        runtime.run(async {
             let signer = app.aws.signer(&identity, &home.region).await.map_err(&failed)?;
             work(&signer).await
-        });
-        // A name lookup runs on a thread that cannot be stopped; waiting for it would break the bound.
-        runtime.shutdown_background();
-        outcome
+        })
     }
 }
