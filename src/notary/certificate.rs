@@ -150,7 +150,7 @@ impl Certificate {
 }
 
 /// Most certificates of a chain. AWS's have four; each one more is a signature to verify.
-const MAX_CHAIN: usize = 32;
+pub(crate) const MAX_CHAIN: usize = 32;
 
 /// Checks that certificates are an ordered chain, leaf first, that may sign code. Who issued whom is
 /// judged by keys as well as by names (notation-core-go, `isIssuedBy`).

@@ -14,7 +14,7 @@ use crate::{
     aws::signing_profile::{PROFILE_ALIAS, PROFILE_VERSION, SIGNING_JOB, SigningProfile},
     door::Start,
     notary::{
-        certificate::Certificate,
+        certificate::{Certificate, MAX_CHAIN},
         envelope::{Attribute, Envelope, Scheme},
     },
     oci::media,
@@ -30,9 +30,6 @@ use crate::{
 
 /// The attributes that are understood.
 const ATTRIBUTES: [&str; 3] = [PROFILE_VERSION, SIGNING_JOB, PROFILE_ALIAS];
-
-/// Most certificates of a chain: AWS's have four.
-const MAX_CHAIN: usize = 32;
 
 pub(super) fn signature(start: Start, request: VerifySignature) -> Result<Verified, Failure> {
     let trusted = &request.trust_policy.trusted_identities;
