@@ -15,18 +15,6 @@ install_aws_cli() {
 }
 
 identities_cases() {
-    local line ended=no
-    while IFS= read -r line; do
-        printf '%s\n' "$line"
-        case $line in
-            'ok '*) passed=$((passed + 1)) ;;
-            'FAILED '*) failed=$((failed + 1)) ;;
-            *' configurations: '*) ended=yes ;;
-        esac
-    done < <(python3 "$root/tests/clients/identities.py" "$root/tests/clients/identities.txt" \
-        "$scratch/loopback/calls" "$scratch/aws-cli/bin/aws" "$scratch/bin/docker-credential-ecr-rs" 2>&1)
-    if [ "$ended" = no ]; then
-        failed=$((failed + 1))
-        echo "FAILED  identities.py did not come to its end"
-    fi
+    rows_of ' configurations: ' "$root/tests/clients/identities.py" "$root/tests/clients/identities.txt" \
+        "$scratch/loopback/calls" "$scratch/aws-cli/bin/aws" "$scratch/bin/docker-credential-ecr-rs"
 }

@@ -2,20 +2,8 @@
 # Which trust policies are good: Notation's answer beside ours, for every line of policies.txt. Sourced by clients.sh.
 
 policies_cases() {
-    local line ended=no
-    while IFS= read -r line; do
-        printf '%s\n' "$line"
-        case $line in
-            'ok '*) passed=$((passed + 1)) ;;
-            'FAILED '*) failed=$((failed + 1)) ;;
-            *' policies: '*) ended=yes ;;
-        esac
-    done < <(python3 "$root/tests/clients/policies.py" "$root/tests/clients/policies.txt" \
-        "$root/docs/verify.md" notation "$scratch/bin/docker-credential-ecr-rs" 2>&1)
-    if [ "$ended" = no ]; then
-        failed=$((failed + 1))
-        echo "FAILED  policies.py did not come to its end"
-    fi
+    rows_of ' policies: ' "$root/tests/clients/policies.py" "$root/tests/clients/policies.txt" \
+        "$root/docs/verify.md" notation "$scratch/bin/docker-credential-ecr-rs"
     # What `trust init` writes is Notation's own: its policy, and the certificate in its store.
     export NOTATION_CONFIG=$scratch/trust
     check 0 "trust init, read by notation policy show" trust_init

@@ -51,6 +51,24 @@ check() {
     sed 's/^/        | /' "$log"
 }
 
+# rows_of ENDING PROGRAM ARGUMENT...: a program of python3 that prints a line `ok …` or `FAILED …` a row, and at its end
+# one with ENDING in it.
+rows_of() {
+    local ending=$1 line ended=no
+    shift
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        case $line in
+            'ok '*) passed=$((passed + 1)) ;;
+            'FAILED '*) failed=$((failed + 1)) ;;
+            *"$ending"*) ended=yes ;;
+        esac
+    done < <(python3 "$@" 2>&1)
+    [ "$ended" = no ] || return 0
+    failed=$((failed + 1))
+    echo "FAILED  ${1##*/} did not come to its end"
+}
+
 calls_in_words() {
     case $1 in
         0) printf 'no token call' ;;
