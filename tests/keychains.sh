@@ -55,9 +55,11 @@ keepassxc_open() { keepassxc_with '--pw-stdin'; }
 # The same, locked: nothing can be kept, and no window opens.
 keepassxc_locked() { keepassxc_with ''; }
 
+# Without saving after every change: KeePassXC 2.7.4 saves in a thread of its own, and a change by D-Bus in the meantime
+# ends it with a segmentation fault, in every second run of the contract.
 keepassxc_settings() {
     mkdir -p "$HOME/.config/keepassxc" || return 1
-    printf '[General]\nConfigVersion=2\nUpdateCheckMessageShown=true\n[GUI]\nCheckForUpdates=false\n[FdoSecrets]\nEnabled=true\nShowNotification=false\nConfirmDeleteItem=false\nConfirmAccessItem=false\n' \
+    printf '[General]\nConfigVersion=2\nUpdateCheckMessageShown=true\nAutoSaveAfterEveryChange=false\n[GUI]\nCheckForUpdates=false\n[FdoSecrets]\nEnabled=true\nShowNotification=false\nConfirmDeleteItem=false\nConfirmAccessItem=false\n' \
         >"$HOME/.config/keepassxc/keepassxc.ini"
 }
 
