@@ -47,6 +47,15 @@ class Context:
         static = {"static": self.program("static")} if shutil.which(self.options.static) else {}
         return {**static, "glibc": self.program("ours")}
 
+    @cached_property
+    def build(self):
+        """The build that rows with one of ours are about: what is released for Linux, static."""
+        return next(iter(self.builds))
+
+    @property
+    def ours(self):
+        return self.builds[self.build]
+
     def keyring(self, form="ours", logins=1):
         """A running keyring with so many logins of a program."""
         if (form, logins) not in self.keyrings:

@@ -14,7 +14,7 @@ def build(bench):
     benches = bench.options.benches
     environment, folder = bench.environment(), bench.folder / "floor"
     folder.mkdir()
-    ours = bench.program("ours")
+    ours = bench.ours
     # musl's start costs less than glibc's, and a floor is the lowest that there is.
     compiler = shutil.which("musl-gcc") or find("cc", "apt-get install gcc libc6-dev")
     program = str(folder / "floor")

@@ -20,6 +20,8 @@ HOW = """\
 - Whole processes, started one after another, round by round; every second round in the other order. *Ratio* is the \
 median of the ratios of each round, *of minima* that of the shortest runs; times are medians. The ratio is what a \
 bound is held against. Trust ratios, not times.
+- *Static* is the build with musl, which a release has for Linux; *glibc* is what `cargo build --release` makes. A row \
+that names one of them is of the static one.
 - AWS, AWS Signer and the registry are `examples/loopback.rs` on this machine, over TLS, so a real network's time \
 comes on top for everyone. *20 ms a request*: AWS Signer and the registry answer that much later. *And a round \
 trip*: besides, a relay holds every byte for 10 ms each way, so that a connection costs 20 ms, TLS 20 ms more, and \

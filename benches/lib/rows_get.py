@@ -44,12 +44,12 @@ def cached(bench):
 
 def cached_in_file(bench):
     """Like with like: both read a file in clear text."""
-    ours = bench.get(bench.program("ours"), bench.environment(AWS_ECR_CACHE_DIR=str(bench.folder / "our-cache")))
+    ours = bench.get(bench.ours, bench.environment(AWS_ECR_CACHE_DIR=str(bench.folder / "our-cache")))
     theirs = bench.get(bench.go_helper, bench.go_environment)
     for program in (ours, theirs):
         succeed(program.command, program.stdin, program.environment)
     mine, yours = in_turn(bench.rounds(100, 20), [ours.once, theirs.once])
-    yield compared("cached `get`, both from a file in clear text, glibc", mine, bench.names["go"], yours, 0.5)
+    yield compared(f"cached `get`, both from a file in clear text, {bench.build}", mine, bench.names["go"], yours, 0.5)
 
 
 def assumed_role(bench):
@@ -68,7 +68,7 @@ def assumed_role(bench):
         AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None, AWS_PROFILE="role", **files,
     )
     counts = []
-    for program, more in ((bench.program("ours"), {}), (bench.go_helper, {"AWS_ECR_CACHE_DIR": str(folder / "go")})):
+    for program, more in ((bench.ours, {}), (bench.go_helper, {"AWS_ECR_CACHE_DIR": str(folder / "go")})):
         command, seen = [program, "get"], {**environment, **more}
         succeed(command, HOST.encode(), seen)
         before = bench.loopback.calls()
@@ -102,7 +102,7 @@ def at_once(bench):
     """Many processes that find nothing cached, as when `docker compose pull` starts."""
     many = bench.sizes.at_once
     environment, cache = bench.environment(), bench.folder / "cold"
-    ours = bench.get(bench.program("ours"), environment)
+    ours = bench.get(bench.ours, environment)
     theirs = bench.get(bench.go_helper, {**environment, "AWS_ECR_CACHE_DIR": str(cache)})
     calls = {ours: [], theirs: []}
 
@@ -120,9 +120,9 @@ def at_once(bench):
     forget_theirs = burst(theirs, lambda: shutil.rmtree(cache, ignore_errors=True))
     mine, yours = in_turn(bench.rounds(5, 2), [forget_ours, forget_theirs])
     what, peer = f"{many} cold `get`s at once", bench.names["go"]
-    yield compared(f"{what}, glibc", mine, peer, yours, 0.75)
+    yield compared(f"{what}, {bench.build}", mine, peer, yours, 0.75)
     most = {program: max(counts) for program, counts in calls.items()}
-    yield counted(f"{what}: calls to AWS, glibc", most[ours], "", 1, peer, most[theirs], len(mine.seconds))
+    yield counted(f"{what}: calls to AWS, {bench.build}", most[ours], "", 1, peer, most[theirs], len(mine.seconds))
 
 
 def start_all(program, many):

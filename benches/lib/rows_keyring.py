@@ -14,12 +14,12 @@ SHORT_LIFE = 60  # s: less than the three hours that a cached token must still h
 
 def grown(bench):
     """A cached `get` where there are thousands of logins of others."""
-    ours, many = bench.program("ours"), bench.sizes.most
+    ours, many = bench.ours, bench.sizes.most
     programs = [bench.get(ours, bench.environment(bench.keyring(logins=logins))) for logins in (many, 1)]
     for program in programs:
         succeed(program.command, program.stdin, program.environment)
     full, least = in_turn(bench.rounds(100, 20), [program.once for program in programs])
-    yield compared(f"cached `get` with {many:,} other logins, glibc", full, "with 1", least, 1.5)
+    yield compared(f"cached `get` with {many:,} other logins, {bench.build}", full, "with 1", least, 1.5)
 
 
 def mint(bench):
@@ -33,19 +33,20 @@ def mint(bench):
 
 
 def minted(bench, some, most):
-    ours, keyrings = bench.program("ours"), {logins: bench.keyring(logins=logins) for logins in (some, 1, most)}
+    ours, keyrings = bench.ours, {logins: bench.keyring(logins=logins) for logins in (some, 1, most)}
     programs = {logins: bench.get(ours, bench.environment(keyring)) for logins, keyring in keyrings.items()}
     for program in programs.values():
+        succeed([ours, "erase"], HOST.encode(), program.environment)  # what was kept with a longer life
         program.once()
     rounds = bench.rounds(20, 4)
     full, least = in_turn(rounds, [programs[some].once, programs[1].once])
-    yield compared(f"mint and keep with {some:,} other logins, glibc", full, "with 1", least, 1.3)
+    yield compared(f"mint and keep with {some:,} other logins, {bench.build}", full, "with 1", least, 1.3)
     full, least = in_turn(rounds, [lambda: by_itself(keyrings[some]), lambda: by_itself(keyrings[1])])
     yield compared(f"an item made and deleted in gnome-keyring itself, {some:,} others", full, "with 1", least, None)
     outcome = run(programs[most].command, programs[most].stdin, programs[most].environment)
     warned = outcome.stderr.decode().strip()
     told = warned.splitlines()[0] if warned else "no warning"
-    yield Row(f"mint and keep with {most:,} other logins, glibc", told, bound="no warning", kept=not warned)
+    yield Row(f"mint and keep with {most:,} other logins, {bench.build}", told, bound="no warning", kept=not warned)
 
 
 def by_itself(keyring):
@@ -56,7 +57,7 @@ def by_itself(keyring):
 
 def listed(bench):
     """`list`, each program in a keyring that holds its own logins."""
-    ours, theirs = bench.program("ours"), bench.program("secretservice")
+    ours, theirs = bench.ours, bench.program("secretservice")
     for logins, ceiling, rounds in (
         (bench.sizes.few, 0.4, (40, 6)), (bench.sizes.some, 0.6, (10, 3)), (bench.sizes.most, 0.8, (2, 2)),
     ):
@@ -67,7 +68,8 @@ def listed(bench):
         shown = run(programs[0].command, b"", programs[0].environment)
         whole = shown.returncode == 0 and len(logins_of(shown.stdout)) == logins
         mine, yours = in_turn(bench.rounds(*rounds), [program.once for program in programs])
-        row = compared(f"`list` of {logins:,} logins, glibc", mine, bench.names["secretservice"], yours, ceiling)
+        what = f"`list` of {logins:,} logins, {bench.build}"
+        row = compared(what, mine, bench.names["secretservice"], yours, ceiling)
         if not whole:
             row.ours += f", {len(logins_of(shown.stdout)):,} listed"
             row.kept = False
@@ -82,11 +84,12 @@ def logins_of(text):
 
 def other_registry(bench):
     """Another registry's login: there, and not."""
-    ours, theirs = bench.program("ours"), bench.program("secretservice")
+    ours, theirs = bench.ours, bench.program("secretservice")
     environments = [bench.environment(), bench.environment(bench.keyring("secretservice"))]
     for what, server, status, ceiling in (
         ("its login", "registry-1.example", 0, 0.2), ("there is none", "nobody.example", 1, 0.3),
     ):
         programs = [bench.get(path, seen, server, status) for path, seen in zip((ours, theirs), environments)]
         mine, yours = in_turn(bench.rounds(100, 20), [program.once for program in programs])
-        yield compared(f"`get` for another registry: {what}, glibc", mine, bench.names["secretservice"], yours, ceiling)
+        what = f"`get` for another registry: {what}, {bench.build}"
+        yield compared(what, mine, bench.names["secretservice"], yours, ceiling)

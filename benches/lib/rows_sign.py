@@ -20,11 +20,11 @@ def one_image(bench):
     rounds = bench.rounds(20, 5)
     with signing.slow():
         mine, yours = signed_in_turn(signing, rounds, new, {})
-        yield compared(f"`sign`, {LATENCY} ms a request, glibc", mine, peer, yours, 0.45)
+        yield compared(f"`sign`, {LATENCY} ms a request, {bench.build}", mine, peer, yours, 0.45)
     with signing.relay() as relay:
         with signing.slow():
             mine, yours = signed_in_turn(signing, rounds, new, relay.variables)
-        what = f"`sign`, {LATENCY} ms a request and a round trip, glibc"
+        what = f"`sign`, {LATENCY} ms a request and a round trip, {bench.build}"
         yield compared(what, mine, peer, yours, 0.4)
         yield from asked(signing, new, relay, peer)
     peaks = [signing.sign(new(), ours=path).peak_memory() for path in bench.builds.values()]
@@ -41,15 +41,15 @@ def signed_in_turn(signing, rounds, new, variables):
 
 def asked(signing, new, relay, peer):
     """What both ask: requests, and connections to the registry."""
-    requests, connections = [], []
+    requests, connections, build = [], [], signing.bench.build
     for sign in (signing.sign, signing.notation_sign):
         program = sign(new(), **relay.variables)
         counts = []
         hosts = relay.connections(lambda: counts.append(signing.requests(program)))
         requests.append(counts[0])
         connections.append(hosts.count(f"{HOST}:443"))
-    yield counted("`sign`: requests to AWS Signer and the registry, glibc", requests[0], "", 8, peer, requests[1])
-    yield counted("`sign`: connections to the registry, glibc", connections[0], "", 2, peer, connections[1])
+    yield counted(f"`sign`: requests to AWS Signer and the registry, {build}", requests[0], "", 8, peer, requests[1])
+    yield counted(f"`sign`: connections to the registry, {build}", connections[0], "", 2, peer, connections[1])
 
 
 def many_images(bench):
@@ -70,11 +70,12 @@ def many_images(bench):
     with signing.slow():
         contenders = [lambda: together(few), lambda: together(many), one_after_another]
         of_few, of_many, one_by_one = in_turn(rounds, contenders)
-    what = f"an index of {few} images, `--recursive`, glibc"
+    what = f"an index of {few} images, `--recursive`, {bench.build}"
     yield compared(what, of_few, "one `sign` after another", one_by_one, 0.15)
     # The index itself is signed, too.
     each_of_few, each_of_many = of_few.each(few + 1), of_many.each(many + 1)
-    yield compared(f"an image of an index of {many}, glibc", each_of_many, f"of an index of {few}", each_of_few, 1.2)
+    what = f"an image of an index of {many}, {bench.build}"
+    yield compared(what, each_of_many, f"of an index of {few}", each_of_few, 1.2)
 
 
 def verified(bench):
@@ -92,9 +93,9 @@ def verified(bench):
         image = images[signatures]
         with signing.slow():
             mine, yours = in_turn(rounds, [signing.verify(image).once, signing.notation_verify(image).once])
-        yield compared(f"`verify`, {what}, {LATENCY} ms a request, glibc", mine, peer, yours, ceiling)
+        yield compared(f"`verify`, {what}, {LATENCY} ms a request, {bench.build}", mine, peer, yours, ceiling)
         requests = [signing.requests(program) for program in (signing.verify(image), signing.notation_verify(image))]
-        yield counted(f"`verify`, {what}: requests, glibc", requests[0], "", most, peer, requests[1])
+        yield counted(f"`verify`, {what}: requests, {bench.build}", requests[0], "", most, peer, requests[1])
     theirs = signing.notation_verify(images[1]).peak_memory()
     for name, path in bench.builds.items():
         mine = signing.verify(images[1], ours=path).peak_memory()
@@ -103,7 +104,7 @@ def verified(bench):
 
 def revoke_first(signing, image):
     """Revokes two of three signatures: those that Notation, which goes by the registry's list, tries first."""
-    inspect = [signing.bench.program("ours"), "signatures", "inspect", image, "--output", "json"]
+    inspect = [signing.bench.ours, "signatures", "inspect", image, "--output", "json"]
     jobs = list(dict.fromkeys(JOB.findall(succeed(inspect, b"", signing.environment).decode())))
     if len(jobs) != 3:
         raise Unmeasured(f"three signatures have {len(jobs)} jobs")
@@ -117,4 +118,4 @@ def revoke_first(signing, image):
 
 
 def can_verify(bench):
-    return run([bench.program("ours"), "verify", "--help"], b"", bench.base).returncode == 0
+    return run([bench.ours, "verify", "--help"], b"", bench.base).returncode == 0

@@ -30,8 +30,8 @@ class Signing:
         roots = notation / "truststore/x509/signingAuthority" / STORE
         for path in (programs, plugin.parent, roots):
             path.mkdir(parents=True)
-        (programs / "docker-credential-ecr-rs").symlink_to(bench.program("ours"))
-        shutil.copy(bench.program("ours"), plugin)  # nor here
+        (programs / "docker-credential-ecr-rs").symlink_to(bench.ours)
+        shutil.copy(bench.ours, plugin)  # nor here
         self.profile = self.loopback.variables["LOOPBACK_SIGNING_PROFILE"]
         self.root = self.loopback.variables["LOOPBACK_SIGNER_ROOT"]
         shutil.copy(self.root, roots / "root.pem")  # Notation takes no link here
@@ -42,7 +42,7 @@ class Signing:
         path = f"{programs}:{bench.base['PATH']}"
         self.environment = bench.environment(XDG_CONFIG_HOME=str(config), PATH=path)
         # Both find the token in the keychain from here on.
-        token = json.loads(succeed([bench.program("ours"), "get"], HOST.encode(), self.environment))["Secret"]
+        token = json.loads(succeed([bench.ours, "get"], HOST.encode(), self.environment))["Secret"]
         self.registry = Registry(self.loopback.variables, token)
 
     def policy(self):
@@ -53,11 +53,11 @@ class Signing:
 
     def sign(self, image, *more, ours=None, **variables):
         options = ["--signing-profile", self.profile, "--signer-root", self.root, *more]
-        return self.program([ours or self.bench.program("ours"), "sign", image, *options], variables)
+        return self.program([ours or self.bench.ours, "sign", image, *options], variables)
 
     def verify(self, image, ours=None):
         options = ["--signing-profile", self.profile, "--signer-root", self.root]
-        return self.program([ours or self.bench.program("ours"), "verify", image, *options], {})
+        return self.program([ours or self.bench.ours, "verify", image, *options], {})
 
     def notation_sign(self, image, **variables):
         options = ["--plugin", PLUGIN, "--id", self.profile, "--plugin-config", f"aws-region={REGION}"]

@@ -1,7 +1,22 @@
-//! The endpoint that environment or profile names in the place of AWS's own (AWS SDK reference guide,
-//! "Service-specific endpoints").
+//! Where a service is asked: at the endpoint that environment or profile names (AWS SDK reference guide,
+//! "Service-specific endpoints"), else at AWS's own.
 
 use aws_types::{SdkConfig, service_config::ServiceConfigKey};
+use futures_util::FutureExt;
+
+/// AWS's own endpoint as the SDK's crate of a service will find it. Each crate has types of its own for that.
+macro_rules! own_endpoint {
+    ($sdk:ident, $config:expr) => {{
+        use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+        let parameters = Params::builder()
+            .set_region($config.region().map(ToString::to_string))
+            .use_fips($config.use_fips().unwrap_or_default())
+            .use_dual_stack($config.use_dual_stack().unwrap_or_default())
+            .build();
+        let found = ResolveEndpoint::resolve_endpoint(&DefaultResolver::new(), &parameters.ok()?).now_or_never()?;
+        found.ok().map(|endpoint| endpoint.url().to_owned())
+    }};
+}
 
 /// A service that is asked, as the SDK names it in its configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,5 +54,14 @@ impl Service {
         let key = ServiceConfigKey::builder().service_id(self.id()).env("AWS_ENDPOINT_URL").profile("endpoint_url");
         let own = || config.service_config()?.load_config(key.build().ok()?).filter(|url| !url.trim().is_empty());
         own().or_else(|| config.endpoint_url().map(str::to_owned))
+    }
+
+    /// AWS's own endpoint for it, of the services whose connection is begun before it is needed.
+    pub(super) fn own(self, config: &SdkConfig) -> Option<String> {
+        match self {
+            Service::Signer => own_endpoint!(aws_sdk_signer, config),
+            Service::SignerData => own_endpoint!(aws_sdk_signerdata, config),
+            Service::Ecr | Service::EcrPublic | Service::Sts | Service::Sso | Service::SsoOidc => None,
+        }
     }
 }

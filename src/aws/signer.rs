@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
 use aws_sdk_signer::{
-    config::endpoint::{DefaultResolver, Params, ResolveEndpoint},
     error::SdkError,
     primitives::Blob,
     types::{SignatureValidityPeriod, SigningProfileStatus, ValidityType},
@@ -13,7 +12,6 @@ use aws_sdk_signer::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
-use futures_util::FutureExt;
 
 use super::{
     endpoint::Service,
@@ -45,6 +43,8 @@ pub struct Signer {
     endpoint: Option<String>,
     /// Where it is asked: that, or AWS's own.
     url: Option<String>,
+    /// Where its data service is asked.
+    data_url: Option<String>,
     /// Whose credentials it has, which proxy is on the way and which host was asked last: for errors.
     identity: Identity,
     proxy: Option<String>,
@@ -101,7 +101,8 @@ impl Signer {
             data: aws_sdk_signerdata::Client::new(data),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             credentials,
-            url: endpoint.clone().or_else(|| own_endpoint(config)),
+            url: endpoint.clone().or_else(|| Service::Signer.own(config)),
+            data_url: Service::SignerData.named(data).or_else(|| Service::SignerData.own(data)),
             endpoint,
             identity,
             proxy,
@@ -128,6 +129,13 @@ impl Signer {
     /// Begins the connection that signing takes. Needs a runtime around it.
     pub fn connect_early(&self) {
         if let Some(url) = &self.url {
+            self.http.connect_early(url);
+        }
+    }
+
+    /// Begins the connection that asking for revocations takes. Needs a runtime around it.
+    pub fn connect_data_early(&self) {
+        if let Some(url) = &self.data_url {
             self.http.connect_early(url);
         }
     }
@@ -358,16 +366,6 @@ impl Signer {
         let context = CallContext { subject, identity: &self.identity, proxy: self.proxy.as_deref() };
         context.explain(Stage::Call, self.http.asked().as_deref(), &Refused::of(err))
     }
-}
-
-/// AWS's own endpoint, as the SDK will find it.
-fn own_endpoint(config: &SdkConfig) -> Option<String> {
-    let parameters = Params::builder()
-        .set_region(config.region().map(ToString::to_string))
-        .use_fips(config.use_fips().unwrap_or_default())
-        .use_dual_stack(config.use_dual_stack().unwrap_or_default());
-    let found = ResolveEndpoint::resolve_endpoint(&DefaultResolver::new(), &parameters.build().ok()?).now_or_never()?;
-    found.ok().map(|endpoint| endpoint.url().to_owned())
 }
 
 fn status(status: Option<&SigningProfileStatus>) -> String {

@@ -10,7 +10,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use super::{
-    Token, cache, failure, single_flight,
+    Token, cache, failure,
+    single_flight::{self, Line},
     source::{MintError, MintErrorKind, TokenSource},
 };
 use crate::{
@@ -149,15 +150,25 @@ impl Service<'_> {
         // Where nothing can be cached, a line of waiting processes would help nobody.
         let usable = fault.is_none() && self.cache.keeps();
         let line = folder.as_ref().filter(|_| usable);
-        let _turn = line.and_then(|folder| self.acquire_turn(folder, registry, &fingerprint));
-        let again = if usable { self.cached(registry, &fingerprint).token } else { None };
-        let cached = match again {
-            Some(token) if fresh(&token) => return Ok(token), // Another process fetched it while we stood in line.
-            stale => stale,
+        let deadline = started + single_flight::WAIT_TIMEOUT;
+        let mut cached = cached;
+        let _turn = loop {
+            let stood = line.map(|folder| self.stand_in_line(folder, registry, &fingerprint, deadline));
+            if usable {
+                cached = match self.cached(registry, &fingerprint).token {
+                    Some(token) if fresh(&token) => return Ok(token), // Another process fetched it meanwhile.
+                    stale => stale,
+                };
+            }
+            if let Some(cause) = failed() {
+                return self.fall_back(registry, cached, cause); // Or failed to.
+            }
+            match stood {
+                Some(Line::Passed) => {} // Neither: it was ended. Whose turn is next?
+                Some(Line::Turn(turn)) => break Some(turn),
+                Some(Line::Late) | None => break None,
+            }
         };
-        if let Some(cause) = failed() {
-            return self.fall_back(registry, cached, cause); // Or failed to.
-        }
         let asked = Instant::now();
         let minted = self.source.mint(registry, &identity);
         let outcome = if minted.is_ok() { "gave a token" } else { "gave no token" };
@@ -279,19 +290,17 @@ impl Service<'_> {
         }
     }
 
-    fn acquire_turn(&self, folder: &Path, registry: &Registry, identity: &str) -> Option<single_flight::Turn> {
-        match single_flight::acquire(folder, &registry.host, identity, single_flight::WAIT_TIMEOUT) {
-            Ok(Some(turn)) => Some(turn),
-            Ok(None) => {
+    fn stand_in_line(&self, folder: &Path, registry: &Registry, identity: &str, deadline: Instant) -> Line {
+        let line = single_flight::stand(folder, &registry.host, identity, deadline);
+        match &line {
+            Ok(Line::Turn(_) | Line::Passed) => {}
+            Ok(Line::Late) => {
                 let waited = single_flight::WAIT_TIMEOUT.as_secs();
                 self.log.note(format_args!("another process has asked AWS for {waited} s: asking too"));
-                None
             }
-            Err(err) => {
-                self.log.note(format_args!("no lock: {err}"));
-                None
-            }
+            Err(err) => self.log.note(format_args!("no lock: {err}")),
         }
+        line.unwrap_or(Line::Late)
     }
 
     fn warn_of_cache(&self, err: &keychain::Error) {

@@ -26,22 +26,39 @@ pub struct Turn {
     _file: File,
 }
 
-/// Acquires the turn for one registry and identity, waiting up to `timeout`.
+/// What standing in line came to.
+pub enum Line {
+    /// It is this process's turn.
+    Turn(Turn),
+    /// Another process had its turn meanwhile: what came of it can be looked for.
+    Passed,
+    /// The time is up. A second call to AWS is cheaper than a pull that fails over a stranger's hung process.
+    Late,
+}
+
+/// Stands in line for one registry and identity until `deadline`.
 ///
-/// `Ok(None)` after that means "go on without": a second call to AWS is cheaper than a pull that
-/// fails over a stranger's hung process.
-pub fn acquire(folder: &Path, host: &str, identity: &str, timeout: Duration) -> io::Result<Option<Turn>> {
+/// Who waits does so for a lock that all who wait get at once: one after another, two hundred would each hold up
+/// those behind them with a look at the cache.
+///
+/// # Errors
+/// The system's: there is no line here.
+pub fn stand(folder: &Path, host: &str, identity: &str, deadline: Instant) -> io::Result<Line> {
     let path = folder.join(format!("{}.lock", sha256(format!("{host}\0{identity}").as_bytes())));
     let file = private_fs::open_lock(&path)?;
-    let deadline = Instant::now() + timeout;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(Turn { _file: file })),
-            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Ok(None),
+    match file.try_lock() {
+        Ok(()) => return Ok(Line::Turn(Turn { _file: file })),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(err)) => return Err(err),
+    }
+    while Instant::now() < deadline {
+        match file.try_lock_shared() {
+            Ok(()) => return Ok(Line::Passed),
             Err(TryLockError::WouldBlock) => thread::sleep(POLL_INTERVAL),
             Err(TryLockError::Error(err)) => return Err(err),
         }
     }
+    Ok(Line::Late)
 }
 
 /// The folder of the lock files, made when it is missing: in the user's cache folder, else, where
@@ -68,12 +85,21 @@ mod tests {
     #[test]
     fn one_holder_at_a_time_and_the_next_after_it() {
         let folder = tempfile::tempdir().unwrap();
-        let acquire = |host: &str| acquire(folder.path(), host, "identity", Duration::ZERO).unwrap();
-        let holder = acquire("a").expect("nobody holds it");
-        assert!(acquire("a").is_none(), "a second process goes on without after its timeout");
-        assert!(acquire("b").is_some(), "another registry is another turn");
-        drop(holder);
-        assert!(acquire("a").is_some(), "free again");
+        let stand = |host: &str, wait| stand(folder.path(), host, "identity", Instant::now() + wait).unwrap();
+        let holder = stand("a", Duration::ZERO);
+        assert!(matches!(holder, Line::Turn(_)), "nobody holds it");
+        assert!(matches!(stand("a", Duration::ZERO), Line::Late), "a second process goes on without in the end");
+        assert!(matches!(stand("b", Duration::ZERO), Line::Turn(_)), "another registry is another turn");
+        thread::scope(|scope| {
+            let waiting = [(); 2].map(|()| scope.spawn(|| stand("a", WAIT_TIMEOUT)));
+            thread::sleep(POLL_INTERVAL);
+            drop(holder);
+            for one in waiting {
+                let line = one.join().unwrap();
+                assert!(matches!(line, Line::Passed | Line::Turn(_)), "whoever waited goes on");
+            }
+        });
+        assert!(matches!(stand("a", Duration::ZERO), Line::Turn(_)), "free again");
     }
 
     #[cfg(unix)]

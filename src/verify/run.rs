@@ -147,7 +147,7 @@ impl<'a> Verifier<'a> {
             let what = || format!("cannot verify {}", wanted.image);
             let work =
                 pin!(within(MAX_TIME, what, async { Ok(self.expanded(&wanted.image, &repository, trust).await) }));
-            // The credentials of AWS are looked up meanwhile: they are needed last.
+            // AWS's credentials and connection are made ready meanwhile: they are needed last.
             let done = match select(work, pin!(self.prepare(statement))).await {
                 Either::Left((done, _)) => done,
                 Either::Right(((), work)) => work.await,
@@ -158,14 +158,18 @@ impl<'a> Verifier<'a> {
         verdicts.into_iter().flatten().collect()
     }
 
-    /// Opens the client that will tell of revocations, where one place is likely.
+    /// Opens the client that will tell of revocations and its connection, where one place is likely.
     async fn prepare(&self, statement: &Statement) {
         let region = statement.identities.iter().find_map(|identity| match identity {
             TrustedIdentity::SigningProfile(profile) => Some(&profile.home.as_ref()?.region),
             TrustedIdentity::Any | TrustedIdentity::Subject(_) | TrustedIdentity::Other(_) => None,
         });
         if let Some(region) = region.filter(|_| statement.actions.revocation != Action::Skip) {
-            self.signers.with(region, async |_| Ok(())).await.ok(); // who needs it will hear of it
+            let opened = self.signers.with(region, async |signer| {
+                signer.connect_data_early();
+                Ok(())
+            });
+            opened.await.ok(); // who needs it will hear of it
         }
     }
 
