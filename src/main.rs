@@ -3,6 +3,7 @@
 
 use std::{
     env::{self, consts::EXE_SUFFIX},
+    ffi::OsString,
     io::{self, BufReader, IsTerminal},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -12,7 +13,7 @@ use std::{
 use ecr_rs::{
     cli, containerd, crash, docker,
     door::{Door, Start, Streams, Terminals},
-    environment::Environment,
+    environment::{Environment, Variables},
     kubelet, notation_plugin,
     report::{Level, Report},
 };
@@ -73,7 +74,7 @@ fn start() -> Start {
         name: name.strip_suffix(EXE_SUFFIX).unwrap_or(&name).to_owned(),
         arguments: arguments.map(|word| word.to_string_lossy().into_owned()).collect(),
         environment: Environment {
-            variable: Box::new(|name| env::var_os(name)),
+            variable: variables(),
             home: dirs::home_dir(),
             config_folder: dirs::config_dir(),
             cache_folder: dirs::cache_dir(),
@@ -91,6 +92,15 @@ fn start() -> Start {
             stderr: io::stderr().is_terminal(),
         },
     }
+}
+
+/// The environment, read once: to find one variable, the C library goes through all of them.
+fn variables() -> Variables {
+    let all: Vec<(OsString, OsString)> = env::vars_os().collect();
+    // Windows does not tell upper case from lower in a name.
+    let is =
+        |known: &OsString, name: &str| if cfg!(windows) { known.eq_ignore_ascii_case(name) } else { known == name };
+    Box::new(move |name| all.iter().find(|(known, _)| is(known, name)).map(|(_, value)| value.clone()))
 }
 
 /// A folder of the machine's: this one, on Windows the one for all.

@@ -98,6 +98,11 @@ impl Access {
         self.http.send(call, Some(&fresh)).await
     }
 
+    /// Whether a request is let in at once, as far as is known.
+    pub(super) fn knows_authorization(&self) -> bool {
+        self.known().is_some()
+    }
+
     fn known(&self) -> Option<Arc<Secret>> {
         self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,7 +1,7 @@
 //! Pushing a signature: what can be prepared, blob, config, manifest, and the tag that lists it where there is no
 //! referrers API. Content is addressed by digest, so a run after a broken one completes it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::PoisonError};
 
 use futures_util::future::{join, try_join};
 use url::Url;
@@ -43,9 +43,26 @@ impl Remote {
     /// Begins the upload of an envelope, and looks whether the config blob is there. Pushes nothing.
     pub(super) async fn prepare(&self) -> Result<Uploads, Report> {
         // A signature is new in every run, the config is the same in all of them.
-        let config = async { if self.has_config().await? { Ok(None) } else { self.begin_upload().await.map(Some) } };
+        let config = async {
+            if !self.has_config().await? {
+                return self.begin_upload().await.map(Some);
+            }
+            self.learn_config(true);
+            Ok(None)
+        };
         let (envelope, config) = try_join(self.begin_upload(), config).await.map_err(|err| self.not_pushed(err))?;
         Ok(Uploads { envelope, config })
+    }
+
+    /// Looks for the config blob before it is known that the image is there. Not where the registry has yet to say
+    /// how it lets us in: each request at once would log in for itself.
+    pub(super) async fn look_ahead(&self) {
+        if self.access.knows_authorization() {
+            // Who needs it will hear of a fault.
+            if let Ok(there) = self.has_config().await {
+                self.learn_config(there);
+            }
+        }
     }
 
     fn not_pushed(&self, err: Report) -> Report {
@@ -66,7 +83,9 @@ impl Remote {
             match uploads.config {
                 Some(target) => self.upload(target, &Digest::of(EMPTY), EMPTY).await,
                 None => Ok(()),
-            }
+            }?;
+            self.learn_config(true);
+            Ok(())
         };
         let (pushed, present) = join(self.upload(uploads.envelope, &layer.digest, envelope), config).await;
         pushed.and(present).map_err(|err| self.not_pushed(err))?;
@@ -84,10 +103,25 @@ impl Remote {
     }
 
     async fn has_config(&self) -> Result<bool, Report> {
+        if let Some(known) = self.known_config() {
+            return Ok(known);
+        }
         let mut call = Call::get(self.url(&format!("blobs/{}", Digest::of(EMPTY)))?, MAX_SMALL_BODY);
         call.method = "HEAD";
         // Whatever else it says, the upload tells with better words.
         Ok(self.access.send(call).await?.status == 200)
+    }
+
+    /// Whether the config blob is there, as far as is known. That it is not is told once: it may be pushed meanwhile.
+    fn known_config(&self) -> Option<bool> {
+        let mut known = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = *known;
+        *known = told.filter(|there| *there);
+        told
+    }
+
+    fn learn_config(&self, there: bool) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Some(there);
     }
 
     /// Uploads a blob whole (distribution-spec, "POST then PUT"). A broken upload begins again from the start.

@@ -1,7 +1,7 @@
 //! One repository of a registry: fetch and delete, as the OCI distribution specification 1.1
 //! and Amazon ECR want it. Async; the caller has the runtime.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 use url::Url;
@@ -34,6 +34,8 @@ pub(super) struct Remote {
     base: Url,
     pub(super) name: String,
     pub(super) retries: RetryPolicy,
+    /// Whether the config blob of signatures is there, the same for all of them, where that is known.
+    pub(super) config: Mutex<Option<bool>>,
 }
 
 impl Remote {
@@ -57,6 +59,7 @@ impl Remote {
             base,
             name: image.name(),
             retries: http.retries(),
+            config: Mutex::default(),
         })
     }
 

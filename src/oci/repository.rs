@@ -92,6 +92,13 @@ impl Repository {
         }
     }
 
+    /// Does what pushing a signature needs and what does not need the image. Pushes nothing.
+    pub async fn look_ahead(&self) {
+        if let Place::Remote(remote) = &self.place {
+            remote.look_ahead().await;
+        }
+    }
+
     /// Does what pushing a signature needs and what does not need the signature. Pushes nothing.
     pub async fn prepare(&self) -> Result<Prepared, Report> {
         match &self.place {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::join, stream};
 
 use super::{
     already_signed::{self, Found},
@@ -65,7 +65,8 @@ pub async fn sign(
     options: Options,
     mut progress: impl FnMut(usize, usize),
 ) -> Vec<Outcome> {
-    if !(options.dry_run || options.if_unsigned) {
+    let surely = !(options.dry_run || options.if_unsigned);
+    if surely {
         context.signer.connect_early();
     }
     let mut items: Vec<Item> = Vec::new();
@@ -73,7 +74,12 @@ pub async fn sign(
     let resolving = stream::iter(opened).map(|(image, repository)| async move {
         match repository {
             Ok(repository) => {
-                let expanding = async { Ok(expand(image, &repository, options.recursive).await) };
+                let ahead = async {
+                    if surely {
+                        repository.look_ahead().await;
+                    }
+                };
+                let expanding = async { Ok(join(expand(image, &repository, options.recursive), ahead).await.0) };
                 let expanded = within(MAX_TIME, || format!("cannot resolve {image}"), expanding).await;
                 expanded.unwrap_or_else(|report| vec![Item::Failed { image: image.to_string(), report }])
             }
