@@ -1,27 +1,28 @@
-//! Certificates of a signature and the shape that their chain must have.
-//!
-//! The rules are the Notary Project's certificate profile (specifications, signature-specification.md,
-//! "Certificate Requirements"; notation-core-go, `x509/codesigning_cert_validations.go`).
+//! One certificate, read strictly, and who signed it.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
 
 use base64::Engine as _;
 use chrono::{DateTime, Utc};
 use x509_parser::{
     certificate::X509Certificate,
     der_parser::oid::Oid,
-    extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, ParsedExtension, X509Extension},
+    extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, ParsedExtension},
     oid_registry::{
         OID_PKIX_ACCESS_DESCRIPTOR_OCSP, OID_PKIX_AUTHORITY_INFO_ACCESS, OID_X509_COMMON_NAME, OID_X509_COUNTRY_NAME,
-        OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
-        OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE, OID_X509_EXT_SUBJECT_ALT_NAME, OID_X509_LOCALITY_NAME,
-        OID_X509_ORGANIZATION_NAME, OID_X509_ORGANIZATIONAL_UNIT, OID_X509_POSTAL_CODE, OID_X509_SERIALNUMBER,
-        OID_X509_STATE_OR_PROVINCE_NAME, OID_X509_STREET_ADDRESS,
+        OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_LOCALITY_NAME, OID_X509_ORGANIZATION_NAME,
+        OID_X509_ORGANIZATIONAL_UNIT, OID_X509_POSTAL_CODE, OID_X509_SERIALNUMBER, OID_X509_STATE_OR_PROVINCE_NAME,
+        OID_X509_STREET_ADDRESS,
         asn1_rs::{Any, FromDer, Tag},
     },
     pem::Pem,
 };
 
 use super::key::Key;
-use crate::{digest::sha256, report::Report};
+use crate::digest::sha256;
 
 /// A certificate, read once into what the rules ask about.
 #[derive(Debug, Clone)]
@@ -40,8 +41,8 @@ pub struct Certificate {
     pub not_after: DateTime<Utc>,
     /// The subject's key.
     pub key: Key,
-    raw_subject: Vec<u8>,
-    raw_issuer: Vec<u8>,
+    pub(super) raw_subject: Vec<u8>,
+    pub(super) raw_issuer: Vec<u8>,
 }
 
 impl Certificate {
@@ -139,75 +140,29 @@ impl Certificate {
         self.raw_subject == self.raw_issuer && self.is_signed_by(self).is_ok()
     }
 
-    fn is_signed_by(&self, issuer: &Certificate) -> Result<(), String> {
+    /// Whether the issuer's key signed it.
+    pub(super) fn is_signed_by(&self, issuer: &Certificate) -> Result<(), String> {
+        let pair = sha256(&[&self.der.len().to_be_bytes(), &*self.der, &*issuer.der].concat());
+        if SIGNED_BY.lock().unwrap_or_else(PoisonError::into_inner).contains(&pair) {
+            return Ok(());
+        }
         let certificate = parse(&self.der)?;
-        issuer.key.verify_certificate(
-            &certificate.signature_algorithm,
-            &self.signed_part,
-            &certificate.signature_value.data,
-        )
+        let (algorithm, signature) = (&certificate.signature_algorithm, &certificate.signature_value.data);
+        issuer.key.verify_certificate(algorithm, &self.signed_part, signature)?;
+        let mut signed_by = SIGNED_BY.lock().unwrap_or_else(PoisonError::into_inner);
+        if signed_by.len() < MAX_SIGNED_BY {
+            signed_by.insert(pair);
+        }
+        Ok(())
     }
 }
 
-/// Most certificates of a chain. AWS's have four; each one more is a signature to verify.
-pub(crate) const MAX_CHAIN: usize = 32;
+/// The pairs of certificate and issuer whose signature held, as SHA-256 of both: signatures of AWS Signer share a
+/// chain by the thousands, and each of its certificates takes milliseconds to verify.
+static SIGNED_BY: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Checks that certificates are an ordered chain, leaf first, that may sign code. Who issued whom is
-/// judged by keys as well as by names (notation-core-go, `isIssuedBy`).
-///
-/// Validity in time is not part of it: [`check_time`] asks for that at the time of signing.
-///
-/// # Errors
-/// The first rule that is broken, with the subject of the certificate that breaks it.
-pub fn check_chain(chain: &[Certificate]) -> Result<(), Report> {
-    let Some(leaf) = chain.first() else {
-        return Err(Report::new("the certificate chain is empty"));
-    };
-    if chain.len() > MAX_CHAIN {
-        return Err(Report::new(format!("the chain has {} certificates, more than {MAX_CHAIN}", chain.len())));
-    }
-    let bad = |certificate: &Certificate, why: String| {
-        Report::new(format!("the certificate `{}` breaks the chain: {why}", certificate.subject))
-    };
-    for (depth, certificate) in chain.iter().enumerate() {
-        let last = depth + 1 == chain.len();
-        // The last one signs itself, no other does.
-        let issuer = if last { certificate } else { &chain[depth + 1] };
-        if !last && certificate.is_self_signed() {
-            return Err(bad(certificate, "it is self-signed but not the last".into()));
-        }
-        if certificate.raw_issuer != issuer.raw_subject {
-            let why = if last {
-                "it is the last but not self-signed".into()
-            } else {
-                format!("its issuer is `{}`, the next certificate is `{}`", certificate.issuer, issuer.subject)
-            };
-            return Err(bad(certificate, why));
-        }
-        certificate.is_signed_by(issuer).map_err(|why| bad(certificate, why))?;
-        let parsed = parse(&certificate.der).map_err(|why| bad(certificate, why))?;
-        check_critical(&parsed).map_err(|why| bad(certificate, why))?;
-        if depth > 0 {
-            check_authority(&parsed, depth - 1).map_err(|why| bad(certificate, why))?;
-        }
-    }
-    let parsed = parse(&leaf.der).map_err(|why| bad(leaf, why))?;
-    check_leaf(&parsed).map_err(|why| bad(leaf, why))
-}
-
-/// Checks that every certificate was valid at `time`.
-pub fn check_time(chain: &[Certificate], time: DateTime<Utc>) -> Result<(), Report> {
-    match chain.iter().find(|certificate| !certificate.is_valid_at(time)) {
-        None => Ok(()),
-        Some(outside) => Err(Report::new(format!(
-            "the certificate `{}` is valid from {} to {}, not at the signing time {}",
-            outside.subject,
-            rfc3339(outside.not_before),
-            rfc3339(outside.not_after),
-            rfc3339(time)
-        ))),
-    }
-}
+/// Most pairs that are remembered.
+const MAX_SIGNED_BY: usize = 1024;
 
 /// A time as the formats write it: UTC, whole seconds.
 pub fn rfc3339(time: DateTime<Utc>) -> String {
@@ -242,7 +197,7 @@ fn text(value: &Any<'_>) -> Option<String> {
     }
 }
 
-fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
+pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
     let (rest, certificate) =
         X509Certificate::from_der(der).map_err(|err| format!("it is not a certificate: {err}"))?;
     if !rest.is_empty() {
@@ -296,97 +251,17 @@ fn value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// The extensions that the rules ask about, each with its critical flag.
-struct Extensions<'a> {
-    usage: Option<(bool, &'a KeyUsage)>,
-    constraints: Option<(bool, &'a BasicConstraints)>,
-    extended: Option<&'a ExtendedKeyUsage<'a>>,
+pub(super) struct Extensions<'a> {
+    pub(super) usage: Option<(bool, &'a KeyUsage)>,
+    pub(super) constraints: Option<(bool, &'a BasicConstraints)>,
+    pub(super) extended: Option<&'a ExtendedKeyUsage<'a>>,
 }
 
-fn extensions<'a>(certificate: &'a X509Certificate<'_>) -> Result<Extensions<'a>, String> {
+pub(super) fn extensions<'a>(certificate: &'a X509Certificate<'_>) -> Result<Extensions<'a>, String> {
     let twice = |_| String::from("an extension is there twice or cannot be read");
     Ok(Extensions {
         usage: certificate.key_usage().map_err(twice)?.map(|found| (found.critical, found.value)),
         constraints: certificate.basic_constraints().map_err(twice)?.map(|found| (found.critical, found.value)),
         extended: certificate.extended_key_usage().map_err(twice)?.map(|found| found.value),
     })
-}
-
-/// The critical extensions that a chain may have: three that the rules read, and two that only narrow
-/// what nobody here asks about: other names of the subject, and policies where every policy will do.
-const KNOWN_CRITICAL: [Oid<'static>; 5] = [
-    OID_X509_EXT_KEY_USAGE,
-    OID_X509_EXT_BASIC_CONSTRAINTS,
-    OID_X509_EXT_EXTENDED_KEY_USAGE,
-    OID_X509_EXT_SUBJECT_ALT_NAME,
-    OID_X509_EXT_CERTIFICATE_POLICIES,
-];
-
-/// A critical extension that is not understood refuses the certificate (RFC 5280, 4.2).
-fn check_critical(certificate: &X509Certificate<'_>) -> Result<(), String> {
-    let unknown = |extension: &&X509Extension<'_>| extension.critical && !KNOWN_CRITICAL.contains(&extension.oid);
-    match certificate.extensions().iter().find(unknown) {
-        None => Ok(()),
-        Some(extension) => Err(format!("its critical extension {} is not understood", extension.oid)),
-    }
-}
-
-fn check_leaf(certificate: &X509Certificate<'_>) -> Result<(), String> {
-    let Extensions { usage, constraints, extended } = extensions(certificate)?;
-    let Some((true, usage)) = usage else {
-        return Err("its key usage is absent or not critical".into());
-    };
-    if !usage.digital_signature() {
-        return Err("its key usage has no digitalSignature".into());
-    }
-    for (set, name) in [
-        (usage.key_encipherment(), "keyEncipherment"),
-        (usage.data_encipherment(), "dataEncipherment"),
-        (usage.key_agreement(), "keyAgreement"),
-        (usage.key_cert_sign(), "keyCertSign"),
-        (usage.crl_sign(), "cRLSign"),
-        (usage.encipher_only(), "encipherOnly"),
-        (usage.decipher_only(), "decipherOnly"),
-    ] {
-        if set {
-            return Err(format!("its key usage must not have {name}"));
-        }
-    }
-    if constraints.is_some_and(|(_, constraints)| constraints.ca) {
-        return Err("a leaf must not be a certificate authority".into());
-    }
-    if let Some(extended) = extended {
-        for (set, name) in [
-            (extended.any, "anyExtendedKeyUsage"),
-            (extended.server_auth, "serverAuth"),
-            (extended.client_auth, "clientAuth"),
-            (extended.email_protection, "emailProtection"),
-            (extended.time_stamping, "timeStamping"),
-            (extended.ocsp_signing, "OCSPSigning"),
-        ] {
-            if set {
-                return Err(format!("its extended key usage must not have {name}"));
-            }
-        }
-        if !extended.code_signing {
-            return Err("its extended key usage has no codeSigning".into());
-        }
-    }
-    Ok(())
-}
-
-fn check_authority(certificate: &X509Certificate<'_>, below: usize) -> Result<(), String> {
-    let Extensions { usage, constraints, .. } = extensions(certificate)?;
-    let Some((true, BasicConstraints { ca: true, path_len_constraint })) = constraints else {
-        return Err("its basic constraints are absent, not critical, or not those of an authority".into());
-    };
-    if path_len_constraint.is_some_and(|most| (most as usize) < below) {
-        return Err("its path length is too short for this chain".into());
-    }
-    let Some((true, usage)) = usage else {
-        return Err("its key usage is absent or not critical".into());
-    };
-    if !usage.key_cert_sign() {
-        return Err("its key usage has no keyCertSign".into());
-    }
-    Ok(())
 }

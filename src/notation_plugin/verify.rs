@@ -14,7 +14,8 @@ use crate::{
     aws::signing_profile::{PROFILE_ALIAS, PROFILE_VERSION, SIGNING_JOB, SigningProfile},
     door::Start,
     notary::{
-        certificate::{Certificate, MAX_CHAIN},
+        certificate::Certificate,
+        chain::MAX_CHAIN,
         envelope::{Attribute, Envelope, Scheme},
     },
     oci::media,

@@ -5,7 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     aws::{signer_roots::Roots, signing_profile::SigningProfile},
     notary::{
-        certificate::{check_time, rfc3339},
+        certificate::rfc3339,
+        chain::check_time,
         envelope::{self, Envelope},
     },
     oci::{Descriptor, media},

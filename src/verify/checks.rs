@@ -17,7 +17,8 @@ use crate::{
     aws::signing_profile::PROFILE_VERSION,
     names::NOTATION_PLUGIN,
     notary::{
-        certificate::{Certificate, check_time, rfc3339},
+        certificate::{Certificate, rfc3339},
+        chain::check_time,
         envelope::{self, Envelope, Scheme, VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_VERSION},
     },
     oci::Descriptor,

@@ -11,7 +11,7 @@ use crate::{
     },
     names::{NOTATION_PLUGIN, NOTATION_PLUGIN_VERSION},
     notary::{
-        certificate::check_time,
+        chain::check_time,
         envelope::{Envelope, Scheme, VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_VERSION},
     },
     report::Report,

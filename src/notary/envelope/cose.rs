@@ -13,7 +13,7 @@ use super::{
     signed::Envelope,
 };
 use crate::{
-    notary::certificate::{Certificate, check_chain},
+    notary::{certificate::Certificate, chain::check_chain},
     oci::media,
     report::Report,
 };
