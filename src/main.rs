@@ -24,7 +24,6 @@ const DOORS: [Door; 5] = [containerd::DOOR, kubelet::DOOR, notation_plugin::DOOR
 /// The program. `examples/sandbox.rs` calls it too, when it is started under the program's name.
 pub(crate) fn main() -> ExitCode {
     crash::contain();
-    unset_blank_endpoints();
     let start = start();
     // Never dropped: a door may leave it to a thread, which may still wait for it when the program ends.
     let stdin = Box::leak(Box::new(BufReader::new(io::stdin())));
@@ -51,21 +50,34 @@ const ENDPOINTS: [&str; 9] = [
     "AWS_ENDPOINT_URL_SIGNIN",
 ];
 
-/// Takes endpoint variables that are set and blank out of the environment: CI systems and compose files
-/// write "unset" so, and the SDK, which reads them itself, panics on an empty one.
-fn unset_blank_endpoints() {
-    for name in ENDPOINTS {
-        if env::var_os(name).is_some_and(|value| value.to_string_lossy().trim().is_empty()) {
+/// The environment, read once: to find one variable, the C library goes through all of them.
+///
+/// Endpoint variables that are set and blank are taken out, of the process's environment too: CI systems and compose
+/// files write "unset" so, and the SDK, which reads them itself, panics on an empty one.
+fn variables() -> Variables {
+    let mut all: Vec<(OsString, OsString)> = env::vars_os().collect();
+    all.retain(|(name, value)| {
+        let blank = ENDPOINTS.iter().any(|endpoint| is(name, endpoint)) && value.to_string_lossy().trim().is_empty();
+        if blank {
             #[expect(unsafe_code, reason = "the SDK's own clients have no other door to the environment")]
             // SAFETY: it is the first thing that the program does; there is no other thread.
             unsafe {
                 env::remove_var(name);
             }
         }
-    }
+        !blank
+    });
+    let all: &'static [_] = all.leak(); // as the environment itself, until the program ends
+    Box::new(|name| all.iter().find(|(known, _)| is(known, name)).map(|(_, value)| value.clone()))
+}
+
+/// Whether a variable has this name. Windows does not tell upper case from lower.
+fn is(known: &OsString, name: &str) -> bool {
+    if cfg!(windows) { known.eq_ignore_ascii_case(name) } else { known == name }
 }
 
 fn start() -> Start {
+    let variable = variables(); // before anything else asks for one
     let mut arguments = env::args_os();
     let path = arguments.next().unwrap_or_default();
     let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy();
@@ -74,7 +86,7 @@ fn start() -> Start {
         name: name.strip_suffix(EXE_SUFFIX).unwrap_or(&name).to_owned(),
         arguments: arguments.map(|word| word.to_string_lossy().into_owned()).collect(),
         environment: Environment {
-            variable: variables(),
+            variable,
             home: dirs::home_dir(),
             config_folder: dirs::config_dir(),
             cache_folder: dirs::cache_dir(),
@@ -92,15 +104,6 @@ fn start() -> Start {
             stderr: io::stderr().is_terminal(),
         },
     }
-}
-
-/// The environment, read once: to find one variable, the C library goes through all of them.
-fn variables() -> Variables {
-    let all: Vec<(OsString, OsString)> = env::vars_os().collect();
-    // Windows does not tell upper case from lower in a name.
-    let is =
-        |known: &OsString, name: &str| if cfg!(windows) { known.eq_ignore_ascii_case(name) } else { known == name };
-    Box::new(move |name| all.iter().find(|(known, _)| is(known, name)).map(|(_, value)| value.clone()))
 }
 
 /// A folder of the machine's: this one, on Windows the one for all.
