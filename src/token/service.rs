@@ -152,9 +152,10 @@ impl Service<'_> {
         let line = folder.as_ref().filter(|_| usable);
         let deadline = started + single_flight::WAIT_TIMEOUT;
         let mut cached = cached;
-        let _turn = loop {
+        let turn = loop {
             let stood = line.map(|folder| self.stand_in_line(folder, registry, &fingerprint, deadline));
-            if usable {
+            let seen = matches!(&stood, Some(Line::Turn(turn)) if turn.is_first_since(self.now));
+            if usable && !seen {
                 cached = match self.cached(registry, &fingerprint).token {
                     Some(token) if fresh(&token) => return Ok(token), // Another process fetched it meanwhile.
                     stale => stale,
@@ -178,6 +179,9 @@ impl Service<'_> {
             Ok(token) => {
                 if usable {
                     self.keep(registry, &fingerprint, &token);
+                }
+                if let Some(turn) = &turn {
+                    turn.tell(clock());
                 }
                 if let Some(failures) = &failures {
                     failures.forget();

@@ -5,7 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::{digest::sha256, environment::Environment, private_fs};
@@ -17,13 +17,30 @@ pub const WAIT_TIMEOUT: Duration = Duration::from_secs(21);
 /// How often a waiting process looks. Its wait ends at most this long after the holder's.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
+/// How much earlier than the clock says a file may seem to have changed: the kernel's ticks, FAT's two seconds.
+const CLOCK_GRAIN: Duration = Duration::from_secs(2);
+
 /// The right to be the one process that asks AWS; waiting ones find its token cached.
 ///
 /// The kernel releases it when the file closes, so a killed process leaves no stale lock behind.
 /// The file itself stays: removing it would let two holders in.
 #[must_use = "dropping it lets the next process go"]
 pub struct Turn {
-    _file: File,
+    file: File,
+}
+
+impl Turn {
+    /// Whether nobody before has had a turn with an outcome since this time: then it has been seen already. A clock
+    /// that is not this machine's alone, as of a file on a network, costs at worst a call to AWS.
+    pub fn is_first_since(&self, time: SystemTime) -> bool {
+        let ended = self.file.metadata().and_then(|metadata| metadata.modified());
+        ended.is_ok_and(|ended| ended + CLOCK_GRAIN < time)
+    }
+
+    /// Tells those behind that there is an outcome now.
+    pub fn tell(&self, now: SystemTime) {
+        self.file.set_modified(now).ok(); // then one of them asks AWS once more
+    }
 }
 
 /// What standing in line came to.
@@ -47,7 +64,7 @@ pub fn stand(folder: &Path, host: &str, identity: &str, deadline: Instant) -> io
     let path = folder.join(format!("{}.lock", sha256(format!("{host}\0{identity}").as_bytes())));
     let file = private_fs::open_lock(&path)?;
     match file.try_lock() {
-        Ok(()) => return Ok(Line::Turn(Turn { _file: file })),
+        Ok(()) => return Ok(Line::Turn(Turn { file })),
         Err(TryLockError::WouldBlock) => {}
         Err(TryLockError::Error(err)) => return Err(err),
     }
@@ -100,6 +117,25 @@ mod tests {
             }
         });
         assert!(matches!(stand("a", Duration::ZERO), Line::Turn(_)), "free again");
+    }
+
+    #[test]
+    fn what_came_of_a_turn_is_looked_for_by_those_who_were_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let turn = || match stand(folder.path(), "a", "identity", Instant::now()).unwrap() {
+            Line::Turn(turn) => turn,
+            Line::Passed | Line::Late => panic!("nobody holds it"),
+        };
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        turn().tell(now);
+        let minute = Duration::from_secs(60);
+        for (started, first, why) in [
+            (now - minute, false, "it started before, and may have looked before"),
+            (now + Duration::from_secs(1), false, "a file's time is not as exact"),
+            (now + minute, true, "what was kept then was there when it looked"),
+        ] {
+            assert_eq!(turn().is_first_since(started), first, "{why}");
+        }
     }
 
     #[cfg(unix)]
