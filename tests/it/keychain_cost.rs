@@ -49,7 +49,10 @@ fn with_others(count: usize) -> Machine {
 fn calls(machine: &Machine) -> Vec<BTreeMap<String, usize>> {
     let program = machine.program();
     let mut all = Vec::new();
+    let locks = machine.home.path().join(".cache/docker-credential-ecr-rs/locks");
     let mut run = |arguments: &[&str], stdin: &str, status: i32| {
+        // Whether a turn was had in the last two seconds decides on a second look: here, all look.
+        std::fs::remove_dir_all(&locks).ok();
         machine.bus.take_calls();
         let outcome = program.run(arguments, stdin).exits(status, format!("{arguments:?}"));
         all.push(machine.bus.take_calls());
