@@ -13,6 +13,8 @@ program=docker-credential-ecr-rs
 short=ecr-rs # the same program, for people who type it
 release=0.1.0 # the release this script belongs to; tests/install.sh compares it with Cargo.toml
 repository=   # OWNER/NAME at GitHub: the release workflow fills it in
+workflow=.github/workflows/release.yml
+statement=provenance.sigstore.json # what GitHub signed about all files of a release
 
 usage() {
     cat <<USAGE
@@ -165,17 +167,25 @@ verify() {
     say "checksum of $name: good"
 }
 
-# attest ARCHIVE: where GitHub's own program is there and logged in, it tells whether the release workflow made it.
+# attest ARCHIVE: whether the release workflow made it, as GitHub's own program says where that is there and logged in,
+# else cosign by the release's own statement, which GitHub signed.
 attest() {
     [ -n "$repository" ] || return 0
-    if ! has gh || ! gh auth status >/dev/null 2>&1 </dev/null; then
-        say "its provenance was not checked: that takes gh, logged in"
+    if has gh && gh auth status >/dev/null 2>&1 </dev/null; then
+        by=gh
+        gh attestation verify "$1" --repo "$repository" --signer-workflow "$repository/$workflow" >/dev/null </dev/null
+    elif has cosign && cosign verify-blob-attestation --help 2>&1 </dev/null | grep -q -e --new-bundle-format; then
+        by=cosign
+        download "${ECR_RS_RELEASES%/}/$statement" "$work/$statement"
+        cosign verify-blob-attestation --new-bundle-format --bundle "$work/$statement" --type slsaprovenance1 \
+            --certificate-oidc-issuer https://token.actions.githubusercontent.com \
+            --certificate-identity "https://github.com/$repository/$workflow@refs/tags/v$release" "$1" >/dev/null </dev/null
+    else
+        say "its provenance was not checked: that takes gh, logged in, or cosign 2.4 or newer"
         return 0
-    fi
-    gh attestation verify "$1" --repo "$repository" >/dev/null </dev/null ||
-        fail "$(basename -- "$1") was not made by a release of $repository: nothing was installed" \
-            "look at the lines of gh above; if it fails again, do not use it"
-    say "provenance of $(basename -- "$1"): good"
+    fi || fail "$by did not find that a release of $repository made $(basename -- "$1"): nothing was installed" \
+        "look at the lines of $by above; if it fails again, do not use the archive"
+    say "provenance of $(basename -- "$1"), by $by: good"
 }
 
 # The one member of the archive that is the program.

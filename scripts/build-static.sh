@@ -1,9 +1,10 @@
 #!/bin/bash
 # The release build that links nothing at run time: Linux with musl. bash scripts/build-static.sh [TARGET]
 #
-# With rustup's standard library for the target (`rustup target add x86_64-unknown-linux-musl`) it is one call of
-# cargo, on a machine of the target's kind. Where rustup may fetch nothing, Debian 12's own compiler, unpacked below target/ and never installed, builds
-# the standard library of x86_64 first; then apt-get and musl-gcc (musl-tools) are needed. Prints where the program is.
+# With rustup's standard library for the target, which is fetched, it is one call of cargo, on a machine of the
+# target's kind. Where rustup may fetch nothing, Debian 12's own compiler, unpacked below target/ and never installed,
+# builds the standard library of x86_64 first; then apt-get and musl-gcc (musl-tools) are needed. The same source and
+# compiler give the same bytes in every folder (scripts/compare-builds.sh). Prints where the program is.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,11 +23,14 @@ make_unwinder() {
     mkdir -p "$folder"
     musl-gcc -O2 -Wall -Wextra -c -o "$folder/dl_find_object.o" scripts/dl_find_object.c
     cp "$(gcc -print-file-name=libgcc_eh.a)" "$folder/libunwind.a"
-    ar r "$folder/libunwind.a" "$folder/dl_find_object.o"
+    ar rD "$folder/libunwind.a" "$folder/dl_find_object.o"
 }
 
-# To a fixed place, as build.rs links the build for glibc, and for its reason.
-flags=(-C relocation-model=static)
+# To a fixed place, as build.rs links the build for glibc, and for its reason. The folders of the build and of cargo
+# are named in panics: under one name everywhere.
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+flags=(-C relocation-model=static "--remap-path-prefix=$PWD=/source" "--remap-path-prefix=$cargo_home=/cargo")
+export "CFLAGS_$name=-ffile-prefix-map=$PWD=/source -ffile-prefix-map=$cargo_home=/cargo"
 if has_target "$target"; then
     command -v musl-gcc >/dev/null || export "CC_$name=cc"
 else
@@ -37,10 +41,10 @@ else
     needs "$target" apt-get dpkg musl-gcc gcc ar
     folder=$PWD/target/static
     use_debian_compiler "$folder/rust"
-    make_unwinder "$folder/unwind"
+    # Where rustc looks without being told: a path among its flags would be a part of what it makes.
+    make_unwinder "$folder/rust/usr/lib/rustlib/$target/lib"
     export "CARGO_TARGET_${name^^}_LINKER=musl-gcc"
-    flags=(-C link-self-contained=no -C target-feature=+crt-static "${flags[@]}" -C link-arg=-static
-        -L "native=$folder/unwind")
+    flags=(-C link-self-contained=no -C target-feature=+crt-static "${flags[@]}" -C link-arg=-static)
     own_library=-Zbuild-std=std,panic_abort
 fi
 export "CARGO_TARGET_${name^^}_RUSTFLAGS=${flags[*]}"

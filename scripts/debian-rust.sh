@@ -1,10 +1,15 @@
 # shellcheck shell=bash
-# For other scripts: a compiler with the source of its standard library, where rustup may fetch no target's. It is
-# Debian 12's own (rustc-web, newer than Debian's rustc), unpacked below target/ and never installed, since the
-# package conflicts with a packaged rustup.
+# For other scripts: the standard library of another target. rustup fetches it. Where it may not, Debian 12's own
+# compiler (rustc-web, newer than Debian's rustc) brings the source: it is unpacked below target/ and never installed,
+# since the package conflicts with a packaged rustup.
 
-# has_target TARGET: whether the toolchain in use has the standard library of the target.
-has_target() { compgen -G "$(rustc --print sysroot)/lib/rustlib/$1/lib/libstd-*.rlib" >/dev/null; }
+# has_target TARGET: whether the toolchain in use has the standard library of the target, or just got it.
+has_target() {
+    local library
+    library="$(rustc --print sysroot)/lib/rustlib/$1/lib/libstd-*.rlib"
+    compgen -G "$library" >/dev/null && return
+    command -v rustup >/dev/null && timeout 300 rustup --quiet target add "$1" && compgen -G "$library" >/dev/null
+}
 
 # needs TARGET PROGRAM...: fails where one of them is not installed.
 needs() {

@@ -21,6 +21,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 
+. tests/loopback.sh
 . tests/clients/programs.sh
 . tests/clients/report.sh
 . tests/clients/session.sh

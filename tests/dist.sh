@@ -2,8 +2,9 @@
 # Tests of dist/: a whole release is made in a temporary folder, twice, and each package of it is taken apart.
 # bash tests/dist.sh [PROGRAM]
 #
-# PROGRAM is the static build; without one a stand-in answers what the packers ask it. Needs python3, dpkg
-# and rpm; root for the rpm. Homebrew, Scoop and winget are not run. Nothing outside a temporary folder is written.
+# PROGRAM is the static build: it signs and verifies its own image too. Without one a stand-in answers what the packers
+# ask it. Needs python3, dpkg and rpm; root for the rpm and for running the image; cargo for the loopback AWS.
+# Homebrew, Scoop and winget are not run. Nothing outside a temporary folder and target/ is written.
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -11,7 +12,9 @@ root=$PWD
 name=docker-credential-ecr-rs
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+loopback=
+trap '[ -z "$loopback" ] || kill "$loopback"; rm -rf "$scratch"' EXIT
+. tests/loopback.sh
 
 failed=0
 # ok WHAT COMMAND...: one line for a command that must succeed.
@@ -27,10 +30,13 @@ ok() {
     fi
 }
 
-program=${1:-$scratch/program}
+program=$(realpath -m "${1:-$scratch/program}")
 if [ $# = 0 ]; then
     printf '#!/bin/sh\necho "stand-in: $*"\n' >"$program"
     chmod +x "$program"
+fi
+if [ $# = 1 ]; then
+    cargo build --quiet --locked --example loopback && serve_loopback "$scratch/aws" "$scratch/aws.log" || exit 1
 fi
 printf -- '-----BEGIN CERTIFICATE-----\n' >"$scratch/certificates"
 export CERTIFICATES=$scratch/certificates
@@ -118,6 +124,30 @@ for image in images:
 END
 }
 ok "the image holds program and certificates of both machines, for an ordinary user" image
+
+# The image without a container: its layer is all that there is, and the user is an ordinary one.
+image_runs() {
+    local layer
+    mkdir "$scratch/root" && layer=$(python3 -c 'import json, sys
+blob = lambda it: json.load(open(sys.argv[1] + "/blobs/" + it["digest"].replace(":", "/")))
+index = blob(json.load(open(sys.argv[1] + "/index.json"))["manifests"][0])
+print(blob(index["manifests"][0])["layers"][0]["digest"].replace(":", "/"))' "$scratch/image") &&
+        tar -C "$scratch/root" -xzf "$scratch/image/blobs/$layer" &&
+        [ "$(env -i HOME=/home/nonroot chroot --userspec=65532:65532 "$scratch/root" "/usr/bin/$name" version)" = "$("$program" version)" ]
+}
+# Signed on disk, every machine's image with the index, and verified by who signed; by nobody else.
+image_is_signed() {
+    local image=$scratch/image:$version
+    our() { env HOME="$scratch" "$program" "$@" --signer-root "$LOOPBACK_SIGNER_ROOT"; }
+    ! our verify --recursive --oci-layout "$image" --signing-profile "$LOOPBACK_SIGNING_PROFILE" &&
+        our sign --recursive --oci-layout "$image" --signing-profile "$LOOPBACK_SIGNING_PROFILE" &&
+        our verify --recursive --oci-layout "$image" --signing-profile "$LOOPBACK_SIGNING_PROFILE" &&
+        ! our verify --oci-layout "$image" --signing-profile "${LOOPBACK_SIGNING_PROFILE}_other"
+}
+if [ $# = 1 ]; then
+    [ "$(id -u)" != 0 ] || ok "the image's program runs with nothing but its layer, as its user" image_runs
+    ok "the image is signed by the program in it, and verified" image_is_signed
+fi
 
 # Whatever a manifest names, with its checksum, is in the release.
 manifests() {

@@ -315,24 +315,61 @@ says "would download https://localhost:$port/SHA256SUMS"
 [ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
 case_ends "a dry run of a download writes nothing"
 
-# A release's own script: its address is in it, and gh says where the archive was made.
+# A release's own script: its address is in it, and gh or cosign says where the archive was made.
 sed 's|^repository=.*|repository=owner/name|' "$installer" >"$scratch/alone/install.sh"
 run 0 --prefix "$scratch/none" --archive "$first" --dry-run
-for verdict in 0 1; do
-    # shellcheck disable=SC2016 # $1 and $* belong to the stand-in
-    printf '#!/bin/sh\n[ "$1" = attestation ] || exit 0\necho "$*" >"%s"\nexit %s\n' "$scratch/asked" "$verdict" >"$scratch/with-curl/gh"
-    chmod +x "$scratch/with-curl/gh"
-    path=$scratch/with-curl
-    run "$verdict" --prefix "$scratch/attested" --target x86_64-unknown-linux-musl
-    [[ $(cat "$scratch/asked") == "attestation verify "*"${first##*/} --repo owner/name" ]] || wrong "gh was asked: $(cat "$scratch/asked")"
-    case $verdict in
-        0) says "provenance of ${first##*/}: good" && run 0 --prefix "$scratch/attested" --uninstall ;;
-        1) says "was not made by a release of owner/name: nothing was installed" ;;
-    esac
+path=$scratch/with-curl
+# stand_in PROGRAM SCRIPT: a program on that PATH, which can write down its words.
+stand_in() {
+    printf '#!/bin/sh\nnote() { echo "$*" >"%s"; }\n%s\n' "$scratch/asked" "$2" >"$path/$1"
+    chmod +x "$path/$1"
+}
+# attested STATUS WORDS: installs a download, which must end so, say that, and leave nothing where it fails.
+attested() {
+    : >"$scratch/asked"
+    run "$1" --prefix "$scratch/attested" --target x86_64-unknown-linux-musl
+    says "$2"
+    [ "$1" != 0 ] || run 0 --prefix "$scratch/attested" --uninstall
     [ ! -e "$scratch/attested" ] || wrong "left behind $(find "$scratch/attested" | tr '\n' ' ')"
+}
+# asked PATTERN: the words that the stand-in wrote down.
+# shellcheck disable=SC2053 # a pattern
+asked() { [[ $(cat "$scratch/asked") == $1 ]] || wrong "was asked: $(cat "$scratch/asked")"; }
+
+attested 0 "was not checked: that takes gh, logged in, or cosign 2.4 or newer"
+case_ends "without gh and cosign it is said that the provenance was not checked"
+
+for verdict in 0 1; do
+    # shellcheck disable=SC2016 # its own
+    stand_in gh '[ "$1" = attestation ] || exit 0; note "$@"; exit '$verdict
+    stand_in cosign 'note "cosign $*"; exit 1'
+    case $verdict in
+        0) attested 0 "provenance of ${first##*/}, by gh: good" ;;
+        1) attested 1 "gh did not find that a release of owner/name made ${first##*/}: nothing was installed" ;;
+    esac
+    asked "attestation verify */${first##*/} --repo owner/name --signer-workflow owner/name/.github/workflows/release.yml"
 done
-rm "$scratch/with-curl/gh"
 case_ends "gh says whether a release made the archive, and where it says no nothing is installed"
+
+# gh that is not logged in is as good as none.
+stand_in gh 'exit 1'
+for verdict in 0 1; do
+    # shellcheck disable=SC2016 # its own
+    stand_in cosign 'case $* in *--help) echo "  --new-bundle-format" && exit ;; esac; note "$@"; grep -q signed "$4" || exit 3; exit '$verdict
+    respond provenance.sigstore.json '404 Not Found' 'Connection: close' ''
+    attested 1 "cannot download https://localhost:$port/provenance.sigstore.json"
+    echo signed >"$scratch/release/provenance"
+    respond provenance.sigstore.json '200 OK' 'Connection: close' "$scratch/release/provenance"
+    case $verdict in
+        0) attested 0 "provenance of ${first##*/}, by cosign: good" ;;
+        1) attested 1 "cosign did not find that a release of owner/name made ${first##*/}: nothing was installed" ;;
+    esac
+    asked "verify-blob-attestation --new-bundle-format --bundle */provenance.sigstore.json --type slsaprovenance1 --certificate-oidc-issuer https://token.actions.githubusercontent.com --certificate-identity https://github.com/owner/name/.github/workflows/release.yml@refs/tags/v0.1.0 */${first##*/}"
+done
+stand_in cosign 'note "$@"; exit 0'
+attested 0 "was not checked: that takes gh, logged in, or cosign 2.4 or newer"
+case_ends "without gh cosign says it by the release's statement, and one that is too old is not asked"
+rm "$path/gh" "$path/cosign"
 unset ECR_RS_RELEASES
 run 0 --prefix "$scratch/none" --dry-run --target x86_64-unknown-linux-musl
 says "would download https://github.com/owner/name/releases/download/v0.1.0/SHA256SUMS"

@@ -44,17 +44,11 @@ until_true() {
     done
 }
 
-# The loopback AWS with ECR's registries: it is an HTTPS proxy, and its `env` makes clients trust and use it. It
-# serves while its standard input is open, and a line there changes how it behaves.
+# The loopback AWS with ECR's registries: it is an HTTPS proxy, and its `env` makes clients trust and use it.
 start_loopback() {
-    mkfifo "$scratch/loopback.commands"
-    "$root/target/debug/examples/loopback" "$scratch/loopback" >"$scratch/logs/loopback" 2>&1 <"$scratch/loopback.commands" &
-    exec {loopback_commands}>"$scratch/loopback.commands"
-    until_true "the loopback AWS" test -s "$scratch/loopback/env" || return 1
+    serve_loopback "$scratch/loopback" "$scratch/logs/loopback" || return 1
     # As ECR: layers come from another host, which must not see the login, and passwords are long.
     printf '%s\n' 'redirects on' 'token-length 2714' >&"$loopback_commands"
-    # shellcheck source=/dev/null
-    . "$scratch/loopback/env"
 }
 
 # How often AWS was asked for a token since the start.

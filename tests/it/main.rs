@@ -87,6 +87,7 @@ mod hostile_text;
 mod managed_signing;
 #[cfg(target_os = "linux")] // elsewhere the clients' folders are the user's own
 mod setup;
+#[cfg(target_os = "linux")] // the program's keychain, again
 mod words;
 
 // Signing.

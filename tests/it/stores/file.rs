@@ -90,6 +90,11 @@ fn malformed_files_trouble_only_their_own_entry() {
 /// What damages the only file.
 type Spoil<'a> = Box<dyn Fn() + 'a>;
 
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("it is ours");
+}
+
 #[test]
 fn f1_3_a_damaged_file_is_told_replaced_and_removed() {
     let folder = folder();
@@ -100,29 +105,27 @@ fn f1_3_a_damaged_file_is_told_replaced_and_removed() {
         fs::write(file(), change(&text)).expect("it can be written");
     };
     for entry in [token(HOST, "a", 1, "canary"), login("ghcr.io", "me", "canary")] {
-        let mut ways: Vec<(&str, Spoil<'_>)> = vec![
+        let ways: &[(&str, Spoil<'_>)] = &[
             ("cut short", Box::new(|| change(&|text| text[..text.len() / 2].into()))),
             ("empty", Box::new(|| change(&|_| String::new()))),
             ("of a newer version", Box::new(|| change(&|text| text.replace(":1,", ":2,")))),
             ("of another's making", Box::new(|| change(&|_| "{\"token\":\"canary\"}".into()))),
             ("too long", Box::new(|| change(&|text| format!("{text}{}", " ".repeat(2 << 20))))),
+            #[cfg(unix)]
+            ("of mode 0666", Box::new(|| set_mode(&file(), 0o666))),
+            #[cfg(unix)]
+            ("anybody may write to it", Box::new(|| set_mode(&file(), 0o602))),
+            #[cfg(unix)]
+            (
+                "a link",
+                Box::new(|| {
+                    let file = file();
+                    fs::remove_file(&file).expect("removed");
+                    std::os::unix::fs::symlink("/etc/passwd", file).expect("linked");
+                }),
+            ),
         ];
-        #[cfg(unix)]
-        for (mode, why) in [(0o666, "of mode 0666"), (0o602, "anybody may write to it")] {
-            use std::os::unix::fs::PermissionsExt;
-            let spoil = move || fs::set_permissions(file(), fs::Permissions::from_mode(mode)).expect("it is ours");
-            ways.push((why, Box::new(spoil)));
-        }
-        #[cfg(unix)]
-        ways.push((
-            "a link",
-            Box::new(|| {
-                let file = file();
-                fs::remove_file(&file).expect("removed");
-                std::os::unix::fs::symlink("/etc/passwd", file).expect("linked");
-            }),
-        ));
-        for (why, spoil) in &ways {
+        for (why, spoil) in ways {
             is_healed(&store, &entry, &Damage { why, spoil, is_listed: false });
         }
     }
