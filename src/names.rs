@@ -20,6 +20,9 @@ pub(crate) const HELPER_PREFIX: &str = "docker-credential-";
 /// asks nobody where it is set: a helper that leads back to us would ask us, and we it, for ever.
 pub(crate) const DELEGATE_MARK: &str = "ECR_RS_DELEGATE";
 
+/// What we say to a helper that asks us though we asked it, and what such a helper passes on.
+pub(crate) const ASKED_AGAIN: &str = "asks docker-credential-ecr-rs again, which asked it";
+
 /// Docker Hub's key in every credential store (docker/cli, `registry.IndexServer`).
 pub(crate) const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 

@@ -366,14 +366,15 @@ pub fn is_read_only(metadata: &Metadata) -> bool {
     metadata.permissions().readonly()
 }
 
+/// Whether this user can make files in a folder.
 #[cfg(unix)]
-fn is_writable(folder: &Path) -> bool {
+pub fn is_writable(folder: &Path) -> bool {
     rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 /// Windows tells when files are created.
 #[cfg(not(unix))]
-fn is_writable(_: &Path) -> bool {
+pub fn is_writable(_: &Path) -> bool {
     true
 }
 

@@ -123,14 +123,19 @@ fn keeps_the_contract_up_to(longest: usize, keychain: &dyn Keychain) {
 }
 
 mod linux {
+    use std::os::unix::process::CommandExt;
+
     use ecr_rs::{
-        keychain::{Entry, ErrorKind, Keychain, keyutils::KeyutilsStore, linux::SecretServiceStore},
+        keychain::{
+            Entry, ErrorKind, Key, Keychain, Label, Selection, helper::HelperStore, keyutils::KeyutilsStore,
+            linux::SecretServiceStore,
+        },
         secret::Secret,
     };
     use linux_keyutils::{KeyRing, KeyRingIdentifier, LinkNode};
 
     use super::{
-        MAX_SECRET, TOKEN, keeps_the_contract, keeps_the_contract_up_to,
+        LOGIN, MAX_SECRET, TOKEN, forget, get, keeps_the_contract, keeps_the_contract_up_to, put,
         support::{
             bus::{FakeBus, Item},
             damage::{Damage, is_healed},
@@ -226,15 +231,119 @@ mod linux {
             println!("ECR_RS_TEST_BUS is not set: no real Secret Service here");
             return;
         };
-        if std::env::var("ECR_RS_TEST_KEYCHAIN").as_deref() != Ok("locked") {
-            return keeps_the_contract(&SecretServiceStore::new(Some(&bus), None, true));
-        }
+        let expected = match std::env::var("ECR_RS_TEST_KEYCHAIN").as_deref() {
+            Ok("locked") => ErrorKind::Locked,
+            Ok("without_database") => ErrorKind::NoPlace,
+            _ => return keeps_the_contract(&SecretServiceStore::new(Some(&bus), None, true)),
+        };
         let store = SecretServiceStore::new(Some(&bus), None, false);
-        let label = super::login("ghcr.io", "me");
-        let found = store.get(label.key()).map_err(|fault| fault.kind);
-        assert_eq!(found.err(), Some(ErrorKind::Locked), "no window, no wait");
-        let entry = Entry { label, secret: Secret::from(String::from("canary")) };
-        assert_eq!(store.put(&entry).map_err(|fault| fault.kind), Err(ErrorKind::Locked));
+        for label in [super::login("ghcr.io", "me"), super::token("public.ecr.aws", "f00d", 1)] {
+            let (key, kind) = (label.key().clone(), label.key().kind());
+            let entry = Entry { label, secret: Secret::from(String::from("canary")) };
+            for (verb, outcome) in [
+                ("check", store.check()),
+                ("get", store.get(&key).map(drop)),
+                ("put", store.put(&entry)),
+                ("remove", store.remove(&key)),
+                ("list", store.list(kind).map(drop)),
+            ] {
+                // A window would be a wait for a person, and that a timeout.
+                assert_eq!(outcome.map_err(|fault| fault.kind), Err(expected), "{verb} {key:?}");
+            }
+        }
+    }
+
+    /// Another credential helper, with nothing in it: tests/keychains.sh makes one for the test, and names it.
+    #[test]
+    fn real_helper() {
+        let Ok(suffix) = std::env::var("ECR_RS_TEST_HELPER") else {
+            println!("ECR_RS_TEST_HELPER is not set: no real helper here");
+            return;
+        };
+        let path = std::env::var_os("PATH").expect("the helper is on it");
+        let store = HelperStore::find(&suffix, &path).expect("it is installed");
+        // Helpers know one spelling of a server, the key.
+        let login = |server: &str, username: &str| Label::new(Key::new(&LOGIN, &[server]), &[server, username]);
+        let hub = login("https://index.docker.io/v1/", "someone");
+        let entries = [
+            (hub.clone(), "dckr_pat_1".to_owned(), "an ordinary login"),
+            (login("https://index.docker.io/v1/access-token", "someone"), "0123456789".repeat(500), "a web login's"),
+            (login("r.example:5000", "<token>"), "t".into(), "an identity token"),
+            (login("ghcr.io", "naïve \"q\" 名"), "pä\"ß\\wörd $(id) `id` %s 😀".into(), "unicode and quotes"),
+        ];
+        forget(&store, hub.key()); // of nothing
+        for (label, secret, why) in &entries {
+            assert_eq!(get(&store, label.key()), None, "{why}");
+            put(&store, label, secret);
+            assert_eq!(get(&store, label.key()), Some((label.clone(), secret.clone())), "{why}");
+        }
+        let listed = || {
+            let mut labels = store.list(&LOGIN).expect("it can be listed");
+            labels.sort();
+            labels
+        };
+        let mut labels = entries.each_ref().map(|(label, ..)| label.clone());
+        labels.sort();
+        assert_eq!(listed(), labels);
+        for (username, why) in [("someone", "another password"), ("zoe", "a later name"), ("amy", "an earlier one")] {
+            let label = login("https://index.docker.io/v1/", username);
+            put(&store, &label, why);
+            assert_eq!(get(&store, label.key()), Some((label.clone(), why.into())), "{why}");
+            assert_eq!(listed().len(), entries.len(), "in place of the old one: {why}");
+        }
+        for (at, (label, _, why)) in entries.iter().enumerate() {
+            forget(&store, label.key());
+            assert_eq!(get(&store, label.key()), None, "forgotten: {why}");
+            forget(&store, label.key()); // twice is once
+            assert_eq!(listed().len(), entries.len() - at - 1, "the others stay: {why}");
+        }
+    }
+
+    /// As an ordinary user, whose quota is small: root gives its place up in a process of its own.
+    #[test]
+    fn f7_8_a_quota_that_is_used_up() {
+        const NOBODY: u32 = 65534;
+        const NAME: &str = "linux::f7_8_a_quota_that_is_used_up";
+        if !rustix::process::getuid().is_root() {
+            if std::env::var_os("ECR_RS_TEST_QUOTA").is_some() {
+                fills_the_quota();
+            } else {
+                println!("not root: the quota of this user is left alone");
+            }
+            return;
+        }
+        let mut child = std::process::Command::new("/proc/self/exe");
+        child.args(["--exact", NAME, "--nocapture"]).env("ECR_RS_TEST_QUOTA", "1").uid(NOBODY).gid(NOBODY);
+        let outcome = child.output().expect("it runs");
+        let said = String::from_utf8_lossy(&outcome.stdout);
+        println!("{said}");
+        assert!(outcome.status.success(), "{said}{}", String::from_utf8_lossy(&outcome.stderr));
+        assert!(said.contains("1 passed"), "the test was run: {said}");
+    }
+
+    fn fills_the_quota() {
+        let store = KeyutilsStore::for_service(&format!("docker-credential-ecr-rs-quota-{}", std::process::id()));
+        match store.check() {
+            Err(fault) if fault.kind == ErrorKind::Unavailable => return println!("no kernel keys here: {fault}"),
+            outcome => outcome.expect("nobody has keys"),
+        }
+        let token = |number: u32| {
+            let label = super::token(&format!("{number:012}.dkr.ecr.eu-west-1.amazonaws.com"), "f00d", u64::MAX);
+            Entry { label, secret: Secret::from("0123456789".repeat(270)) }
+        };
+        let kept = (0..1000).map_while(|number| store.put(&token(number)).ok()).count();
+        println!("tokens that an ordinary user can keep: {kept}");
+        let faults = [store.put(&token(2000)).expect_err("it is full"), store.check().expect_err("it is full")];
+        let found = store.list(&TOKEN).map(|labels| labels.len());
+        store.remove_all(&Selection::all(&TOKEN)).expect("they are ours");
+        assert_eq!(found.expect("they can be read"), kept);
+        for fault in faults {
+            assert_eq!(fault.kind, ErrorKind::NoPlace, "{fault}");
+            for words in [" of 20000 bytes", "/proc/sys/kernel/keys/maxbytes", "clear --all"] {
+                assert!(fault.to_string().contains(words), "{words}: {fault}");
+            }
+            assert!(fault.hint().contains("kernel.keys.maxbytes"), "{fault}");
+        }
     }
 
     #[test]

@@ -1,9 +1,22 @@
 #!/usr/bin/env bash
 # The contract that every keychain keeps, on the real daemons of Linux, each in a session and a home of its own.
-# tests/keychains.sh [DAEMON…]; without a name, on all (Debian's packages: gnome-keyring, libkf5wallet-bin, keepassxc).
-# Ends with 77 where one is not installed, which is then not checked, and nothing failed. A daemon is a function below that leaves one running with an empty keychain.
+# tests/keychains.sh [ROW…]; without a name, all rows. --packages prints what they need of Debian.
+# Ends with 77 where something is not installed, which is then not checked, and nothing failed.
 # shellcheck disable=SC2317,SC2329 # functions are called by their names
 set -u
+
+# A row is a function below, which leaves an empty keychain that answers; the program that keeps it; its packages.
+rows() {
+    cat <<'ROWS'
+gnome_keyring              gnome-keyring-daemon    gnome-keyring dbus
+gnome_keyring_empty        gnome-keyring-daemon    gnome-keyring dbus
+kwallet                    kwalletd5               libkf5wallet-bin dbus python3
+keepassxc_open             keepassxc               keepassxc dbus python3
+keepassxc_locked           keepassxc               keepassxc dbus python3
+keepassxc_without_database keepassxc               keepassxc dbus
+pass                       docker-credential-pass  golang-docker-credential-helpers pass gnupg dbus
+ROWS
+}
 
 # An ordinary desktop's keyring, opened by the password of the login.
 gnome_keyring() { printf password | gnome-keyring-daemon --unlock --components=secrets >/dev/null; }
@@ -54,6 +67,17 @@ keepassxc_open() { keepassxc_with '--pw-stdin'; }
 
 # The same, locked: nothing can be kept, and no window opens.
 keepassxc_locked() { keepassxc_with ''; }
+
+# Started, and nothing else: it would ask for a database in a window. Nothing can be kept, and none opens.
+keepassxc_without_database() { keepassxc_settings && start_keepassxc </dev/null; }
+
+# Another helper, by Docker's protocol, with a key that has no passphrase.
+pass() {
+    export GNUPGHOME=$HOME/gnupg PASSWORD_STORE_DIR=$HOME/store
+    mkdir -m 700 "$GNUPGHOME" &&
+        gpg --batch --quiet --passphrase '' --quick-generate-key keychains.example default default never &&
+        command pass init keychains.example
+}
 
 # Without saving after every change: KeePassXC 2.7.4 saves in a thread of its own, and a change by D-Bus in the meantime
 # ends it with a segmentation fault, in every second run of the contract.
@@ -111,15 +135,15 @@ end_daemon() {
 
 # What is shown on a daemon: the contract, or that nothing can be kept and each verb says so within its bound.
 shown_on() {
-    local state=open status
-    case $1 in
-        *_locked) state=locked ;;
-    esac
-    "$1" || { echo "$1: the daemon does not start"; return 1; }
-    ECR_RS_TEST_BUS=$DBUS_SESSION_BUS_ADDRESS ECR_RS_TEST_KEYCHAIN=$state HOME=$REAL_HOME \
-        cargo test --locked --test keychain_contract -- --nocapture real_secret_service
+    local kind=(ECR_RS_TEST_BUS="$DBUS_SESSION_BUS_ADDRESS" ECR_RS_TEST_KEYCHAIN="${1#keepassxc_}") status
+    [ "$1" != pass ] || kind=(ECR_RS_TEST_HELPER=pass)
+    "$1" || { echo "$1: it does not start"; return 1; }
+    env "${kind[@]}" HOME="$REAL_HOME" cargo test --locked --test keychain_contract -- --nocapture real_
     status=$?
-    end_daemon
+    case $1 in
+        pass) gpgconf --kill all ;;
+        *) end_daemon ;;
+    esac
     return "$status"
 }
 
@@ -127,17 +151,21 @@ if [ "${1-}" = --inside ]; then
     shown_on "$2"
     exit
 fi
-failed=() missing=()
-for daemon in "${@:-}"; do
-    [ -n "$daemon" ] || set -- gnome_keyring gnome_keyring_empty kwallet keepassxc_open keepassxc_locked
+if [ "${1-}" = --packages ]; then
+    rows | awk '{ for (at = 3; at <= NF; at++) print $at }' | sort -u
+    exit
+fi
+for row; do
+    rows | grep -q "^$row " || { echo "$0: there is no row $row"; exit 2; }
 done
-for daemon; do
-    case $daemon in
-        gnome*) program=gnome-keyring-daemon ;;
-        kwallet) program=kwalletd5 ;;
-        *) program=keepassxc ;;
-    esac
-    command -v "$program" >/dev/null || { echo "$daemon: $program is not installed: not checked"; missing+=("$daemon"); continue; }
+failed=() missing=()
+while read -r daemon program packages <&3; do
+    [ $# = 0 ] || [[ " $* " = *" $daemon "* ]] || continue
+    if ! command -v "$program" >/dev/null; then
+        echo "$daemon: $program is not installed ($packages): not checked"
+        missing+=("$daemon")
+        continue
+    fi
     folder=$(mktemp -d) || exit 1
     mkdir "$folder/run" && chmod 700 "$folder/run"
     env REAL_HOME="$HOME" CARGO_HOME="${CARGO_HOME:-$HOME/.cargo}" RUSTUP_HOME="${RUSTUP_HOME:-$HOME/.rustup}" \
@@ -152,6 +180,6 @@ for daemon; do
         cat "$folder/log"
     fi
     rm -rf "$folder"
-done
+done 3< <(rows)
 [ ${#failed[@]} = 0 ] || exit 1
 [ ${#missing[@]} = 0 ] || exit 77

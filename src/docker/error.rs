@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::{
     crash::Crash,
     keychain,
-    names::{NOT_FOUND, PROGRAM},
+    names::{ASKED_AGAIN, NOT_FOUND},
     report::{Level, Report, fold},
     token,
 };
@@ -59,10 +59,8 @@ impl From<Error> for Report {
             Error::Input { what } => Report::new(format!("cannot read standard input: {what}"))
                 .hint("Docker writes this input itself: run `docker login` rather than this helper"),
             Error::Keychain { doing, cause } => cause.report(&doing),
-            Error::Circle { helper } => {
-                Report::new(format!("{helper} was asked for a login and asks {PROGRAM} again, which asked it"))
-                    .hint("name another helper, or \"keychain\", as `[other-registries] store` of config.toml")
-            }
+            Error::Circle { helper } => Report::new(format!("{helper} was asked for a login and {ASKED_AGAIN}"))
+                .hint("name another helper, or \"keychain\", as `[other-registries] store` of config.toml"),
             Error::Token(err) => err.into(),
             Error::Config(report) => report,
             Error::Usage(text) => Report::new(text),

@@ -118,29 +118,19 @@ impl<'a> Helper<'a> {
     /// A keychain that cannot be read, or not to the end, lists what could be read and says so on stderr:
     /// clients that call `list` give up all their logins on an error, ECR's too, which need no keychain.
     pub(super) fn list(&self) -> Vec<(String, String)> {
-        let mut servers = Vec::new();
-        let failed = |err| self.tokens.log.warn_once(format_args!("what is stored is not listed: {err}"));
-        let cut = |err| self.tokens.log.warn_once(format_args!("not all that is stored is listed: {err}"));
-        let logins = logins::list(self.logins, None);
+        let (logins, of_logins) = logins::list(self.logins, None).unwrap_or_else(|fault| (Vec::new(), Some(fault)));
         // One store for both: what failed just now would fail again, after another silence.
-        let tokens = match &logins {
-            Err(err) if std::ptr::addr_eq(self.logins, self.tokens.cache) => Err(err.clone()),
-            _ => cache::inventory(self.tokens.cache, None),
+        let Cached { tokens, incomplete: of_tokens, .. } = match &of_logins {
+            Some(_) if std::ptr::addr_eq(self.logins, self.tokens.cache) => Cached::default(),
+            _ => cache::inventory(self.tokens.cache, None)
+                .unwrap_or_else(|fault| Cached { incomplete: Some(fault), ..Cached::default() }),
         };
-        match logins {
-            Ok((labels, incomplete)) => {
-                servers.extend(labels.into_iter().map(|label| (label.spelled, label.username)));
-                incomplete.into_iter().for_each(cut);
-            }
-            Err(err) => failed(err),
-        }
-        match tokens {
-            Ok(Cached { tokens, incomplete, .. }) => {
-                let valid = tokens.into_iter().filter(|label| cache::time(label.expires) > self.tokens.now);
-                servers.extend(valid.map(|label| (label.host, USERNAME.to_owned())));
-                incomplete.into_iter().for_each(cut);
-            }
-            Err(err) => failed(err),
+        let mut servers: Vec<_> = logins.into_iter().map(|label| (label.spelled, label.username)).collect();
+        let valid = tokens.into_iter().filter(|label| cache::time(label.expires) > self.tokens.now);
+        servers.extend(valid.map(|label| (label.host, USERNAME.to_owned())));
+        let what = if servers.is_empty() { "what is stored is not listed" } else { "not all that is stored is listed" };
+        for fault in of_logins.into_iter().chain(of_tokens) {
+            self.tokens.log.warn_once(format_args!("{what}: {fault}"));
         }
         let rules = &self.tokens.identities.config.rules;
         let named = rules.iter().map(|rule| &rule.hosts).filter(|hosts| hosts.is_literal());

@@ -15,6 +15,10 @@ pub(super) const KWALLET: &str = "Secret Service of KWallet";
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(super) const KEEPASSXC: &str = "Secret Service of KeePassXC";
 
+/// The name of the kernel's keys as a store, in messages.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+pub(super) const KERNEL_KEYS: &str = "kernel keyring";
+
 /// A store's failure, with the words that a person needs.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}: {detail}", .kind.words(.store))]
@@ -38,6 +42,9 @@ pub enum ErrorKind {
     Unavailable,
     /// It is there but locked, and opening it would need a person.
     Locked,
+    /// It is there, and nothing can be kept in it: it has no default collection, no database is open in it,
+    /// the user's quota is used up.
+    NoPlace,
     /// It did not answer within `CALL_TIMEOUT`, or within the longer bound of another helper.
     Timeout,
     /// It answered with a refusal.
@@ -55,6 +62,7 @@ impl ErrorKind {
             ErrorKind::Absent => format!("this machine has no {store}"),
             ErrorKind::Unavailable => format!("no usable {store}"),
             ErrorKind::Locked => format!("the {store} is locked"),
+            ErrorKind::NoPlace => format!("the {store} has no place for an entry"),
             ErrorKind::Timeout => format!("the {store} did not answer in time"),
             ErrorKind::Refused => format!("the {store} refused"),
             ErrorKind::Malformed => format!("the {store} returned malformed data"),
@@ -86,6 +94,12 @@ impl Error {
             (ErrorKind::Locked, KEEPASSXC) => {
                 "unlock the database in KeePassXC, and turn off \"Confirm\" in its Secret Service settings, then try again"
             }
+            (ErrorKind::NoPlace, KEEPASSXC) => {
+                "open and unlock a database in KeePassXC, and choose a group of it under Secret Service Integration in the database's settings, then try again"
+            }
+            (ErrorKind::NoPlace, KERNEL_KEYS) => {
+                "`docker-credential-ecr-rs clear --all` makes room; `sysctl kernel.keys.maxbytes=200000`, as root, gives every user more; or name another `[cache] store` in config.toml"
+            }
             _ => of_keychain(self.kind, OS),
         }
     }
@@ -97,7 +111,7 @@ fn of_helper(kind: ErrorKind) -> &'static str {
         ErrorKind::Absent | ErrorKind::Unavailable => {
             "install that helper, or name another one, \"keychain\" or \"file\" as `[other-registries] store` of config.toml"
         }
-        ErrorKind::Locked | ErrorKind::Refused => "the line above is that helper's own answer",
+        ErrorKind::Locked | ErrorKind::NoPlace | ErrorKind::Refused => "the line above is that helper's own answer",
         ErrorKind::Timeout => {
             "run that helper's `list` in a terminal: it may be waiting for a password, a smart card or its own program; or name another `[other-registries] store` in config.toml"
         }
@@ -121,6 +135,10 @@ fn of_keychain(kind: ErrorKind, os: &str) -> &'static str {
         }
         (ErrorKind::Locked, "macos") => "run `security unlock-keychain`, then try again",
         (ErrorKind::Locked, _) => "log in to the desktop, then try again",
+        (ErrorKind::NoPlace, "linux") => {
+            "make a default keyring in the keychain's own program (in Seahorse: a new password keyring, then \"Set as default\"), then try again"
+        }
+        (ErrorKind::NoPlace, _) => "make room in the keychain, then try again",
         (ErrorKind::Timeout, "linux") => "restart the keychain's daemon; a prompt of it may be waiting for an answer",
         (ErrorKind::Timeout, _) => "try again; a window of the system may be waiting for an answer",
         (ErrorKind::Refused, _) => "the line above is the keychain's own answer",
@@ -133,10 +151,11 @@ fn of_keychain(kind: ErrorKind, os: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    const KINDS: [ErrorKind; 7] = [
+    const KINDS: [ErrorKind; 8] = [
         ErrorKind::Absent,
         ErrorKind::Unavailable,
         ErrorKind::Locked,
+        ErrorKind::NoPlace,
         ErrorKind::Timeout,
         ErrorKind::Refused,
         ErrorKind::Malformed,
@@ -147,8 +166,8 @@ mod tests {
     fn f4_6_hints_name_programs_of_this_system_alone() {
         for (os, foreign) in [
             ("linux", &["security ", "Credential Manager"][..]),
-            ("macos", &["gnome", "KWallet", "D-Bus", "daemon", "keyutils"]),
-            ("windows", &["gnome", "KWallet", "D-Bus", "daemon", "keyutils", "security ", "0600"]),
+            ("macos", &["gnome", "KWallet", "D-Bus", "daemon", "keyutils", "Seahorse"]),
+            ("windows", &["gnome", "KWallet", "D-Bus", "daemon", "keyutils", "security ", "0600", "Seahorse"]),
         ] {
             for kind in KINDS {
                 let hint = of_keychain(kind, os);

@@ -175,6 +175,16 @@ impl Keychain for FileStore {
         "file store"
     }
 
+    fn check(&self) -> Result<(), Error> {
+        self.folder_exists()?;
+        match self.folder.ancestors().find(|folder| folder.exists()) {
+            Some(folder) if !private_fs::is_writable(folder) => {
+                Err(self.fault(ErrorKind::Refused, format!("{}: this user can make no files in it", folder.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
         if !self.folder_exists()? {
             return Ok(None);

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, Selection, error::HELPER_STORE};
 use crate::{
-    names::{DELEGATE_MARK, HELPER, HELPER_PREFIX, NOT_FOUND, PROGRAM},
+    names::{ASKED_AGAIN, DELEGATE_MARK, HELPER, HELPER_PREFIX, NOT_FOUND, PROGRAM},
     process::{self, Limits, Output, Stderr},
     registry::Server,
     secret::Secret,
@@ -117,10 +117,10 @@ impl HelperStore {
         if !outcome.status.success() && outcome.stdout.trim_ascii() == NOT_FOUND.as_bytes() {
             return Ok(None);
         }
-        self.check(verb, outcome).map(Some)
+        self.check_success(verb, outcome).map(Some)
     }
 
-    fn check(&self, verb: &str, outcome: Output) -> Result<Output, Error> {
+    fn check_success(&self, verb: &str, outcome: Output) -> Result<Output, Error> {
         if outcome.status.success() {
             return Ok(outcome);
         }
@@ -131,7 +131,33 @@ impl HelperStore {
             _ if holds_secret(&outcome.stdout) => format!("printed an answer and then failed ({status})"),
             text => text,
         };
-        Err(self.fault(ErrorKind::Refused, verb, &detail))
+        // A helper that leads back to us refuses every verb: nothing else is asked of it.
+        let kind = if detail.contains(ASKED_AGAIN) { ErrorKind::Unavailable } else { ErrorKind::Refused };
+        Err(self.fault(kind, verb, &detail))
+    }
+
+    /// The user names of all servers, each under the name that the helper knows it by.
+    fn usernames(&self) -> Result<BTreeMap<String, String>, Error> {
+        // Docker's own clients send this word, and helpers that read their input wait for some.
+        let outcome = self.run("list", Zeroizing::new(b"unused".to_vec()))?;
+        let outcome = self.check_success("list", outcome)?;
+        // `null` is what helpers in Go print for an empty map.
+        let found: Option<_> = serde_json::from_slice(&outcome.stdout).map_err(|_| self.malformed("list"))?;
+        Ok(found.unwrap_or_default())
+    }
+
+    fn store(&self, login: &Stored<'_>) -> Result<(), Error> {
+        let Stored { server, username, secret } = login;
+        // Room for all of it: a buffer that grows leaves copies of the secret behind.
+        let mut stdin = Zeroizing::new(Vec::with_capacity(6 * (server.len() + username.len() + secret.len()) + 64));
+        serde_json::to_writer(&mut *stdin, login).expect("text is always JSON");
+        let mut outcome = self.run("store", stdin)?;
+        if !secret.is_empty() {
+            // A helper that repeats its input in its error must not make us do so.
+            let text = Zeroizing::new(String::from_utf8_lossy(&outcome.stdout).replace(secret, "***"));
+            outcome.stdout = Zeroizing::new(text.as_bytes().to_vec());
+        }
+        self.check_success("store", outcome).map(drop)
     }
 
     fn server<'k>(&self, key: &'k Key) -> Result<&'k str, Error> {
@@ -182,21 +208,33 @@ impl Keychain for HelperStore {
     fn put(&self, entry: &Entry) -> Result<(), Error> {
         let server = self.server(entry.label.key())?;
         let username = entry.label.attribute("username").ok_or_else(|| self.no_login())?;
-        let secret = entry.secret.expose();
-        // Room for all of it: a buffer that grows leaves copies of the secret behind.
-        let mut stdin = Zeroizing::new(Vec::with_capacity(6 * (server.len() + username.len() + secret.len()) + 64));
-        serde_json::to_writer(&mut *stdin, &Stored { server, username, secret }).expect("text is always JSON");
-        let mut outcome = self.run("store", stdin)?;
-        if !secret.is_empty() {
-            // A helper that repeats its input in its error must not make us do so.
-            let text = Zeroizing::new(String::from_utf8_lossy(&outcome.stdout).replace(secret, "***"));
-            outcome.stdout = Zeroizing::new(text.as_bytes().to_vec());
+        let login = Stored { server, username, secret: entry.secret.expose() };
+        // docker-credential-pass keeps each user name of a server beside the others, and gives back the first by name.
+        // The old ones go when the new one is known to be taken. A helper that cannot list is asked as before.
+        let old = match self.usernames() {
+            Err(fault) if matches!(fault.kind, ErrorKind::Refused | ErrorKind::Malformed) => None,
+            listed => listed?.remove(server),
+        };
+        self.store(&login)?;
+        if old.is_some_and(|old| old != username) {
+            self.ask("erase", server)?;
+            self.store(&login)?;
         }
-        self.check("store", outcome).map(drop)
+        Ok(())
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
-        self.ask("erase", self.server(key)?).map(drop)
+        let server = self.server(key)?;
+        match self.ask("erase", server) {
+            // docker-credential-pass refuses to erase what is not there.
+            Err(fault)
+                if fault.kind == ErrorKind::Refused
+                    && self.usernames().is_ok_and(|listed| !listed.contains_key(server)) =>
+            {
+                Ok(())
+            }
+            erased => erased.map(drop),
+        }
     }
 
     fn inventory(&self, which: &Selection) -> Result<Inventory, Error> {
@@ -204,17 +242,11 @@ impl Keychain for HelperStore {
         if !kind.key.contains(&"server") {
             return Err(self.no_login());
         }
-        // Docker's own clients send this word, and helpers that read their input wait for some.
-        let outcome = self.run("list", Zeroizing::new(b"unused".to_vec()))?;
-        let outcome = self.check("list", outcome)?;
-        // `null` is what helpers in Go print for an empty map.
-        let found: Option<BTreeMap<String, String>> =
-            serde_json::from_slice(&outcome.stdout).map_err(|_| self.malformed("list"))?;
         let label = |(spelled, username): (String, String)| match Server::parse(&spelled, |_| None)? {
             Server::Other(server) => Some(self.label(kind, [&server, &spelled, &username])),
             Server::Ecr(_) => None, // Stored before we came: ECR's tokens are minted now.
         };
-        let mut labels = found.unwrap_or_default().into_iter().filter_map(label).collect::<Result<Vec<_>, _>>()?;
+        let mut labels = self.usernames()?.into_iter().filter_map(label).collect::<Result<Vec<_>, _>>()?;
         labels.retain(|label| which.has(label));
         Ok(Inventory { labels, ..Inventory::default() })
     }

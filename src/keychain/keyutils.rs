@@ -4,21 +4,22 @@
 //! Source: keyrings(7), persistent-keyring(7), keyctl(2). Entries are `user` keys in the user's
 //! persistent keyring, which outlives a login session and ends three days after its last use.
 
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 use linux_keyutils::{Key as KernelKey, KeyError, KeyRing, KeyRingIdentifier, LinkNode};
 use zeroize::Zeroizing;
 
 use super::{
     Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, MAX_TIDIED, SERVICE, Selection,
-    record,
+    error::KERNEL_KEYS as NAME, record,
 };
-use crate::secret::Secret;
-
-const NAME: &str = "kernel keyring";
+use crate::{private_fs, secret::Secret};
 
 /// More keys than a keyring is listed for; the kernel allows an ordinary user 200.
 const MAX_KEYS: usize = 4096;
+
+/// What an ECR token takes of the quota at most, with its label: its password has up to 2,714 characters.
+const TYPICAL: u64 = 3000;
 
 /// Ends the label in a key's payload, before the secret: a label's text is one line.
 const SEPARATOR: char = '\n';
@@ -49,6 +50,18 @@ impl KeyutilsStore {
 impl Keychain for KeyutilsStore {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        keyring()?;
+        match Quota::now() {
+            Some(quota) if !quota.has_room() => Err(Error {
+                store: NAME,
+                kind: ErrorKind::NoPlace,
+                detail: format!("there is no room for another ECR token: {quota}"),
+            }),
+            _ => Ok(()), // nobody knows without /proc
+        }
     }
 
     fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
@@ -170,17 +183,65 @@ fn existing<T>(outcome: Result<T, KeyError>) -> Result<Option<T>, KeyError> {
     }
 }
 
+/// What the kernel gives this user for keys, and how much of it is taken: keyrings(7), "/proc/key-users".
+#[derive(Debug, PartialEq, Eq)]
+struct Quota {
+    /// Keys that are there, and how many there may be.
+    keys: (u64, u64),
+    /// Their bytes, and how many there may be.
+    bytes: (u64, u64),
+}
+
+impl Quota {
+    /// That of this user now; `None` where the kernel does not tell.
+    fn now() -> Option<Quota> {
+        const MOST: u64 = 1 << 20;
+        let users = private_fs::read_to_string("/proc/key-users".as_ref(), MOST).ok()?;
+        Quota::of(rustix::process::geteuid().as_raw(), &users)
+    }
+
+    /// That of a user in the text of `/proc/key-users`: `UID: COUNT KEYS/KEYS KEYS/MOST BYTES/MOST`.
+    fn of(user: u32, users: &str) -> Option<Quota> {
+        let user = user.to_string();
+        let line = users.lines().find_map(|line| line.trim_start().strip_prefix(&*user)?.strip_prefix(':'))?;
+        let mut pairs = line.split_whitespace().skip(2).map(|pair| {
+            let (taken, most) = pair.split_once('/')?;
+            Some((taken.parse().ok()?, most.parse().ok()?))
+        });
+        Some(Quota { keys: pairs.next()??, bytes: pairs.next()?? })
+    }
+
+    /// Whether another ECR token may fit.
+    fn has_room(&self) -> bool {
+        let left = |(taken, most): (u64, u64)| most.saturating_sub(taken);
+        left(self.keys) > 0 && left(self.bytes) >= TYPICAL
+    }
+}
+
+impl fmt::Display for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Quota { keys, bytes } = self;
+        write!(
+            f,
+            "the user's keys take {} of {} bytes (/proc/sys/kernel/keys/maxbytes) and are {} of {}; `clear --all` makes room",
+            bytes.0, bytes.1, keys.0, keys.1
+        )
+    }
+}
+
 fn error(doing: &str, err: KeyError) -> Error {
     /// errno of a system call that a kernel or a seccomp profile does not know.
     const ENOSYS: i32 = 38;
+    if err == KeyError::QuotaExceeded {
+        let quota = Quota::now().map(|quota| format!(": {quota}")).unwrap_or_default();
+        let detail = format!("{doing}: the user's quota of keys is used up{quota}");
+        return Error { store: NAME, kind: ErrorKind::NoPlace, detail };
+    }
     let (kind, words) = match err {
         KeyError::PermissionDenied | KeyError::OperationNotSupported | KeyError::Unknown(ENOSYS) => {
             (ErrorKind::Unavailable, "the kernel does not allow keys here, as in most containers")
         }
         KeyError::AccessDenied => (ErrorKind::Refused, "the kernel denies access to the keyring"),
-        KeyError::QuotaExceeded => {
-            (ErrorKind::Refused, "the user's quota of keys is used up (/proc/sys/kernel/keys/maxbytes)")
-        }
         KeyError::InvalidArguments => (ErrorKind::Refused, "an entry is longer than a key can be (32,767 bytes)"),
         _ => (ErrorKind::Refused, "the kernel says no"),
     };
@@ -199,7 +260,7 @@ mod tests {
             (KeyError::Unknown(38), ErrorKind::Unavailable, "containers"),
             (KeyError::OperationNotSupported, ErrorKind::Unavailable, "containers"),
             (KeyError::AccessDenied, ErrorKind::Refused, "denies access"),
-            (KeyError::QuotaExceeded, ErrorKind::Refused, "maxbytes"),
+            (KeyError::QuotaExceeded, ErrorKind::NoPlace, "the user's quota of keys is used up"),
             (KeyError::InvalidArguments, ErrorKind::Refused, "32,767"),
             (KeyError::OutOfMemory, ErrorKind::Refused, "OutOfMemory"),
         ] {
@@ -210,6 +271,24 @@ mod tests {
         for err in [KeyError::KeyDoesNotExist, KeyError::KeyExpired, KeyError::KeyRevoked] {
             assert_eq!(existing::<()>(Err(err)), Ok(None), "gone is none: {err:?}");
         }
+    }
+
+    #[test]
+    fn f7_8_the_users_quota() {
+        const USERS: &str = "    0:    11 10/10 3/1000000 40/25000000\n 1000:     9 9/9 7/200 19810/20000\n10000: 1 1/1 200/200 9/20000\nnonsense\n   70: 1 1/1 1\n";
+        for (user, expected, has_room, why) in [
+            (0, Some(((3, 1_000_000), (40, 25_000_000))), true, "root"),
+            (1000, Some(((7, 200), (19810, 20000))), false, "too few bytes are left"),
+            (10000, Some(((200, 200), (9, 20000))), false, "no key is left"),
+            (100, None, true, "the beginning of another's number"),
+            (70, None, true, "a line cut short"),
+        ] {
+            let quota = Quota::of(user, USERS);
+            assert_eq!(quota, expected.map(|(keys, bytes)| Quota { keys, bytes }), "{why}");
+            assert_eq!(quota.is_none_or(|quota| quota.has_room()), has_room, "{why}");
+        }
+        let words = Quota::of(1000, USERS).expect("it is there").to_string();
+        assert!(words.contains("19810 of 20000 bytes") && words.contains("7 of 200"), "{words}");
     }
 
     #[test]

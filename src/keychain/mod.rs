@@ -55,6 +55,7 @@ fn turned<T>(mut found: Vec<T>, now: SystemTime) -> impl Iterator<Item = T> {
 /// - `Ok(None)` means "asked, and there is none"; a locked, absent or silent keychain is an [`Error`].
 /// - An entry that is there and cannot be used (cut short, of a newer version, of another's making,
 ///   open to others) is [`ErrorKind::Damaged`]: what that means is said by who asked.
+/// - `check` keeps, changes and asks nothing that a person sees. Who cannot tell says nothing.
 /// - `put` replaces the entry of the same key, also when its further attributes differ or it is damaged.
 /// - `remove` of nothing is `Ok(())`. A damaged entry is removed as any other.
 /// - `inventory` names the selected entries only, never prompts, and reads no secret of an entry that is
@@ -75,6 +76,10 @@ pub trait Keychain {
     /// Whether it keeps what it is given; one that does not answers no later question.
     fn keeps(&self) -> bool {
         true
+    }
+    /// Whether an entry could be kept now, as far as that can be told without keeping one.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
     }
     /// The entry of exactly this key.
     fn get(&self, key: &Key) -> Result<Option<Entry>, Error>;

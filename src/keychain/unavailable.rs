@@ -12,6 +12,10 @@ impl Keychain for UnavailableStore {
         self.0.store
     }
 
+    fn check(&self) -> Result<(), Error> {
+        Err(self.0.clone())
+    }
+
     fn get(&self, _: &Key) -> Result<Option<Entry>, Error> {
         Err(self.0.clone())
     }

@@ -65,7 +65,7 @@ pub(super) fn capped(end: SystemTime, now: SystemTime) -> SystemTime {
 }
 
 /// What finds the token of a registry's host and an identity.
-pub(crate) fn key(host: &str, identity: &str) -> Key {
+fn key(host: &str, identity: &str) -> Key {
     Key::new(&TOKEN, &[host, identity])
 }
 

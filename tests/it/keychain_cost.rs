@@ -184,10 +184,21 @@ fn f5_2_a_long_list_is_whole_and_one_that_is_cut_says_so() {
     machine.bus.set(Knob::FallsSilent);
     let (count, stderr) = listed(&machine, "silent in the middle");
     assert!((TOLD / 2..=TOLD).contains(&count), "{count} of {TOLD}");
-    assert!(
-        stderr.contains("warning: not all that is stored is listed: the Secret Service did not answer"),
-        "{stderr}"
-    );
+    let warning = "docker-credential-ecr-rs: warning: ";
+    let silent = "the Secret Service did not answer in time: waiting for an answer\n";
+    assert_eq!(stderr, format!("{warning}not all that is stored is listed: {silent}"), "one true sentence");
+    assert_eq!(machine.bus.calls("SearchItems"), 1, "and one silence: the tokens are not asked for after it");
+
+    machine.bus.take_calls();
+    machine.bus.set(Knob::Silent);
+    let expected = format!("{warning}what is stored is not listed: {silent}");
+    assert_eq!(listed(&machine, "silent from the start"), (0, expected));
+    assert_eq!(machine.bus.take_calls().get("Hello"), Some(&1), "one connection, and one silence");
+    machine.configure("[cache]\nstore = \"file\"\n");
+    machine.program().run(&["get"], ecr()).exits(0, "a token in a file");
+    let expected = format!("{warning}not all that is stored is listed: {silent}");
+    assert_eq!(listed(&machine, "logins on a bus, tokens in files"), (1, expected));
+    machine.configure("");
 
     let machine = Machine::new();
     (0..TOLD + 50).for_each(|number| add_token(&machine.bus, number, "4000000000"));

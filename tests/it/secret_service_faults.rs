@@ -11,7 +11,7 @@ use ecr_rs::{
     docker::logins::LOGIN,
     keychain::{
         Entry, Error,
-        ErrorKind::{self, Absent, Damaged, Locked, Malformed, Refused, Timeout, Unavailable},
+        ErrorKind::{self, Absent, Damaged, Locked, Malformed, NoPlace, Refused, Timeout, Unavailable},
         Key, Keychain, Label, SERVICE,
         linux::SecretServiceStore,
     },
@@ -72,7 +72,8 @@ fn a_bus_or_service_that_is_not_well() {
             (Knob::EmptyPassword, [None; 4], "", "gnome-keyring of who logs in without a password"),
             (Knob::OpenedByPam, [None; 4], "", "KWallet after a login"),
             (Knob::PromptsForAll, [None; 4], "", "an open KeePassXC"),
-            (Knob::NoCollection, [None, Some(Unavailable), None, None], "no default collection", "a fresh keyring"),
+            (Knob::NoCollection, [None, Some(NoPlace), None, None], "no default collection", "a fresh keyring"),
+            (Knob::NoDatabase, all(NoPlace), "no database is open", "KeePassXC, which asks for one in a window"),
             (Knob::NoAlias, [None; 4], "", "no alias, but a login collection"),
             (Knob::PromptOnCreate, [None, Some(Locked), None, None], "would ask a person", "the prompt stays unasked"),
             (Knob::PromptOnDelete, [None, None, Some(Locked), None], "would ask a person", "the prompt stays unasked"),
@@ -155,6 +156,36 @@ fn f7_nobody_is_asked_and_the_hint_names_the_daemon() {
             assert!(fault.to_string().contains(daemon) && fault.hint().contains(words), "{name}: {fault}");
         }
         assert_eq!((bus.calls("Prompt"), bus.calls("Dismiss")), (0, CALLS.len()), "{daemon}");
+    }
+}
+
+/// What `put` would say, without one: nothing is made, no window opens.
+#[test]
+fn f7_8_whether_an_entry_could_be_kept() {
+    for (knob, expected, words) in [
+        (Knob::Normal, None, ""),
+        (Knob::EmptyPassword, None, ""),
+        (Knob::OpenedByPam, None, ""),
+        (Knob::PromptsForAll, None, ""),
+        (Knob::NoAlias, None, ""),
+        (Knob::Locked, Some(Locked), "gnome-keyring-daemon --unlock"),
+        (Knob::LockedAndBlind, Some(Locked), "KWalletManager"),
+        (Knob::LockedWithWindow, Some(Locked), "in KeePassXC"),
+        (Knob::NoCollection, Some(NoPlace), "make a default keyring"),
+        (Knob::NoDatabase, Some(NoPlace), "open and unlock a database in KeePassXC"),
+        (Knob::NoDaemon, Some(Absent), "start a keychain"),
+        (Knob::Silent, Some(Timeout), "restart the keychain's daemon"),
+    ] {
+        let bus = FakeBus::start();
+        bus.set(knob);
+        let fault = client(&bus).check().err();
+        assert_eq!(fault.as_ref().map(|fault| fault.kind), expected, "{knob:?}: {fault:?}");
+        assert!(fault.is_none_or(|fault| fault.hint().contains(words)), "{knob:?}");
+        for member in ["CreateItem", "SearchItems", "GetSecret"] {
+            assert_eq!(bus.calls(member), 0, "{knob:?}: {member}");
+        }
+        let put = client(&bus).put(&entry()).map_err(|fault| fault.kind);
+        assert_eq!(put.err(), expected, "{knob:?}: as it was said");
     }
 }
 

@@ -55,6 +55,9 @@ pub enum Knob {
     LockedWithWindow,
     /// There is no collection, neither `default` nor `login`.
     NoCollection,
+    /// As KeePassXC without a database: there is no collection, and a search of all of them opens a window and never
+    /// ends.
+    NoDatabase,
     /// As gnome-keyring and oo7: beside the default collection there is one in memory, `session`.
     SessionCollection,
     /// There is a `login` collection, and no alias `default`.
@@ -327,7 +330,7 @@ impl Client {
                     Knob::FallsSilent if told > TOLD => continue,
                     Knob::NoService if call.flags & 2 == 0 => continue, // starting never ends
                     Knob::Silent => continue,
-                    Knob::LockedWithWindow
+                    Knob::LockedWithWindow | Knob::NoDatabase
                         if call.interface.ends_with("Secret.Service") && call.member == "SearchItems" =>
                     {
                         continue;

@@ -9,7 +9,7 @@ use crate::{
     config::LoginStore,
     docker::logins::LOGIN,
     environment::Environment,
-    keychain::{Damaged, ErrorKind, Inventory, Keychain, Selection},
+    keychain::{Damaged, Error, ErrorKind, Inventory, Keychain, Selection},
     names::{HELPER_PREFIX, PROGRAM},
     token::{
         cache::{self, Cached, TokenLabel},
@@ -19,21 +19,19 @@ use crate::{
 
 const CHECK: &str = "cache";
 
-/// Whether tokens can be kept, by listing them and looking for one that is not there: no secret is
-/// read and nothing is written. Gives back what is kept.
+/// Whether tokens can be had and kept: no secret is read and nothing is written. Gives back what is kept.
 pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
     let name = keychain.name();
-    // A list passes over locked entries; a look for one that is not found asks the store about its lock.
-    let absent = cache::key("doctor.invalid", "");
-    match cache::inventory(keychain, None).and_then(|found| keychain.get(&absent).map(|_| found)) {
+    match cache::inventory(keychain, None) {
         Ok(Cached { incomplete: Some(fault), tokens, .. }) => {
             (Finding::warning(CHECK, format!("not all tokens can be listed: {fault}"), fault.hint()), tokens)
         }
         Ok(Cached { tokens, damaged, incomplete: None }) => {
             let what = format!("{name}, tokens in it: {}", tokens.len());
-            let finding = match damaged.is_empty() {
-                true => Finding::ok(CHECK, what),
-                false => Finding::warning(
+            let finding = match (keychain.check(), damaged.is_empty()) {
+                (Err(fault), _) => full(CHECK, &what, &fault),
+                (Ok(()), true) => Finding::ok(CHECK, what),
+                (Ok(()), false) => Finding::warning(
                     CHECK,
                     format!("{what}; entries that cannot be used: {}", named(&damaged)),
                     format!("the next `get` replaces its own; `{PROGRAM} clear --all` removes them"),
@@ -52,6 +50,11 @@ pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
             (Finding::warning(CHECK, format!("every `get` asks AWS: {fault}"), hint), Vec::new())
         }
     }
+}
+
+/// A store that can be read, and in which nothing more can be kept.
+fn full(check: &'static str, what: &str, fault: &Error) -> Finding {
+    Finding::warning(check, format!("{what}; no other can be kept: {fault}"), fault.hint())
 }
 
 /// Entries with what is wrong with them.
@@ -77,9 +80,10 @@ pub(super) fn logins(app: &App) -> Finding {
         }
         Ok(Inventory { labels, damaged, incomplete: None }) => {
             let what = format!("{keeper} keeps those of other registries: {}", labels.len());
-            match damaged.is_empty() {
-                true => Finding::ok(CHECK, what),
-                false => Finding::warning(
+            match (app.logins.check(), damaged.is_empty()) {
+                (Err(fault), _) => full(CHECK, &what, &fault),
+                (Ok(()), true) => Finding::ok(CHECK, what),
+                (Ok(()), false) => Finding::warning(
                     CHECK,
                     format!("{what}; entries that cannot be used: {}", named(&damaged)),
                     "`docker login` writes an entry anew, `docker logout` removes it",

@@ -112,6 +112,10 @@ impl Keychain for SecretServiceStore {
         NAME
     }
 
+    fn check(&self) -> Result<(), Error> {
+        self.connected(call(), Connection::check)
+    }
+
     fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
         // What is cached is there more often than not; a login is not: clients ask for one with every
         // image that anybody may pull. A session that nothing is read through costs gnome-keyring 0.3 ms.

@@ -9,7 +9,7 @@ use super::{
     session::{Session, read_secret},
     wire::{Malformed, Writer},
 };
-use crate::keychain::{Entry, EntryKind, Error, ErrorKind, Key, Label, SERVICE, Selection};
+use crate::keychain::{Entry, EntryKind, Error, ErrorKind, Key, Label, SERVICE, Selection, error::KEEPASSXC};
 
 /// The most entries that are looked at: a keychain of a person's own has a hundredth of it.
 const MAX_ITEMS: usize = 10_000;
@@ -165,20 +165,53 @@ impl Connection {
     /// Tells "there is none" from "it cannot be seen": of a collection that is locked, KWallet finds nothing.
     /// Not asked for what a glance finds, for it takes gnome-keyring a fifth of a cached `get`.
     fn check_open(&mut self) -> Result<(), Error> {
+        match self.has_open(COLLECTIONS[0])? {
+            true => Ok(()),
+            // No collection, no entry; but KeePassXC shows none of a database that is not open in it, opens its
+            // window for a search of all collections, and does not answer until somebody has.
+            false => match self.no_place() {
+                fault if fault.store == KEEPASSXC => Err(fault),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Whether there is such a collection; one that is locked is a fault.
+    fn has_open(&mut self, collection: &str) -> Result<bool, Error> {
         let mut body = Writer::with_capacity(64);
         body.string(COLLECTION_INTERFACE);
         body.string("Locked");
-        self.queue(COLLECTIONS[0], PROPERTIES_INTERFACE, "Get", "ss", body);
+        self.queue(collection, PROPERTIES_INTERFACE, "Get", "ss", body);
         let collection = self.answer()?;
         if is_no_collection(&collection) {
-            return Ok(()); // no collection, no entry
+            return Ok(false);
         }
         let mut arguments = accepted(&collection, "Get Locked", "v")?;
         match (arguments.signature(), arguments.u32()) {
-            (Ok("b"), Ok(0)) => Ok(()),
+            (Ok("b"), Ok(0)) => Ok(true),
             (Ok("b"), Ok(1)) => Err(error(ErrorKind::Locked, "its default collection cannot be searched")),
             _ => Err(Error::from(Malformed("a property of another type"))),
         }
+    }
+
+    /// Whether an entry could be stored in one of [`COLLECTIONS`].
+    pub(super) fn check(&mut self) -> Result<(), Error> {
+        for collection in COLLECTIONS {
+            if self.has_open(collection)? {
+                return Ok(());
+            }
+        }
+        Err(self.no_place())
+    }
+
+    /// Why nothing can be stored where there is no collection for it.
+    fn no_place(&mut self) -> Error {
+        let store = self.daemon();
+        let detail = match store {
+            KEEPASSXC => "no database is open in it, or the one in front shows no group to the Secret Service",
+            _ => "it has no default collection to store an entry in",
+        };
+        Error { store, ..error(ErrorKind::NoPlace, detail) }
     }
 
     /// The newest of these items, for two processes may have stored one at the same time. `None`
@@ -269,7 +302,7 @@ impl Connection {
                 false => Err(error(ErrorKind::Locked, "storing an entry would ask a person")),
             };
         }
-        Err(error(ErrorKind::Unavailable, "it has no default collection to store an entry in"))
+        Err(self.no_place())
     }
 
     /// Deletes items; says whether a person would be asked about one, which then stays.

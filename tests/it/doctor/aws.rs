@@ -117,6 +117,37 @@ pub(super) const KEYCHAIN: &[Row] = &[
         machine.bus.set(Knob::LockedAndBlind);
         program
     }),
+    row(
+        "a service that has no collection",
+        ("cache", "warning"),
+        "no other can be kept: the Secret Service has no place",
+        "make a default keyring",
+        |machine, program| {
+            machine.bus.set(Knob::NoCollection);
+            program
+        },
+    ),
+    row(
+        "KeePassXC without a database",
+        ("cache", "warning"),
+        "no database is open",
+        "open and unlock a database in KeePassXC",
+        |machine, program| {
+            machine.bus.set(Knob::NoDatabase);
+            program
+        },
+    ),
+    row(
+        "logins where nothing can be kept, tokens elsewhere",
+        ("logins", "warning"),
+        "no other can be kept: the Secret Service has no place",
+        "make a default keyring",
+        |machine, program| {
+            machine.configure("[cache]\nstore = \"file\"\n");
+            machine.bus.set(Knob::NoCollection);
+            program
+        },
+    ),
     row("nowhere to write", ("lock", "warning"), "a call to AWS each", "XDG_CACHE_HOME", |_, program| {
         program.with("XDG_CACHE_HOME", "/dev/null/x").with("TMPDIR", "/dev/null/x")
     }),

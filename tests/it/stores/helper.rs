@@ -36,6 +36,31 @@ case "$1" in
 esac
 "#;
 
+/// A helper that works as docker-credential-pass 0.6.4 does: a file for each user name of a server, of which the first
+/// by name is the login, and an error where there is nothing to erase.
+const PASS: &str = r#"
+folder="$0.d"; mkdir -p "$folder"; input=$(cat)
+field() { printf %s "$input" | sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/"; }
+first() { for file in "$1"/*; do [ -f "$file" ] && exec printf %s "${file##*/}"; done; }
+case "$1" in
+    store) mkdir -p "$folder/$(field ServerURL)"; field Secret > "$folder/$(field ServerURL)/$(field Username)" ;;
+    get)
+        [ -d "$folder/$input" ] || exec echo '{"ServerURL":"","Username":"","Secret":""}'
+        name=$(first "$folder/$input")
+        printf '{"Username":"%s","Secret":"%s"}\n' "$name" "$(cat "$folder/$input/$name")" ;;
+    erase)
+        [ -d "$folder/$input" ] || { echo "exit status 1: Error: $input is not in the password store."; exit 1; }
+        rm -r "${folder:?}/$input" ;;
+    list)
+        comma=; printf '{'
+        for server in "$folder"/*; do
+            [ -d "$server" ] || continue
+            printf '%s"%s":"%s"' "$comma" "${server##*/}" "$(first "$server")"; comma=,
+        done
+        printf '}\n' ;;
+esac
+"#;
+
 /// Helpers that misbehave, by suffix.
 const OTHERS: [(&str, &str); 20] = [
     ("knows-nothing", r#"cat > /dev/null; echo "credentials not found in native keychain"; exit 1"#),
@@ -52,7 +77,7 @@ const OTHERS: [(&str, &str); 20] = [
     ("trailing", r#"cat > /dev/null; echo '{"Username":"u","Secret":"canary"} trailing'"#),
     ("huge", "cat > /dev/null; exec yes '{\"Username\":'"),
     ("deaf", r#"exec < /dev/null; echo '{"Username":"u","Secret":"s"}'"#),
-    ("hang", "exec sleep 600"),
+    ("hang", "[ \"$1\" = list ] && exec echo '{}'; exec sleep 600"),
     ("lower", r#"cat > /dev/null; echo '{"username":"u","secret":"canary 2"}'; exit 1"#),
     ("escaped", r#"cat > /dev/null; echo '{"Username":"u","\u0053ecret":"canary 2"}'; exit 1"#),
     ("python", r#"cat > /dev/null; echo "error: {'Secret': 'canary 2'}"; exit 1"#),
@@ -67,7 +92,7 @@ fn helpers() -> &'static Path {
     FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("helpers");
         fs::create_dir_all(&folder).expect("a folder");
-        for (suffix, script) in OTHERS.into_iter().chain([("keeper", KEEPER), ("ecr-rs", "exit 1")]) {
+        for (suffix, script) in OTHERS.into_iter().chain([("keeper", KEEPER), ("pass", PASS), ("ecr-rs", "exit 1")]) {
             let path = folder.join(format!("docker-credential-{suffix}"));
             let script = format!("#!/bin/sh\n{script}\n");
             if fs::read_to_string(&path).is_ok_and(|written| written == script) {
@@ -87,7 +112,12 @@ fn helper(suffix: &str) -> HelperStore {
 
 /// A keeper with a memory of its own: scripts see the name they were called by.
 fn keeper(folder: &tempfile::TempDir) -> HelperStore {
-    symlink(helpers().join("docker-credential-keeper"), folder.path().join("docker-credential-mine")).expect("linked");
+    with_memory("keeper", folder)
+}
+
+fn with_memory(suffix: &str, folder: &tempfile::TempDir) -> HelperStore {
+    let helper = helpers().join(format!("docker-credential-{suffix}"));
+    symlink(helper, folder.path().join("docker-credential-mine")).expect("linked");
     HelperStore::find("mine", folder.path().as_os_str()).expect("it is there")
 }
 
@@ -149,6 +179,26 @@ fn what_docker_stored_before_is_found_and_what_we_store_docker_finds() {
     let old = Label::new(Key::new(&LOGIN, &["old.example"]), &["https://old.example/v2/", "u"]);
     assert!(labels.contains(&old), "the key is canonical, the spelling is the helper's: {labels:?}");
     assert_eq!(labels.len(), 2, "ECR's tokens are not logins: {labels:?}");
+}
+
+#[test]
+fn f7_6_a_helper_that_keeps_user_names_side_by_side() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = with_memory("pass", &folder);
+    let server = folder.path().join("docker-credential-mine.d/ghcr.io");
+    let key = plain("ghcr.io", "bob", "").label.key().clone();
+    store.remove(&key).expect("erasing nothing is fine");
+    for (username, why) in [("bob", "the first"), ("bob", "the same"), ("carl", "behind it"), ("alice", "before it")] {
+        let entry = plain("ghcr.io", username, &format!("secret of {username}"));
+        store.put(&entry).expect("it is kept");
+        assert_kept(&store, &entry);
+        let names: Vec<_> = fs::read_dir(&server).expect("kept").map(|file| file.expect("read").file_name()).collect();
+        assert_eq!(names, [username], "no other is left: {why}");
+    }
+    for _twice in 0..2 {
+        store.remove(&key).expect("also when it is gone already");
+        assert!(store.get(&key).expect("asked").is_none());
+    }
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl State {
 
     fn has_collection(&self, path: &str) -> bool {
         match self.knob {
-            Knob::NoCollection => false,
+            Knob::NoCollection | Knob::NoDatabase => false,
             Knob::NoAlias => path == COLLECTION,
             Knob::SessionCollection => [COLLECTION, DEFAULT_ALIAS, SESSION_COLLECTION].contains(&path),
             _ => path == COLLECTION || path == DEFAULT_ALIAS,
@@ -88,7 +88,7 @@ impl Client {
         let further = match knob {
             Knob::EmptyPassword => "org.gnome.keyring",
             Knob::OpenedByPam | Knob::LockedAndBlind => "org.kde.kwalletd5",
-            Knob::PromptsForAll | Knob::LockedWithWindow => "org.keepassxc.KeePassXC.MainWindow",
+            Knob::PromptsForAll | Knob::LockedWithWindow | Knob::NoDatabase => "org.keepassxc.KeePassXC.MainWindow",
             _ => "",
         };
         match name == "org.freedesktop.secrets" || name == further {
