@@ -43,7 +43,7 @@ PROGRAM
 chmod +x "$scratch/bin/ecr-rs"
 
 pages=("$@")
-[ $# -gt 0 ] || mapfile -t pages < <(grep -lE '^<!-- (runnable|fails|file .*) -->$' README.md docs/*.md)
+[ $# -gt 0 ] || mapfile -t pages < <(grep -lE '^<!-- (runnable -->|fails -->|file .* -->|given)$' README.md docs/*.md)
 for page in "${pages[@]}"; do
     python3 tests/docs/follow.py "$page" target/debug/examples/loopback "$scratch" || status=1
 done
