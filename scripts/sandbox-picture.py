@@ -4,6 +4,9 @@
     cargo run --example sandbox -- --record target/sandbox.cast
     python3 scripts/sandbox-picture.py target/sandbox.cast docs/sandbox.svg
 
+With --check before them, it writes nothing, and fails where the picture shows something else than the recording:
+but for times, digests and names that differ in each run.
+
 A recording is an asciicast of version 2. The picture shows one page after the other, each for as long as it takes
 to read; what does not animate it shows the first page.
 """
@@ -31,15 +34,28 @@ text { font: 14px ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mo
 
 
 def main():
-    if len(sys.argv) != 3:
+    arguments = sys.argv[1:]
+    check = arguments[:1] == ["--check"]
+    if len(arguments) != 2 + check:
         sys.exit(__doc__)
-    recording, picture = map(Path, sys.argv[1:])
+    recording, picture = map(Path, arguments[check:])
     header, *events = map(json.loads, recording.read_text(encoding="utf-8").splitlines())
     if header["version"] != 2:
         sys.exit(f"{recording}: not an asciicast of version 2")
     text = "".join(data for _, kind, data in events if kind == "o")
     lines = [styled(line) for line in text.split("\r\n")]
-    picture.write_text(draw(pages(lines), header), encoding="utf-8")
+    drawn = draw(pages(lines), header)
+    if not check:
+        picture.write_text(drawn, encoding="utf-8")
+    elif lasting(drawn) != lasting(picture.read_text(encoding="utf-8")):
+        sys.exit(f"{picture} does not show what the sandbox shows: make it anew, as {sys.argv[0]} says")
+
+
+def lasting(drawn):
+    """The picture's texts without what is another one in each run."""
+    texts = re.findall(r"<text [^>]*>(.*?)</text>", drawn)
+    changing = r"\d+ ms|\d+\.\d s|sandbox-\w{6}|\b[0-9a-f]{6,}\b|\d{4}-\d\d-\d\d(T\S*| \d\d:\d\d)"
+    return [re.sub(changing, "", text) for text in texts]
 
 
 def styled(line):

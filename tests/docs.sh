@@ -1,6 +1,6 @@
 #!/bin/bash
 # Follows the documents: every marked block of README.md and docs/*.md does what the text says, every relative link of
-# a Markdown file leads somewhere, and the README is short.
+# a Markdown file leads somewhere, the README is short, and its picture shows what the sandbox shows.
 #
 #     bash tests/docs.sh [PAGE...]
 #
@@ -48,6 +48,11 @@ for page in "${pages[@]}"; do
     python3 tests/docs/follow.py "$page" target/debug/examples/loopback "$scratch" || status=1
 done
 
+if TMPDIR=/tmp cargo run --locked --quiet --example sandbox -- --record "$scratch/sandbox.cast" >/dev/null; then
+    python3 scripts/sandbox-picture.py --check "$scratch/sandbox.cast" docs/sandbox.svg || status=1
+else
+    echo "the sandbox fails" && status=1
+fi
 python3 tests/docs/links.py "$root" || status=1
 words=$(wc -w <README.md)
 echo "README.md: $words words ($words_ceiling allowed)"

@@ -17,6 +17,7 @@ import images
 from markdown import blocks
 
 SECONDS = 60  # a page takes a few
+NO_ERROR = 99  # with which a page ends where a block should fail and does not
 
 
 def main():
@@ -63,7 +64,8 @@ def follow(page, world, environment):
     wrong = []
     if ran.returncode:
         line = (world / "line").read_text().strip()
-        wrong.append(f"{page}:{line}: the block ended with {ran.returncode}\n{output(world, line)}")
+        ended = "has no error" if ran.returncode == NO_ERROR else f"ended with {ran.returncode}"
+        wrong.append(f"{page}:{line}: the block {ended}\n{output(world, line)}")
     ended_at = int(line) if ran.returncode else float("inf")
     before = None
     for line, mark, text in found:
@@ -84,7 +86,7 @@ def shell(world, line, mark, text):
         path = mark.removeprefix("file ").replace("~", "$HOME", 1)
         return f'{place}mkdir -p "$(dirname "{path}")"\ncat >"{path}" <<\'END OF FILE\'\n{text}END OF FILE\n'
     if mark == "fails":
-        return f"{place}set +e\n{{\n{text}}} {to}\n[ $? != 0 ] || exit 99\nset -e\n"
+        return f"{place}set +e\n{{\n{text}}} {to}\n[ $? != 0 ] || exit {NO_ERROR}\nset -e\n"
     return f"{place}{{\n{text}}} {to}\n"
 
 
