@@ -12,8 +12,8 @@
 # A comment that begins with `given` and goes on for several lines is run too: what the text takes for granted.
 #
 # A page has a home folder, a keychain and an AWS of its own: examples/loopback, where the person of the page is alice of
-# account 111122223333, with her keys in the environment, and the image team/app:v1 is in two registries. The root of the
-# loopback's AWS Signer is given to `sign`, `verify` and `signatures` behind the reader's back. Nothing leaves the machine.
+# account 111122223333, with her keys in the environment, and the image team/app:v1 is in two registries. Nothing leaves
+# the machine.
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -26,7 +26,8 @@ trap 'rm -rf "$scratch"' EXIT
 status=0
 
 # The reader's PATH: the program under both its names, and a few programs of the system, so that what `setup` and
-# `doctor` find is the same on every machine. The short name adds the loopback's root where a command takes one.
+# `doctor` find is the same on every machine. The short name says yes where `setup` asks, and adds the loopback's root
+# where a command takes one.
 mkdir "$scratch/bin"
 for program in bash cat cp cut date dirname env grep ln mkdir rm sed sha1sum sort tr wc; do
     ln -s "$(command -v "$program")" "$scratch/bin/$program" || exit 1
@@ -35,6 +36,7 @@ ln -s "$root/target/debug/docker-credential-ecr-rs" "$scratch/bin/docker-credent
 cat >"$scratch/bin/ecr-rs" <<'PROGRAM' || exit 1
 #!/bin/bash
 case "${1:-} ${2:-}" in
+    "setup ") set -- setup --yes ;;
     "sign "* | "verify "*) set -- "$1" --signer-root "$LOOPBACK_SIGNER_ROOT" "${@:2}" ;;
     "signatures list" | "signatures inspect") set -- "$1" "$2" --signer-root "$LOOPBACK_SIGNER_ROOT" "${@:3}" ;;
 esac
