@@ -2,7 +2,7 @@
 //!
 //! Writes `FOLDER/env` (shell `export` lines) when it is ready, the root certificate of AWS Signer to
 //! `FOLDER/signer-root.pem` and a JSON line to `FOLDER/calls` for each call, then serves until
-//! standard input ends. Lines on standard input change how it behaves:
+//! standard input ends. On Linux a session bus with a keychain is at `LOOPBACK_BUS`. Lines on standard input change how it behaves:
 //! `delay OPERATION MILLISECONDS`, `token-length CHARACTERS`, `token-life SECONDS`,
 //! `referrers on|off`, `redirects on|off`, `revoke ARN` (a signing job or a profile version), `spoil DEFECT` or
 //! `spoil nothing` (what SignPayload returns), `clear`.
@@ -22,6 +22,7 @@ use std::{
 };
 
 use support::{
+    aws::managed_signing::ManagedSigning,
     loopback::{self, ACCOUNT, Loopback, OTHER_ACCOUNT, OTHER_REGION, REGION},
     registry::{PLAIN_PASSWORD, PLAIN_USER},
     signer::{Defect, Signer},
@@ -71,14 +72,19 @@ fn run(folder: &Path) -> io::Result<()> {
         ("LOOPBACK_SIGNER_ROOT", signer_root.display().to_string()),
         ("LOOPBACK_SIGNING_PROFILE", signer.add_profile(ACCOUNT, REGION, "release")),
     ];
-    let loopback = Loopback::serving(vec![signer.clone()], Tls::in_folder(&folder));
+    let loopback = Loopback::serving(vec![signer.clone(), ManagedSigning::new()], Tls::in_folder(&folder));
     loopback.calls.listen(Box::new(move |call| {
         let line = format!("{}\n", call.to_json());
         let mut calls = calls.lock().expect("no holder panics");
         calls.write_all(line.as_bytes()).expect("the log can be written");
     }));
+    let mut text = environment(&loopback, signing);
+    #[cfg(target_os = "linux")]
+    let bus = support::bus::FakeBus::start();
+    #[cfg(target_os = "linux")]
+    text.push_str(&format!("export LOOPBACK_BUS='{}'\n", bus.address()));
     // Whoever waits for the file finds it whole.
-    fs::write(folder.join("env.new"), environment(&loopback, signing))?;
+    fs::write(folder.join("env.new"), text)?;
     fs::rename(folder.join("env.new"), folder.join("env"))?;
     println!("ready: {}", loopback.endpoint());
     for line in io::stdin().lock().lines() {

@@ -204,7 +204,7 @@ fn f3_12_each_decision_is_told_to_who_asks() {
     }
 }
 
-/// A page for each command, which names what the README names.
+/// A page for each command; the first names the variables that docs/configuration.md names.
 #[test]
 fn f3_11_man_writes_a_page_for_every_command() {
     let machine = Machine::new();
@@ -223,8 +223,8 @@ fn f3_11_man_writes_a_page_for_every_command() {
     for section in ["PROTOCOL", "CONFIGURATION", "ENVIRONMENT", "FILES"] {
         assert!(first.contains(&format!(".SH {section}\n")), "{section}");
     }
-    let readme = include_str!("../../README.md").split_once("| variable |").unwrap().1;
-    for row in readme.lines().take_while(|line| line.starts_with('|')).skip(1) {
+    let documented = include_str!("../../docs/configuration.md").split_once("| variable |").unwrap().1;
+    for row in documented.lines().take_while(|line| line.starts_with('|')).skip(1) {
         for name in row.split('|').nth(1).unwrap_or_default().split('`').filter(|name| name.contains('_')) {
             let is_ours = name != "AWS_DEFAULT_PROFILE" && name != "ECR_RS_DELEGATE"; // said by the next, internal
             assert!(!is_ours || first.contains(name), "{name} is in the manual");

@@ -2,7 +2,8 @@
 
 use std::{
     io::{self, Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -48,7 +49,18 @@ pub fn ask(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> io::Result<Response> {
-    let mut stream = TcpStream::connect(loopback.address())?;
+    ask_through((loopback.address(), &loopback.tls.bundle()), host, request_line, headers, body)
+}
+
+/// The same in another process than the loopback's: through its proxy, trusting its authority.
+pub fn ask_through(
+    (proxy, bundle): (SocketAddr, &Path),
+    host: &str,
+    request_line: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Response> {
+    let mut stream = TcpStream::connect(proxy)?;
     stream.set_read_timeout(Some(READ_TIMEOUT))?;
     stream.set_nodelay(true)?;
     write!(stream, "CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n")?;
@@ -58,7 +70,7 @@ pub fn ask(
         stream.read_exact(&mut byte)?;
         answer.extend(byte);
     }
-    let mut stream = StreamOwned::new(tls(loopback, host)?, stream);
+    let mut stream = StreamOwned::new(tls(bundle, host)?, stream);
     let mut head = format!("{request_line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
@@ -70,10 +82,10 @@ pub fn ask(
     parse(&bytes).ok_or_else(|| io::Error::other("the answer is not HTTP"))
 }
 
-fn tls(loopback: &Loopback, host: &str) -> io::Result<ClientConnection> {
+fn tls(bundle: &Path, host: &str) -> io::Result<ClientConnection> {
     let mut roots = RootCertStore::empty();
-    let bundle = CertificateDer::from_pem_file(loopback.tls.bundle()).map_err(io::Error::other)?;
-    roots.add(bundle).map_err(io::Error::other)?;
+    let authority = CertificateDer::from_pem_file(bundle).map_err(io::Error::other)?;
+    roots.add(authority).map_err(io::Error::other)?;
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
