@@ -158,7 +158,7 @@ impl Certificate {
 }
 
 /// The pairs of certificate and issuer whose signature held, as SHA-256 of both: signatures of AWS Signer share a
-/// chain by the thousands, and each of its certificates takes milliseconds to verify.
+/// chain by the thousands, and each of its certificates takes a millisecond to verify.
 static SIGNED_BY: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Most pairs that are remembered.
