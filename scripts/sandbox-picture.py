@@ -66,22 +66,28 @@ def styled(line):
 
 def pages(lines):
     """A page for each scene, or for as many commands of a scene as it has room for."""
-    blocks, block = [], []
-    for look, text in lines:
-        if not text and block:
-            blocks.append(block)
-            block = []
-        elif text:
-            block.append((look, text))
-    blocks += [block] if block else []
     done, page = [], []
-    for block in blocks:
-        a_scene = block[0][0] == "title" and any(look == "title" for look, _ in page)
+    for block in blocks(lines):
+        a_scene = any(look == "title" for look, _ in block)
         if page and (a_scene or len(page) + 1 + len(block) > ROWS):
             done.append(page)
             page = []
         page += ([("plain", "")] if page else []) + block
     return done + [page]
+
+
+def blocks(lines):
+    """A command with what it prints, and with what is said before it. Empty lines part them."""
+    block, typed = [], False
+    for look, text in lines:
+        if not text and typed:
+            yield block
+            block, typed = [], False
+        elif text or block:
+            block.append((look, text))
+            typed = typed or look == "typed"
+    if block:
+        yield block
 
 
 def draw(shown, header):

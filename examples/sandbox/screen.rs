@@ -9,6 +9,8 @@ use std::{
 use serde_json::json;
 
 const COLUMNS: usize = 80;
+/// What a player shows at a time.
+const ROWS: usize = 24;
 
 /// How a line looks: the parameter of its escape sequence (ECMA-48, SGR).
 #[derive(Clone, Copy)]
@@ -40,13 +42,12 @@ pub(crate) struct Screen {
     date: SystemTime,
     colours: bool,
     shown: Vec<(f64, String)>,
-    lines: usize,
 }
 
 impl Screen {
     pub(crate) fn new() -> Screen {
         let colours = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Screen { began: Instant::now(), date: SystemTime::now(), colours, shown: Vec::new(), lines: 0 }
+        Screen { began: Instant::now(), date: SystemTime::now(), colours, shown: Vec::new() }
     }
 
     /// Shows a line, folded between its words.
@@ -60,7 +61,6 @@ impl Screen {
             // Nobody is left to tell that the output is closed.
             writeln!(io::stdout(), "{}", if self.colours { &styled } else { &line }).ok();
             self.shown.push((self.began.elapsed().as_secs_f64(), format!("{styled}\r\n")));
-            self.lines += 1;
         }
     }
 
@@ -69,7 +69,7 @@ impl Screen {
     pub(crate) fn recording(&self) -> String {
         let date = self.date.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let header = json!({
-            "version": 2, "width": COLUMNS, "height": self.lines, "timestamp": date,
+            "version": 2, "width": COLUMNS, "height": ROWS, "timestamp": date,
             "title": concat!(env!("CARGO_PKG_NAME"), " in a sandbox"),
         });
         let lines = self.shown.iter().map(|(time, text)| format!("[{time:.6}, \"o\", {}]\n", json!(text)));

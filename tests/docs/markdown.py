@@ -11,10 +11,6 @@ HEADING = re.compile(r"^#+ +(.*?) *$", re.MULTILINE)
 MARKS = ("runnable", "fails", "prints", "file ")
 
 
-class Wrong(Exception):
-    """A file is not of the form that tests/docs.sh says."""
-
-
 def blocks(text):
     """(line, mark, text) of each marked block and each `given`, in their order."""
     found = [(match.start(), "given", match["text"]) for match in GIVEN.finditer(text)]
