@@ -158,6 +158,7 @@ fn a_keychain_that_fails_costs_one_call_and_one_line() {
         (Knob::Garbage, "returned malformed data"),
         (Knob::HugeLength, "returned malformed data"),
         (Knob::Flood, "did not answer in time"),
+        (Knob::NoDatabase, "has no place for an entry"),
     ];
     // Side by side, because some of them last until a bound is reached.
     thread::scope(|scope| {
@@ -186,7 +187,7 @@ fn a_keychain_that_fails_costs_one_call_and_one_line() {
 
 #[test]
 fn a_keychain_that_can_be_read_and_not_written_costs_one_line() {
-    for (knob, words) in [(Knob::NoCollection, "no usable Secret Service"), (Knob::PromptOnCreate, "is locked")] {
+    for (knob, words) in [(Knob::NoCollection, "has no place for an entry"), (Knob::PromptOnCreate, "is locked")] {
         let machine = Machine::new();
         machine.bus.set(knob);
         costs_one_line(&machine, knob, words);

@@ -6,6 +6,7 @@
 mod address;
 mod answer;
 mod bus;
+mod items;
 mod message;
 mod service;
 mod session;
@@ -23,8 +24,9 @@ use self::{
     address::Address,
     answer::{NAME, error},
     bus::{Bus, Deadline},
+    items::Properties,
     message::NO_AUTO_START,
-    service::{Connection, Properties},
+    service::Connection,
 };
 use super::{
     CALL_TIMEOUT, Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, MAX_TIDIED, Selection,

@@ -1,4 +1,4 @@
-//! Our keychain over the keyring project's stores, which know items by service and user only.
+//! An entry as items.
 //!
 //! One entry is several items, all of service [`SERVICE`]. Their user starts with the SHA-256 of
 //! the key, so that `get` reads items by name and searches nothing:
@@ -13,163 +13,20 @@
 //! before it shows a name. It changes with every put (`expires`), so a put removes the old one.
 
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, HashMap, HashSet},
-    mem,
-    sync::{Arc, mpsc},
-    thread,
-    time::{Duration, SystemTime},
+    sync::Arc,
 };
 
 use keyring_core::{CredentialStore, Entry as Item, Error as OsError};
 use zeroize::Zeroizing;
 
 use super::{
-    CALL_TIMEOUT, Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, MAX_TIDIED, SERVICE,
-    Selection, TIDY_TIMEOUT, record, split,
+    super::{Damaged, Entry, Error, ErrorKind, Inventory, Key, Label, SERVICE, Selection, record, split},
+    quirks::{Quirks, words},
 };
-
-/// What differs between the operating systems' stores.
-#[derive(Clone, Copy)]
-pub struct Quirks {
-    /// What people call the store.
-    pub name: &'static str,
-    /// The most bytes that one item's secret may have.
-    pub max_secret: usize,
-    /// The most bytes of a label that one item's name may carry.
-    pub max_label: usize,
-    /// What a search for items is narrowed by; it must find all of ours.
-    pub search: &'static [(&'static str, &'static str)],
-    /// How items are made.
-    pub modifiers: &'static [(&'static str, &'static str)],
-    /// Whether an error says that this one item is closed to us, while others may be open.
-    pub access_denied: fn(&OsError) -> bool,
-}
 
 /// The most bytes of an entry: four times the longest secret promised.
 const MAX_ENTRY: usize = 64 << 10;
-
-/// A keychain of the operating system.
-///
-/// Its calls cannot be cancelled, so they run on a thread of their own and are waited for at most
-/// `CALL_TIMEOUT` each. After one that did not come back nothing is asked again.
-pub struct KeyringStore {
-    quirks: Quirks,
-    worker: RefCell<Worker>,
-}
-
-type Opened = keyring_core::Result<Arc<CredentialStore>>;
-type Job = Box<dyn FnOnce(&Opened) + Send>;
-
-enum Worker {
-    NotStarted(Box<dyn FnOnce() -> Opened + Send>),
-    Running(mpsc::Sender<Job>),
-    Stuck,
-}
-
-impl KeyringStore {
-    /// Opens nothing yet: `open` is run by the first call, within its bound.
-    pub fn new(
-        quirks: Quirks,
-        open: impl FnOnce() -> keyring_core::Result<Arc<CredentialStore>> + Send + 'static,
-    ) -> KeyringStore {
-        KeyringStore { quirks, worker: RefCell::new(Worker::NotStarted(Box::new(open))) }
-    }
-
-    /// Runs `work` on the store's thread and waits for it, but not for longer than `timeout`.
-    fn run<T: Send + 'static>(
-        &self,
-        timeout: Duration,
-        work: impl FnOnce(&Items) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let quirks = self.quirks;
-        let (answer, answered) = mpsc::channel();
-        let job: Job = Box::new(move |opened| {
-            let outcome = match opened {
-                Ok(store) => work(&Items { store: store.clone(), quirks }),
-                Err(err) => Err(quirks.error(err)),
-            };
-            drop(answer.send(outcome)); // Nobody waits for it any more: it came too late.
-        });
-        let mut worker = self.worker.borrow_mut();
-        *worker = match mem::replace(&mut *worker, Worker::Stuck) {
-            Worker::NotStarted(open) => Worker::Running(start(open)),
-            started => started,
-        };
-        match &*worker {
-            Worker::Running(jobs) if jobs.send(job).is_ok() => {}
-            _ => return Err(quirks.timeout("an earlier call is still waiting for it")),
-        }
-        answered.recv_timeout(timeout).unwrap_or_else(|err| {
-            *worker = Worker::Stuck;
-            match err {
-                mpsc::RecvTimeoutError::Timeout => {
-                    Err(quirks.timeout(&format!("the operating system's call took over {} s", timeout.as_secs())))
-                }
-                mpsc::RecvTimeoutError::Disconnected => Err(quirks.timeout("its library stopped in the middle")),
-            }
-        })
-    }
-}
-
-/// Starts the one thread that calls the operating system.
-fn start(open: Box<dyn FnOnce() -> Opened + Send>) -> mpsc::Sender<Job> {
-    let (jobs, todo) = mpsc::channel::<Job>();
-    // Not joined: a call that never returns must not keep the program from ending.
-    thread::spawn(move || {
-        let store = open();
-        for job in todo {
-            job(&store);
-        }
-    });
-    jobs
-}
-
-impl Keychain for KeyringStore {
-    fn name(&self) -> &'static str {
-        self.quirks.name
-    }
-
-    fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
-        let key = key.clone();
-        self.run(CALL_TIMEOUT, move |items| items.get(&key))
-    }
-
-    fn put(&self, entry: &Entry) -> Result<(), Error> {
-        let (label, bytes) = (entry.label.clone(), record::encode(entry));
-        self.run(CALL_TIMEOUT, move |items| items.put(&label, &bytes))
-    }
-
-    fn remove(&self, key: &Key) -> Result<(), Error> {
-        let name = record::name(key);
-        self.run(CALL_TIMEOUT, move |items| items.remove(&items.users()?, &HashSet::from([name])))
-    }
-
-    fn inventory(&self, which: &Selection) -> Result<Inventory, Error> {
-        let which = which.clone();
-        self.run(CALL_TIMEOUT, move |items| items.inventory(&items.users()?, &which))
-    }
-
-    fn remove_all(&self, which: &Selection) -> Result<Inventory, Error> {
-        let which = which.clone();
-        self.run(CALL_TIMEOUT, move |items| {
-            let users = items.users()?; // once: Windows reads every credential of the user for it
-            let found = items.inventory(&users, &which)?;
-            let keys = found.labels.iter().map(|label| record::name(label.key()));
-            items.remove(&users, &keys.chain(found.damaged.iter().map(|damaged| damaged.name.clone())).collect())?;
-            Ok(found)
-        })
-    }
-
-    fn tidy(&self, kind: &'static EntryKind, now: SystemTime) -> Result<(), Error> {
-        self.run(TIDY_TIMEOUT, move |items| {
-            let users = items.users()?;
-            let found = items.inventory(&users, &Selection::all(kind))?.labels;
-            let ended = found.iter().filter(|label| label.has_ended(now)).take(MAX_TIDIED);
-            items.remove(&users, &ended.map(|label| record::name(label.key())).collect())
-        })
-    }
-}
 
 /// What the names of an entry's items tell.
 #[derive(Default)]
@@ -179,13 +36,13 @@ struct Pieces {
 }
 
 /// The items of an open store.
-struct Items {
-    store: Arc<CredentialStore>,
-    quirks: Quirks,
+pub(super) struct Items {
+    pub(super) store: Arc<CredentialStore>,
+    pub(super) quirks: Quirks,
 }
 
 impl Items {
-    fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
+    pub(super) fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
         let name = record::name(key);
         // A writer may be half-way through its parts: the second look sees it done, or stopped.
         for _ in 0..2 {
@@ -233,7 +90,7 @@ impl Items {
         Err(Error { store: self.quirks.name, kind: ErrorKind::Locked, detail })
     }
 
-    fn put(&self, label: &Label, bytes: &[u8]) -> Result<(), Error> {
+    pub(super) fn put(&self, label: &Label, bytes: &[u8]) -> Result<(), Error> {
         if bytes.len() > MAX_ENTRY {
             let detail = format!("the entry is {} bytes long, and {MAX_ENTRY} are kept", bytes.len());
             return Err(Error { store: self.quirks.name, kind: ErrorKind::Refused, detail });
@@ -259,13 +116,13 @@ impl Items {
     }
 
     /// Forgets entries by the names of their keys; `users` are those of all our items.
-    fn remove(&self, users: &[String], names: &HashSet<String>) -> Result<(), Error> {
+    pub(super) fn remove(&self, users: &[String], names: &HashSet<String>) -> Result<(), Error> {
         let ours = |user: &&String| user.split_once('.').is_some_and(|(name, _)| names.contains(name));
         // In order of name: the label first, then the first part, so that what is left is no entry.
         users.iter().filter(ours).try_for_each(|user| self.delete(user))
     }
 
-    fn inventory(&self, users: &[String], which: &Selection) -> Result<Inventory, Error> {
+    pub(super) fn inventory(&self, users: &[String], which: &Selection) -> Result<Inventory, Error> {
         let mut entries: BTreeMap<String, Pieces> = BTreeMap::new();
         for user in users {
             let mut fields = user.splitn(4, '.');
@@ -316,7 +173,7 @@ impl Items {
     }
 
     /// The users of our items, sorted.
-    fn users(&self) -> Result<Vec<String>, Error> {
+    pub(super) fn users(&self) -> Result<Vec<String>, Error> {
         let spec: HashMap<&str, &str> = self.quirks.search.iter().copied().collect();
         let found = self.store.search(&spec).map_err(|err| self.quirks.error(&err))?;
         let ours = |(service, user): (String, String)| (service == SERVICE).then_some(user);
@@ -377,44 +234,4 @@ fn label_users(name: &str, label: &Label, limit: usize) -> Vec<String> {
         rest = after;
     }
     users
-}
-
-impl Quirks {
-    fn check<T>(&self, outcome: keyring_core::Result<T>) -> Result<T, Error> {
-        outcome.map_err(|err| self.error(&err))
-    }
-
-    fn timeout(&self, detail: &str) -> Error {
-        Error { store: self.name, kind: ErrorKind::Timeout, detail: detail.into() }
-    }
-
-    fn error(&self, err: &OsError) -> Error {
-        let kind = match err {
-            OsError::NoStorageAccess(_) => ErrorKind::Locked,
-            _ if (self.access_denied)(err) => ErrorKind::Locked,
-            OsError::BadEncoding(_)
-            | OsError::BadDataFormat(..)
-            | OsError::BadStoreFormat(_)
-            | OsError::Ambiguous(_) => ErrorKind::Malformed,
-            OsError::NoDefaultStore | OsError::NotSupportedByStore(_) => ErrorKind::Unavailable,
-            _ => ErrorKind::Refused,
-        };
-        Error { store: self.name, kind, detail: words(err) }
-    }
-}
-
-/// An error's words. Never its `Debug`, and no field that may carry the secret or a whole entry.
-fn words(err: &OsError) -> String {
-    match err {
-        OsError::PlatformFailure(cause) | OsError::NoStorageAccess(cause) => cause.to_string(),
-        OsError::NoEntry => "the item went away in the middle".into(),
-        OsError::BadEncoding(_) | OsError::BadDataFormat(..) => "an item's content is malformed".into(),
-        OsError::BadStoreFormat(_) => "the store itself is malformed".into(),
-        OsError::TooLong(what, limit) => format!("the {what} is longer than its limit of {limit}"),
-        OsError::Invalid(..) => "it does not take such an item".into(),
-        OsError::Ambiguous(_) => "several items have the same name".into(),
-        OsError::NoDefaultStore => "no store was opened".into(),
-        OsError::NotSupportedByStore(what) => what.clone(),
-        _ => "an error that is unknown to this version".into(),
-    }
 }

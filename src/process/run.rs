@@ -1,16 +1,9 @@
-//! Other programs: where they are on PATH, and a run of one that ends within a bound, whatever it and
-//! what it starts do.
+//! One run of a program: started, fed, read to its end, and ended where it passes a limit.
 
 use std::{
-    env::{self, consts::EXE_SUFFIX},
-    ffi::OsStr,
     io::{self, Read, Write},
-    path::{Component, Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{
-        Mutex, MutexGuard, TryLockError,
-        mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
-    },
+    sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
     thread,
     time::{Duration, Instant},
 };
@@ -18,37 +11,7 @@ use std::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// Every regular file of this name in the folders of `path`, a value of `PATH`, in its order; also
-/// one that may not be run.
-///
-/// Relative folders are passed over, and the empty entry with them: they would find whatever lies in
-/// the folder of the moment. A name that is a path finds nothing.
-pub(crate) fn files(name: &str, path: &OsStr) -> impl Iterator<Item = PathBuf> {
-    let is_plain = matches!(Path::new(name).components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
-    let name = format!("{name}{EXE_SUFFIX}");
-    env::split_paths(path)
-        .filter(move |folder| is_plain && folder.is_absolute())
-        .map(move |folder| folder.join(&name))
-        .filter(|file| file.is_file())
-}
-
-/// The program of this name: the first of [`files`] that may be run.
-pub(crate) fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
-    files(name, path).find(|file| is_executable(file))
-}
-
-/// Whether this is a regular file with a right to run it, links followed.
-#[cfg(unix)]
-pub(crate) fn is_executable(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-}
-
-/// Whether this is a regular file, links followed: Windows knows no right to run.
-#[cfg(not(unix))]
-pub(crate) fn is_executable(file: &Path) -> bool {
-    file.is_file()
-}
+use super::running::{Group, POLL_INTERVAL, Running, end, has_ended, is_in_foreground};
 
 /// What a run may take.
 #[derive(Debug, Clone, Copy)]
@@ -120,13 +83,6 @@ pub(crate) fn run(
     run_in(if is_in_foreground() { Group::Ours } else { Group::Own }, command, stdin, limits, stderr)
 }
 
-/// The process group of a program.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Group {
-    Ours,
-    Own,
-}
-
 fn run_in(
     group: Group,
     command: &mut Command,
@@ -145,7 +101,7 @@ fn run_in(
         Stderr::Capture => Stdio::piped(),
         Stderr::Discard => Stdio::null(),
     });
-    let mut child = Running::start(command, group)?;
+    let mut child = Running::start(command, group).map_err(Error::Start)?;
     let outcome = attend(&mut child, stdin, limits, deadline);
     let mut running = Running::lock();
     running.forget(&child);
@@ -161,64 +117,13 @@ fn run_in(
     }
 }
 
-/// Ends every program that runs, with its group, and starts no other: for who answers now, whatever its
-/// threads still wait for, and leaves nothing behind.
-pub(crate) fn end_all() {
-    let until = Instant::now() + KILL_TIMEOUT;
-    let mut running = loop {
-        // One that is being started is ended too; where the system does not come to its end, it is not waited for.
-        match RUNNING.try_lock() {
-            Ok(running) => break running,
-            Err(TryLockError::Poisoned(running)) => break running.into_inner(),
-            Err(TryLockError::WouldBlock) if Instant::now() >= until => return,
-            Err(TryLockError::WouldBlock) => thread::sleep(POLL_INTERVAL),
-        }
-    };
-    running.closed = true;
-    running.programs.iter().for_each(|(number, group)| kill(*number, *group));
-}
-
-/// The programs that run. One that is listed has not been waited for, so that its number is nobody else's.
-struct Running {
-    programs: Vec<(u32, Group)>,
-    closed: bool,
-}
-
-static RUNNING: Mutex<Running> = Mutex::new(Running { programs: Vec::new(), closed: false });
-
-impl Running {
-    fn lock() -> MutexGuard<'static, Running> {
-        RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn start(command: &mut Command, group: Group) -> Result<Child, Error> {
-        let mut running = Running::lock();
-        if running.closed {
-            return Err(Error::Start(io::Error::other("the program is about to end")));
-        }
-        let child = command.spawn().map_err(Error::Start)?;
-        running.programs.push((child.id(), group));
-        Ok(child)
-    }
-
-    fn forget(&mut self, child: &Child) {
-        self.programs.retain(|(number, _)| *number != child.id());
-    }
-}
-
 /// How often a program that has not closed its output is looked at: it may have ended and have left
 /// the output to another.
 const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How often a program that has closed its output is looked at until it has ended.
-const POLL_INTERVAL: Duration = Duration::from_millis(1);
-
 /// How long the rest of an ended program's output is waited for. It lies in a pipe on this machine, but our thread that
 /// reads it may be kept waiting by a busy one.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long a program that was ended is waited for. One that the kernel holds up dies when it can.
-const KILL_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Bytes that are read at once. Most answers are shorter.
 const CHUNK: usize = 8 << 10;
@@ -342,78 +247,9 @@ fn background(work: impl FnOnce() -> bool + Send + 'static) -> Result<(), Error>
     thread::Builder::new().spawn(work).map(drop).map_err(Error::Read)
 }
 
-/// Whether a program has ended. It is not waited for yet: until then its number, and with it that of
-/// its group, is nobody else's.
-#[cfg(unix)]
-fn has_ended(child: &mut Child) -> io::Result<bool> {
-    use rustix::process::{WaitId, WaitIdOptions, waitid};
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    Ok(waitid(WaitId::Pid(number(child)), options)?.is_some())
-}
-
-#[cfg(not(unix))]
-fn has_ended(child: &mut Child) -> io::Result<bool> {
-    child.try_wait().map(|status| status.is_some())
-}
-
-/// Ends a program that has not been waited for, and a group of its own.
-fn end(child: &mut Child, group: Group) {
-    if group == Group::Own {
-        end_group(child);
-    }
-    child.kill().ok(); // it may be gone
-    let until = Instant::now() + KILL_TIMEOUT;
-    while matches!(child.try_wait(), Ok(None)) && Instant::now() < until {
-        thread::sleep(POLL_INTERVAL);
-    }
-}
-
-#[cfg(unix)]
-fn end_group(child: &Child) {
-    rustix::process::kill_process_group(number(child), rustix::process::Signal::KILL).ok(); // all may be gone
-}
-
-#[cfg(not(unix))]
-fn end_group(_: &Child) {}
-
-/// Ends a program that has not been waited for by its number.
-#[cfg(unix)]
-fn kill(number: u32, group: Group) {
-    use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-    let Some(number) = i32::try_from(number).ok().and_then(Pid::from_raw) else { return };
-    // All may be gone.
-    match group {
-        Group::Own => kill_process_group(number, Signal::KILL).ok(),
-        Group::Ours => kill_process(number, Signal::KILL).ok(),
-    };
-}
-
-/// Does nothing: std ends a program by its handle alone, which is its thread's.
-#[cfg(not(unix))]
-fn kill(_: u32, _: Group) {}
-
-/// Whether our group has the terminal, so that its keys reach what is in it (POSIX, "General
-/// Terminal Interface": the foreground process group).
-#[cfg(unix)]
-fn is_in_foreground() -> bool {
-    let ours = |terminal: std::fs::File| rustix::termios::tcgetpgrp(&terminal).ok() == Some(rustix::process::getpgrp());
-    std::fs::File::open("/dev/tty").is_ok_and(ours)
-}
-
-#[cfg(not(unix))]
-fn is_in_foreground() -> bool {
-    false
-}
-
-/// The process number, which is that of a group of its own too.
-#[cfg(unix)]
-fn number(child: &Child) -> rustix::process::Pid {
-    rustix::process::Pid::from_child(child)
-}
-
 #[cfg(all(test, unix))]
 mod tests {
-    use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt};
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 
@@ -551,53 +387,5 @@ mod tests {
             append(&mut whole, part);
         }
         assert_eq!(*whole, [vec![1; 5], vec![2; CHUNK], vec![3; 3 * CHUNK]].concat());
-    }
-
-    #[test]
-    fn where_programs_are_found() {
-        let root = tempfile::tempdir().unwrap();
-        let put = |name: &str, mode: u32| {
-            let file = root.path().join(name);
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(&file, "").unwrap();
-            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-            file
-        };
-        let (text, first, second) = (put("text/tool", 0o644), put("first/tool", 0o755), put("second/tool", 0o700));
-        fs::create_dir_all(root.path().join("folder/tool")).unwrap();
-        fs::create_dir_all(root.path().join("links")).unwrap();
-        std::os::unix::fs::symlink(&second, root.path().join("links/tool")).unwrap();
-        fs::create_dir_all(root.path().join("dangling")).unwrap();
-        std::os::unix::fs::symlink("nowhere", root.path().join("dangling/tool")).unwrap();
-        // What a relative entry would find, from wherever the tests run.
-        let up = "../".repeat(32);
-        let relative = format!("{up}{}", first.parent().unwrap().display()).replace("//", "/");
-        assert!(Path::new(&relative).join("tool").is_file(), "the relative entry does lead there");
-
-        let path = |folders: &[&str]| -> OsString {
-            let whole = |folder: &&str| match *folder {
-                "" | "." => folder.to_string(),
-                folder if folder.starts_with("..") => folder.to_owned(),
-                folder => root.path().join(folder).display().to_string(),
-            };
-            folders.iter().map(whole).collect::<Vec<_>>().join(":").into()
-        };
-        let link = root.path().join("links/tool");
-        for (folders, expected, why) in [
-            (&["first", "second"][..], Some(&first), "the first one"),
-            (&["absent", "folder", "dangling", "text", "second"], Some(&second), "no folder, dangling link or text"),
-            (&["links"], Some(&link), "a link to a program, under its own name"),
-            (&["text"], None, "it may not be run"),
-            (&[relative.as_str()], None, "a relative folder"),
-            (&["", ".", "", &relative, "second"], Some(&second), "empty and relative entries are passed over"),
-            (&[""], None, "nothing at all"),
-        ] {
-            assert_eq!(find("tool", &path(folders)).as_ref(), expected, "{why}");
-        }
-        let all: Vec<PathBuf> = files("tool", &path(&["text", "folder", &relative, "first"])).collect();
-        assert_eq!(all, [text, first], "every file of the name, in order");
-        for name in ["", ".", "..", "first/tool", "/bin/sh", "./tool"] {
-            assert_eq!(find(name, &path(&["", "first", "."])), None, "{name:?} is no name");
-        }
     }
 }
