@@ -133,7 +133,7 @@ blob = lambda it: json.load(open(sys.argv[1] + "/blobs/" + it["digest"].replace(
 index = blob(json.load(open(sys.argv[1] + "/index.json"))["manifests"][0])
 print(blob(index["manifests"][0])["layers"][0]["digest"].replace(":", "/"))' "$scratch/image") &&
         tar -C "$scratch/root" -xzf "$scratch/image/blobs/$layer" &&
-        [ "$(env -i HOME=/home/nonroot chroot --userspec=65532:65532 "$scratch/root" "/usr/bin/$name" version)" = "$("$program" version)" ]
+        [ "$(env -i HOME=/home/nonroot /usr/sbin/chroot --userspec=65532:65532 "$scratch/root" "/usr/bin/$name" version)" = "$("$program" version)" ]
 }
 # Signed on disk, every machine's image with the index, and verified by who signed; by nobody else.
 image_is_signed() {

@@ -138,9 +138,12 @@ pub(crate) fn file_that_clients_start(environment: &Environment, running: Option
         return Err(Report::new(format!("{file} may not be run")).hint(format!("chmod +x {file}")));
     }
     let add = running.and_then(Path::parent).map(|folder| format!("add {} to PATH, or ", folder.display()));
-    let hint = "move the program into a folder of PATH, such as /usr/local/bin; editors and services may have a shorter PATH than your shell";
-    Err(Report::new(format!("{PROGRAM} is not on PATH, so no client can start it"))
-        .hint(add.unwrap_or_default() + hint))
+    let example = if cfg!(windows) { "" } else { ", such as /usr/local/bin" };
+    let hint = format!(
+        "{}move the program into a folder of PATH{example}; editors and services may have a shorter PATH than your shell",
+        add.unwrap_or_default()
+    );
+    Err(Report::new(format!("{PROGRAM} is not on PATH, so no client can start it")).hint(hint))
 }
 
 /// Docker from the snap store runs confined: it reads another home and starts no helper outside of it.
