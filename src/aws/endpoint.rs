@@ -1,7 +1,11 @@
 //! The endpoint that environment or profile names in the place of AWS's own (AWS SDK reference guide,
-//! "Service-specific endpoints").
+//! "Service-specific endpoints"), and AWS's own.
 
+use aws_sdk_ecr::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_types::{SdkConfig, service_config::ServiceConfigKey};
+use futures_util::FutureExt;
+
+use crate::registry::{Kind, Registry};
 
 /// A service that is asked, as the SDK names it in its configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,4 +44,21 @@ impl Service {
         let own = || config.service_config()?.load_config(key.build().ok()?).filter(|url| !url.trim().is_empty());
         own().or_else(|| config.endpoint_url().map(str::to_owned))
     }
+}
+
+/// Where AWS's own API is that mints this registry's token; `None` for a region that has none of the kind that
+/// the host asks for.
+pub(super) fn of_aws(registry: &Registry) -> Option<String> {
+    if registry.kind == Kind::Public {
+        return Some(format!("https://api.ecr-public.{}.amazonaws.com", registry.region));
+    }
+    let params = Params::builder()
+        .region(&registry.region)
+        .use_fips(registry.fips)
+        .use_dual_stack(registry.dual_stack)
+        .build()
+        .ok()?;
+    // The rules are in memory: the future is ready at once, and no runtime is needed.
+    let endpoint = DefaultResolver::new().resolve_endpoint(&params).now_or_never()?;
+    endpoint.ok().map(|endpoint| endpoint.url().to_owned())
 }

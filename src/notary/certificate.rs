@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use x509_parser::{
     certificate::X509Certificate,
     der_parser::oid::Oid,
+    error::X509Error,
     extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, ParsedExtension, X509Extension},
+    nom::Err,
     oid_registry::{
         OID_PKIX_ACCESS_DESCRIPTOR_OCSP, OID_PKIX_AUTHORITY_INFO_ACCESS, OID_X509_COMMON_NAME, OID_X509_COUNTRY_NAME,
         OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
@@ -244,7 +246,7 @@ fn text(value: &Any<'_>) -> Option<String> {
 
 fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
     let (rest, certificate) =
-        X509Certificate::from_der(der).map_err(|err| format!("it is not a certificate: {err}"))?;
+        X509Certificate::from_der(der).map_err(|err| format!("it is not a certificate: {}", words(&err)))?;
     if !rest.is_empty() {
         return Err("there are bytes after the certificate".into());
     }
@@ -252,6 +254,15 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
         return Err("its encoding is not DER, or its two signature algorithms differ".into());
     }
     Ok(certificate)
+}
+
+/// What the parser says is wrong. Its own text is that of a Rust value.
+fn words(err: &Err<X509Error>) -> String {
+    match err {
+        Err::Incomplete(_) => "it ends too early".into(),
+        Err::Error(X509Error::Der(_)) | Err::Failure(X509Error::Der(_)) => "it is not DER".into(),
+        Err::Error(err) | Err::Failure(err) => err.to_string(),
+    }
 }
 
 /// Whether the part of a certificate that nobody signed is written in the only way that DER allows,

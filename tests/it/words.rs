@@ -191,7 +191,7 @@ fn f3_12_each_decision_is_told_to_who_asks() {
     let host = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
     for (words, why) in [
         (
-            &["config.toml", "identity from AWS_ACCESS_KEY_ID", "Secret Service has not", "AWS gave a token after "][..],
+            &["config.toml", "identity from AWS_ACCESS_KEY_ID", "Secret Service has not", "AWS (http://127.0.0.1:", ") gave a token after "][..],
             "a miss",
         ),
         (&["config.toml", "identity from AWS_ACCESS_KEY_ID", "Secret Service has its token"], "a hit"),
