@@ -15,7 +15,7 @@ use super::{
     plan::Plan,
     plugin::PluginChange,
     request::{Request, Target},
-    tables,
+    rules, tables,
 };
 use crate::{environment::Environment, names::HELPER, report::Report};
 
@@ -77,6 +77,11 @@ impl Plan {
                 self.notes.push(format!("{target}: {path} no longer names {HELPER}, what else changed since stays"))
             }
         }
+        if let (FileKind::Client, Some(text)) = (kind, &reverted) {
+            let logins = Logins::of(&file.path, text)?;
+            let left = logins.named.iter().filter(|host| logins.helper(host).is_none());
+            self.released.extend(left.map(|host| (target, host.clone())));
+        }
         let empty = |text: &str| text.trim().is_empty() || kind == FileKind::Client && client::is_empty(text);
         let after = match reverted {
             None => file.text.clone(),
@@ -110,7 +115,18 @@ impl Plan {
         let file = UserFile::read(&path)?;
         let store = tables::store(&path, file.text())?;
         let ours = store.as_ref().is_some_and(|store| adopted.is_empty() || adopted.contains(store));
-        let text = if ours { tables::unset_store(&path, file.text(), kept.text())? } else { file.text().into() };
+        let added = rules::added(&path, file.text())?;
+        let with_store = match &store {
+            Some(store) if ours => tables::set_store(&path, kept.text(), store)?,
+            _ => kept.text().to_owned(),
+        };
+        let with_both = added.iter().try_fold(with_store, |text, rule| rules::add(&path, &text, rule))?;
+        let text = if with_both == file.text() {
+            kept.text().to_owned()
+        } else {
+            let rest = rules::remove(&path, file.text())?;
+            if ours { tables::unset_store(&path, &rest, kept.text())? } else { rest }
+        };
         let after = (kept != Before::Nothing || !text.trim().is_empty()).then_some(text);
         self.changes.push(Change { kind: FileKind::Ours, file, after, backup: Backup::Forget });
         Ok(())
