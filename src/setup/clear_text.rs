@@ -10,7 +10,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::{
-    client::{ClientFile, Logins},
+    client::{ClientFile, Logins, is_login},
     json_object::Object,
 };
 use crate::{
@@ -48,16 +48,23 @@ pub(super) fn movable(path: &Path, text: &str, hosts: &[String], config: &Config
     if logins.store.as_ref().is_some_and(|store| store != HELPER) {
         return Ok(Vec::new());
     }
-    let mut movable = Vec::new();
-    for member in auths(&file).0 {
+    let mut movable: Vec<ClearLogin> = Vec::new();
+    let mut staying = Vec::new();
+    for member in auths(&file).0.into_iter().filter(|member| is_login(&member.value)) {
         let Some(Server::Other(server)) = Server::parse(&member.name, |host| config.custom(host)) else { continue };
         let is_registry = server == DOCKER_HUB || !server.contains('/');
-        if let (true, true, Some((username, secret))) =
-            (is_registry, logins.are_asked_of_us(hosts, &server), login(&member.value))
-        {
-            movable.push(ClearLogin { server, spelled: member.name, username, secret, path: path.into() });
+        let Some((username, secret)) = login(&member.value).filter(|_| is_registry) else {
+            staying.push(server);
+            continue;
+        };
+        match movable.iter().find(|one| one.server == server) {
+            Some(one) if one.username == username && one.secret.expose() == secret.expose() => {}
+            // Two spellings with two logins: the keychain has room for one.
+            Some(_) => staying.push(server),
+            None => movable.push(ClearLogin { server, spelled: member.name, username, secret, path: path.into() }),
         }
     }
+    movable.retain(|one| !staying.contains(&one.server) && logins.are_asked_of_us(hosts, &one.server));
     Ok(movable)
 }
 
@@ -103,6 +110,7 @@ fn auths<'a>(file: &ClientFile<'a>) -> Object<'a> {
 }
 
 /// User name and secret of an entry, as docker reads it (docker/cli `configfile.decodeAuth`, `types.AuthConfig`).
+/// `None` where it has more than one secret, or one that no helper can answer with.
 fn login(entry: &str) -> Option<(String, Secret)> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -114,25 +122,28 @@ fn login(entry: &str) -> Option<(String, Secret)> {
     }
     let Entry { auth, username, password, identitytoken } = serde_json::from_str(entry).ok()?;
     let [auth, password, token] = [auth, password, identitytoken].map(Zeroizing::new);
-    let secret = |text: &str| Secret::from(text.to_owned());
-    if !token.is_empty() {
-        return Some((IDENTITY_TOKEN.into(), secret(&token)));
-    }
-    if auth.is_empty() {
-        return (!username.is_empty() && !password.is_empty()).then(|| (username, secret(&password)));
-    }
     let decoded = Zeroizing::new(BASE64_STANDARD.decode(&*auth).ok()?);
-    let (username, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
-    let password = password.trim_matches('\0');
-    (!username.is_empty() && !password.is_empty()).then(|| (username.to_owned(), secret(password)))
+    let decoded = std::str::from_utf8(&decoded).ok()?;
+    // Where there is a token, docker leaves the user name alone before the colon.
+    let (name, word) = decoded.split_once(':').or_else(|| decoded.is_empty().then_some(("", "")))?;
+    let word = word.trim_matches('\0');
+    let (username, secret) = match (word, password.as_str(), token.as_str()) {
+        ("", "", token) => (IDENTITY_TOKEN, token),
+        ("", password, "") => (username.as_str(), password),
+        (word, "", "") => (name, word),
+        _ => return None,
+    };
+    let is_whole = !username.is_empty() && !secret.is_empty();
+    is_whole.then(|| (username.to_owned(), Secret::from(secret.to_owned())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// `me:canary`.
+    /// `me:canary`, `me:other`.
     const AUTH: &str = "\"auth\":\"bWU6Y2FuYXJ5\"";
+    const OTHER: &str = "\"auth\":\"bWU6b3RoZXI=\"";
 
     #[test]
     fn entries_are_read_as_docker_reads_them() {
@@ -150,6 +161,8 @@ mod tests {
             ("{\"auth\":\"bWU=\"}".into(), None, "no password"),
             ("{\"auth\":\"OmNhbmFyeQ==\"}".into(), None, "no user"),
             ("{\"registrytoken\":\"canary\"}".into(), None, "no helper can answer with it"),
+            (format!("{{{AUTH},\"identitytoken\":\"canary\"}}"), None, "a password and a token: one would be lost"),
+            (format!("{{{AUTH},\"password\":\"canary\"}}"), None, "two passwords"),
             (format!("{{{AUTH},{AUTH}}}"), None, "twice"),
             ("[7]".into(), None, "no object"),
         ] {
@@ -174,6 +187,19 @@ mod tests {
             (file(&["ghcr.io"], ",\"credsStore\":\"ecr-rs\""), vec![], vec!["ghcr.io"], "after `setup`"),
             (file(&["ghcr.io"], ",\"credsStore\":\"pass\""), vec![], vec![], "pass hid it"),
             (file(&["gcr.io"], ",\"credHelpers\":{\"gcr.io\":\"gcloud\"}"), vec![], vec![], "gcloud serves it"),
+            (file(&["ghcr.io", "https://ghcr.io/v2/"], ""), vec![], vec!["ghcr.io"], "twice the same"),
+            (
+                file(&["ghcr.io"], "").replacen("}}", &format!("}},\"https://ghcr.io\":{{{OTHER}}}}}"), 1),
+                vec![],
+                vec![],
+                "two logins of one server",
+            ),
+            (
+                file(&["ghcr.io"], "").replacen("}}", "},\"https://ghcr.io\":{\"auth\":\"%\"}}", 1),
+                vec![],
+                vec![],
+                "one that nobody can read beside it",
+            ),
             (file(&["quay.io/org"], ""), vec![], vec![], "a path, which no helper is asked for"),
             (file(&["111122223333.dkr.ecr.eu-west-1.amazonaws.com"], ""), vec![], vec![], "a token of ECR"),
             ("{\"auths\":[7]}".into(), vec![], vec![], "docker's to say"),
@@ -211,5 +237,31 @@ mod tests {
         ] {
             assert_eq!(without(path, &text, &["ghcr.io"]).expect(why), expected, "{why}");
         }
+    }
+
+    /// Every shape with a byte replaced here and there: what can go is gone afterwards, and the rest is still read.
+    #[test]
+    fn damaged_files_lose_what_can_go_and_nothing_else() {
+        let (path, config) = (Path::new("config.json"), Config::default());
+        let (mut moved, mut refused) = (0, 0);
+        for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/setup/shapes")).unwrap() {
+            let shape = std::fs::read(file.unwrap().path()).unwrap();
+            for (at, new) in (0..shape.len()).zip(b"\"{}[],: \n\\a7".iter().cycle()) {
+                let mut bytes = shape.clone();
+                bytes[at] = *new;
+                let Ok(text) = String::from_utf8(bytes) else { continue };
+                let Ok(found) = movable(path, &text, &[], &config) else {
+                    refused += 1;
+                    continue;
+                };
+                let servers: Vec<&str> = found.iter().map(|login| &*login.server).collect();
+                let after = without(path, &text, &servers).unwrap();
+                assert!(movable(path, &after, &[], &config).unwrap().is_empty(), "{text}");
+                let (before, after) = (Logins::of(path, &text).unwrap(), Logins::of(path, &after).unwrap());
+                assert_eq!((before.store, before.helpers), (after.store, after.helpers), "{text}");
+                moved += servers.len();
+            }
+        }
+        assert!(moved > 100 && refused > 1_000, "{moved} moved, {refused} refused");
     }
 }

@@ -279,7 +279,7 @@ fn logins(top: &Object<'_>, refused: impl Fn(&str, &str) -> Report) -> Result<Lo
 }
 
 /// Whether an entry of `auths` holds a secret.
-fn is_login(auth: &str) -> bool {
+pub(super) fn is_login(auth: &str) -> bool {
     let auth: serde_json::Value = serde_json::from_str(auth).unwrap_or_default();
     let filled = |key: &&str| auth[*key].as_str().is_some_and(|text| !text.is_empty());
     ["auth", "password", "identitytoken", "registrytoken"].iter().any(filled)

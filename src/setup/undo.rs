@@ -67,8 +67,11 @@ impl Plan {
             // `Plan::undo_trust` and `Plan::undo_node` are theirs.
             FileKind::Policy | FileKind::Certificates | FileKind::Verifier | FileKind::Link => None,
         };
+        let empty = |text: &str| text.trim().is_empty() || kind == FileKind::Client && client::is_empty(text);
+        let is_gone = kept == Some(Before::Nothing) && reverted.as_deref().is_some_and(empty);
         let path = file.path.display();
         match &reverted {
+            Some(_) if is_gone => self.notes.push(format!("{target}: {path} is gone, as it was")),
             None => self.notes.push(format!("{target}: nothing to undo in {path}")),
             Some(text) if kept.as_ref().is_some_and(|kept| kept.text() == text) => {
                 self.notes.push(format!("{target}: {path} is as it was"));
@@ -82,10 +85,9 @@ impl Plan {
             let left = logins.named.iter().filter(|host| logins.helper(host).is_none());
             self.released.extend(left.map(|host| (target, host.clone())));
         }
-        let empty = |text: &str| text.trim().is_empty() || kind == FileKind::Client && client::is_empty(text);
         let after = match reverted {
             None => file.text.clone(),
-            Some(text) if kept == Some(Before::Nothing) && empty(&text) => None,
+            Some(_) if is_gone => None,
             Some(text) => Some(text),
         };
         let backup = if kept.is_some() { Backup::Forget } else { Backup::Leave };
