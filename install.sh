@@ -308,7 +308,9 @@ install_extras() {
         [ ! -s "$work/completions" ] || extra "$work/completions" "$prefix/share/$folder" "$name"
     done <<SHELLS
 bash bash-completion/completions $program
+bash bash-completion/completions $short
 fish fish/vendor_completions.d $program.fish
+fish fish/vendor_completions.d $short.fish
 zsh zsh/site-functions _$program
 SHELLS
     {

@@ -401,7 +401,7 @@ says "would run: cargo build --release --locked"
 output=$(sh "$installer" --prefix "$scratch/built" 2>&1 </dev/null) || wrong "exit status $?"
 [ "$("$scratch/built/bin/ecr-rs" version)" = "$("$scratch/built/bin/$program" version)" ] || wrong "no short name"
 for extra in man/man1/$program.1 man/man1/$program-signatures-list.1 bash-completion/completions/$program \
-    fish/vendor_completions.d/$program.fish zsh/site-functions/_$program; do
+    bash-completion/completions/ecr-rs fish/vendor_completions.d/ecr-rs.fish fish/vendor_completions.d/$program.fish zsh/site-functions/_$program; do
     [ -s "$scratch/built/share/$extra" ] || wrong "share/$extra is missing"
 done
 "$scratch/built/bin/$program" version >"$scratch/version" 2>&1 || wrong "the program does not run"

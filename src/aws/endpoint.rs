@@ -4,15 +4,15 @@
 use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 use futures_util::FutureExt;
 
-/// AWS's own endpoint as the SDK's crate of a service will find it. Each crate has types of its own for that.
+use crate::registry::{Kind, Registry};
+
+/// AWS's own endpoint as the SDK's crate of a service will find it, in a region, with FIPS, over both stacks. Each
+/// crate has types of its own for that.
 macro_rules! own_endpoint {
-    ($sdk:ident, $config:expr) => {{
+    ($sdk:ident, $region:expr, $fips:expr, $dual_stack:expr) => {{
         use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-        let parameters = Params::builder()
-            .set_region($config.region().map(ToString::to_string))
-            .use_fips($config.use_fips().unwrap_or_default())
-            .use_dual_stack($config.use_dual_stack().unwrap_or_default())
-            .build();
+        let parameters = Params::builder().set_region($region).use_fips($fips).use_dual_stack($dual_stack).build();
+        // The rules are in memory: the future is ready at once, and no runtime is needed.
         let found = ResolveEndpoint::resolve_endpoint(&DefaultResolver::new(), &parameters.ok()?).now_or_never()?;
         found.ok().map(|endpoint| endpoint.url().to_owned())
     }};
@@ -58,10 +58,21 @@ impl Service {
 
     /// AWS's own endpoint for it, of the services whose connection is begun before it is needed.
     pub(super) fn own(self, config: &SdkConfig) -> Option<String> {
+        let region = config.region().map(ToString::to_string);
+        let (fips, dual_stack) = (config.use_fips().unwrap_or_default(), config.use_dual_stack().unwrap_or_default());
         match self {
-            Service::Signer => own_endpoint!(aws_sdk_signer, config),
-            Service::SignerData => own_endpoint!(aws_sdk_signerdata, config),
+            Service::Signer => own_endpoint!(aws_sdk_signer, region, fips, dual_stack),
+            Service::SignerData => own_endpoint!(aws_sdk_signerdata, region, fips, dual_stack),
             Service::Ecr | Service::EcrPublic | Service::Sts | Service::Sso | Service::SsoOidc => None,
         }
     }
+}
+
+/// Where AWS's own API is that mints this registry's token; `None` for a region that has none of the kind that
+/// the host asks for.
+pub(super) fn of_aws(registry: &Registry) -> Option<String> {
+    if registry.kind == Kind::Public {
+        return Some(format!("https://api.ecr-public.{}.amazonaws.com", registry.region));
+    }
+    own_endpoint!(aws_sdk_ecr, Some(registry.region.clone()), registry.fips, registry.dual_stack)
 }

@@ -2,10 +2,7 @@
 
 use std::time::SystemTime;
 
-use aws_sdk_ecr::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-use futures_util::FutureExt;
-
-use super::{Aws, error_chain, subject::Subject};
+use super::{Aws, endpoint::of_aws, error_chain, subject::Subject};
 use crate::{
     environment::Environment,
     identity::Identity,
@@ -45,16 +42,5 @@ pub fn endpoint(environment: &Environment, registry: &Registry) -> Option<String
     if let Some(url) = set.filter(|_| !ignored) {
         return Some(error_chain::without_user(&url));
     }
-    if registry.kind == Kind::Public {
-        return Some(format!("https://api.ecr-public.{}.amazonaws.com", registry.region));
-    }
-    let params = Params::builder()
-        .region(&registry.region)
-        .use_fips(registry.fips)
-        .use_dual_stack(registry.dual_stack)
-        .build()
-        .ok()?;
-    // The rules are in memory: the future is ready at once, and no runtime is needed.
-    let endpoint = DefaultResolver::new().resolve_endpoint(&params).now_or_never()?;
-    endpoint.ok().map(|endpoint| endpoint.url().to_owned())
+    of_aws(registry)
 }

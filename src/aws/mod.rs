@@ -31,6 +31,8 @@ pub use http::Bounds;
 pub use inspect::{CredentialsInfo, endpoint};
 pub use settings::Settings;
 
+use std::cell::RefCell;
+
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::{
@@ -52,12 +54,14 @@ use work::Work;
 pub struct Aws {
     settings: Settings,
     resolved: Resolved,
+    /// The endpoint that the last mint asked.
+    asked: RefCell<Option<String>>,
 }
 
 impl Aws {
     /// Opens nothing; the first call does.
     pub fn new(settings: Settings) -> Aws {
-        Aws { settings, resolved: Resolved::default() }
+        Aws { settings, resolved: Resolved::default(), asked: RefCell::default() }
     }
 
     /// The HTTP client for registries: the same TLS, proxies and CA bundle as for AWS, the bundle of an identity's
@@ -108,9 +112,15 @@ impl TokenSource for Aws {
             let ready = work.credentials(&self.resolved).await?;
             let service = if registry.kind == Kind::Public { Service::EcrPublic } else { Service::Ecr };
             let config = ready.config(service, &registry.region, registry.fips, registry.dual_stack);
+            let named = service.named(&config).map(|url| error_chain::without_user(&url));
+            self.asked.replace(named.or_else(|| endpoint::of_aws(registry)));
             let answer = ecr::ask(&config, registry).await.map_err(|err| work.failed(&err))?;
             let from = if service.is_elsewhere(&config) { Answerer::Endpoint } else { Answerer::Aws };
             ecr::check(answer, registry, self.settings.now).map_err(|malformed| malformed.report(registry, from))
         })
+    }
+
+    fn asked(&self) -> Option<String> {
+        self.asked.borrow().clone()
     }
 }

@@ -78,13 +78,20 @@ impl Roots {
         if trusted {
             return Ok(());
         }
-        let whose = match self {
-            Roots::Aws => "not a root of AWS Signer",
-            Roots::Given(_) => "not in the given root file",
+        // What a signature brings with it is no reason to trust it.
+        let (whose, hint) = match self {
+            Roots::Aws => (
+                "not a root of AWS Signer",
+                "AWS Signer did not make it: ask who did; a root of their own comes from them, not from the signature",
+            ),
+            Roots::Given(_) => (
+                "not in the given root file",
+                "compare the file with what the root's owner publishes; the root of the signature proves nothing",
+            ),
         };
         Err(Report::new(format!("the signature's root certificate `{}` is {whose}", root.subject))
             .cause(format!("its SHA-256 is {fingerprint}"))
-            .hint("give the root that you trust with --signer-root FILE (notation: --plugin-config signer-root=FILE)"))
+            .hint(hint))
     }
 }
 
@@ -93,7 +100,10 @@ impl Roots {
 /// # Errors
 /// The file cannot be read, or holds no certificate.
 pub fn read_file(path: &Path) -> Result<Vec<Certificate>, Report> {
-    let bad = || Report::new(format!("{} is no root certificate", path.display()));
+    let bad = || {
+        Report::new(format!("{} is no root certificate", path.display()))
+            .hint("name a file with the root certificate, as PEM or DER")
+    };
     let bytes = private_fs::read(path, private_fs::MAX_FILE_SIZE).map_err(|err| bad().cause(err))?;
     Certificate::read_file(&bytes).map_err(|err| bad().cause(err))
 }
@@ -109,6 +119,30 @@ mod tests {
             let fingerprints: Vec<String> = certificates.iter().map(Certificate::fingerprint).collect();
             assert_eq!(fingerprints, [root.fingerprint], "{}", root.partition);
             assert!(certificates[0].is_self_signed() && certificates[0].is_authority(), "{}", root.partition);
+        }
+    }
+
+    #[test]
+    fn f3_15_a_file_that_is_no_root_is_told_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let garbage = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+        let cut = AWS_ROOTS[0].pem.lines().take(5).collect::<Vec<_>>().join("\n");
+        for (bytes, why) in [
+            (&b""[..], "empty"),
+            (b"hello", "a text"),
+            (b"\x30\x82\x01\x00\x30", "DER that ends too early"),
+            (b"\x30\x03\x02\x01\x01", "DER of something else"),
+            (garbage.as_bytes(), "PEM of something else"),
+            (cut.as_bytes(), "PEM that ends too early"),
+            (b"-----BEGIN PRIVATE KEY-----\naGVsbG8=\n-----END PRIVATE KEY-----\n", "another block"),
+        ] {
+            let path = folder.path().join("root");
+            std::fs::write(&path, bytes).unwrap();
+            let report = read_file(&path).expect_err(why);
+            let told = report.full();
+            assert!(told.contains("is no root certificate") && report.advice().is_some(), "{why}: {told}");
+            let debug = ["Error(", "Error::", "{", "Parsing", "Incomplete", "Needed", "Some("];
+            assert!(!debug.iter().any(|word| told.contains(word)), "{why}: {told}");
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use super::output::hanging;
 use crate::names::PROGRAM;
 
 /// The commands by task. Every command stands in one of them; a test keeps it so.
 const TASKS: &[(&str, &[&str])] = &[
-    ("Set up and check", &["setup", "doctor"]),
+    ("Set up and check", &["setup", "doctor", "config"]),
     ("Tokens of ECR", &["token", "status", "clear"]),
     ("Signatures", &["sign", "verify", "signatures", "trust", "profile", "managed-signing"]),
     ("Shell and manual", &["completions", "man", "version", "help"]),
@@ -19,9 +20,6 @@ pub(super) const VERBS: &[(&str, &str)] = &[
     ("erase", "Docker's protocol: forget the login of the server on standard input"),
     ("list", "Docker's protocol: answer with all servers that have a login, as JSON"),
 ];
-
-/// How wide the overview is, everywhere.
-const WIDTH: usize = 80;
 
 /// Where the second column of the overview begins.
 const COLUMN: usize = 19;
@@ -40,7 +38,7 @@ pub(super) fn overview(command: &clap::Command) -> String {
     for (task, names) in TASKS {
         write!(text, "\n{heading}{task}:{heading:#}\n").expect("text grows");
         for name in *names {
-            writeln!(text, "  {name:<16} {}", hanging(&about(name))).expect("text grows");
+            writeln!(text, "  {name:<16} {}", hanging(&about(name), COLUMN)).expect("text grows");
         }
     }
     text += "\nDocker's protocol, which clients speak: get, store, erase, list, version\n";
@@ -48,22 +46,6 @@ pub(super) fn overview(command: &clap::Command) -> String {
     text += "containerd, before each pull: -name IMAGE -digest DIGEST (`setup containerd`)\n\n";
     writeln!(text, "`{PROGRAM} COMMAND --help` explains a command.").expect("text grows");
     text
-}
-
-/// A text in the second column, broken between words.
-fn hanging(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if COLUMN + line.chars().count() + 1 + word.chars().count() <= WIDTH => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.into()),
-        }
-    }
-    lines.join(&format!("\n{:COLUMN$}", ""))
 }
 
 #[cfg(test)]
@@ -77,11 +59,12 @@ mod tests {
     fn every_command_has_its_task_and_its_line() {
         let command = Cli::command();
         let listed: Vec<&str> = TASKS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
-        for subcommand in command.get_subcommands() {
+        let shown: Vec<_> = command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()).collect();
+        for subcommand in &shown {
             assert!(listed.contains(&subcommand.get_name()), "{} has a task", subcommand.get_name());
             assert!(subcommand.get_about().is_some(), "{} has a line", subcommand.get_name());
         }
-        assert_eq!(listed.len(), command.get_subcommands().count() + 1, "all of them exist, and `help` is clap's own");
+        assert_eq!(listed.len(), shown.len() + 1, "all of them exist, and `help` is clap's own");
         command.debug_assert();
     }
 }

@@ -8,8 +8,9 @@ use std::{
 
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::man_text::{CONFIG, CONFIG_EXAMPLE, ENVIRONMENT, EXIT_STATUS, FILES, PROTOCOL};
+use super::man_text::{CONFIG_EXAMPLE, ENVIRONMENT, EXIT_STATUS, FILES, PROTOCOL};
 use crate::{
+    config::KEYS,
     door::Streams,
     names::{HELPER, PROGRAM},
     report::Report,
@@ -96,7 +97,8 @@ fn page(command: &clap::Command) -> Result<Vec<u8>, Report> {
     let mut more = Roff::new();
     if command.get_name() == PROGRAM {
         table(&mut more, "PROTOCOL", PROTOCOL);
-        table(&mut more, "CONFIGURATION", CONFIG);
+        let keys: Vec<(String, &str)> = KEYS.iter().map(|key| (key.path(), key.about)).collect();
+        table(&mut more, "CONFIGURATION", &keys);
         verbatim(&mut more, CONFIG_EXAMPLE.lines());
         table(&mut more, "ENVIRONMENT", ENVIRONMENT);
         table(&mut more, "FILES", FILES);
@@ -115,11 +117,11 @@ fn page(command: &clap::Command) -> Result<Vec<u8>, Report> {
 }
 
 /// A section of words and what each means.
-fn table(roff: &mut Roff, heading: &str, rows: &[(&str, &str)]) {
+fn table(roff: &mut Roff, heading: &str, rows: &[(impl AsRef<str>, &str)]) {
     roff.control("SH", [heading]);
     for (word, meaning) in rows {
         roff.control("TP", []);
-        roff.text([bold(*word)]);
+        roff.text([bold(word.as_ref())]);
         roff.text([roman(*meaning)]);
     }
 }

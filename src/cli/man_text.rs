@@ -16,31 +16,6 @@ pub(super) const PROTOCOL: Table = &[
     ("kubelet", "Kubernetes' credential-provider protocol; kubelet --help tells more."),
 ];
 
-/// The keys of config.toml.
-pub(super) const CONFIG: Table = &[
-    (
-        "[cache] store",
-        "Where tokens are kept: keychain, keyutils (Linux kernel keys), file (clear text, mode 0600) or none.",
-    ),
-    ("[cache] refresh-before", "The life that a cached token must still have; \"3h\" unless set."),
-    (
-        "[other-registries] store",
-        "Where other registries' logins are kept: keychain, file (clear text, mode 0600), none, or another credential helper by the suffix of its name.",
-    ),
-    (
-        "[defaults] profile",
-        "The AWS profile of registries without a rule; \"auto\" finds the one profile of the registry's account.",
-    ),
-    (
-        "[[registry]] match",
-        "The hosts that a rule is for; * and ? are wildcards, and the first rule that matches wins.",
-    ),
-    ("[[registry]] profile", "The AWS profile of these hosts."),
-    ("[[registry]] role-arn, external-id, session-name", "A role that is assumed on top of the credentials."),
-    ("[[registry]] account, region", "What stands behind a custom domain of ECR."),
-    ("[[registry]] signing-profile", "The profile of AWS Signer, by its ARN, for sign and verify."),
-];
-
 /// A configuration.
 pub(super) const CONFIG_EXAMPLE: &str = r#"[defaults]
 profile = "auto"
@@ -72,6 +47,10 @@ pub(super) const FILES: Table = &[
     (
         "~/.config/docker-credential-ecr-rs/config.toml",
         "The configuration. All of it is optional. On macOS below ~/Library/Application Support, on Windows below %AppData%.",
+    ),
+    (
+        "/etc/docker-credential-ecr-rs/config.toml",
+        "The same for every user who has none of their own. On Windows below %ProgramData%.",
     ),
     ("~/.cache/docker-credential-ecr-rs/", "Locks; and, with the file store, tokens."),
     ("~/.aws/config, ~/.aws/credentials", "AWS profiles."),

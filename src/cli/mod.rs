@@ -5,10 +5,14 @@
 mod aws_args;
 mod clear;
 mod clients;
+mod complete;
 mod completions;
+mod config;
 mod confirm;
 mod doctor;
 mod help;
+mod import;
+mod known;
 mod man;
 mod man_text;
 mod managed_signing;
@@ -18,6 +22,7 @@ mod profile_rule;
 mod progress;
 mod root_args;
 mod setup;
+mod setup_rules;
 mod sign;
 mod sign_report;
 mod signatures;
@@ -31,7 +36,7 @@ mod version;
 
 use std::{io::Write, process::ExitCode};
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
 use output::Style;
 
@@ -58,6 +63,8 @@ struct Cli {
 enum Command {
     Setup(setup::Setup),
     Doctor(doctor::Doctor),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     Status(status::Status),
     Clear(clear::Clear),
     Token(token::Token),
@@ -72,6 +79,8 @@ enum Command {
     #[command(subcommand)]
     ManagedSigning(Box<managed_signing::ManagedSigning>),
     Completions(completions::Completions),
+    #[command(hide = true)]
+    Complete(complete::Complete),
     Man(man::Man),
     Version(version::Version),
 }
@@ -99,14 +108,29 @@ fn run(mut start: Start, streams: Streams<'_>) -> ExitCode {
                 false => (stdout, terminals.stdout, ExitCode::SUCCESS),
             };
             let text = refused.render();
-            // A closed pipe must not turn into a second error: nobody is left to read it.
-            match Style::of(terminal, &start.environment).colour {
-                true => write!(stream, "{}", text.ansi()).ok(),
-                false => write!(stream, "{text}").ok(),
+            let text = match Style::of(terminal, &start.environment).colour {
+                true => text.ansi().to_string(),
+                false => text.to_string(),
             };
+            let is_help = refused.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+            let text = if refused.use_stderr() && !is_help { as_ours(&text) } else { text };
+            // A closed pipe must not turn into a second error: nobody is left to read it.
+            write!(stream, "{text}").ok();
             code
         }
     }
+}
+
+/// An error of clap's as all others look: behind the program's name, its tips as hints.
+fn as_ours(text: &str) -> String {
+    // Whatever colours the word.
+    let is_tip = |line: &str| {
+        line.split_once("tip:").is_some_and(|(before, _)| before.trim().is_empty() || before.contains('\x1b'))
+    };
+    let lines = text.split_inclusive('\n');
+    let lines: String =
+        lines.map(|line| if is_tip(line) { line.replacen("tip:", "hint:", 1) } else { line.to_owned() }).collect();
+    format!("{PROGRAM}: {lines}")
 }
 
 fn parse(arguments: &[String]) -> Result<Cli, clap::Error> {
@@ -119,6 +143,7 @@ impl Command {
         match self {
             Command::Setup(setup) => setup.run(start, streams),
             Command::Doctor(doctor) => doctor.run(start, streams),
+            Command::Config(command) => command.run(start, streams),
             Command::Status(status) => status.run(start, streams),
             Command::Clear(clear) => clear.run(start, streams),
             Command::Token(token) => token.run(start, streams),
@@ -128,7 +153,8 @@ impl Command {
             Command::Trust(command) => command.run(start, streams),
             Command::Profile(command) => command.run(start, streams),
             Command::ManagedSigning(command) => command.run(start, streams),
-            Command::Completions(completions) => completions.run(command(), streams),
+            Command::Completions(completions) => completions.run(streams),
+            Command::Complete(complete) => complete.run(command(), start, streams),
             Command::Man(man) => man.run(command(), streams),
             Command::Version(version) => version.run(start, streams),
         }

@@ -65,6 +65,25 @@ pub(super) fn write_lines(lines: &[String], stream: &mut dyn Write) -> io::Resul
     })
 }
 
+/// How wide a text for people is on a terminal.
+const WIDTH: usize = 80;
+
+/// A text that begins in this column, broken between words, its further lines in that column too.
+pub(super) fn hanging(text: &str, column: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if column + line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.into()),
+        }
+    }
+    lines.join(&format!("\n{:column$}", ""))
+}
+
 /// Reads `KEY=VALUE`.
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -141,6 +160,27 @@ mod tests {
             (90_000, "1 d 1 h"),
         ] {
             assert_eq!(length(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn texts_are_broken_between_words() {
+        for (text, column, expected, why) in [
+            ("a b", 10, "a b", "short"),
+            (
+                "word ".repeat(15).trim_end(),
+                10,
+                &format!("{}\n          word", "word ".repeat(14).trim_end()),
+                "too long",
+            ),
+            (
+                &format!("a {}", "x".repeat(90)),
+                2,
+                &format!("a\n  {}", "x".repeat(90)),
+                "a word that is too long for any line",
+            ),
+        ] {
+            assert_eq!(hanging(text, column), expected, "{why}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{confirm::confirm, output::write_lines};
+use super::{confirm::confirm, import, output::write_lines, setup_rules};
 use crate::{
     app::App,
     aws::signing_profile::SigningProfile,
@@ -14,11 +14,12 @@ use crate::{
     docker::logins::LOGIN,
     door::{Start, Streams},
     environment::Environment,
+    identity::{self, Finder, SharedAccount},
     keychain::{self, ErrorKind},
     log::Log,
     names::PROGRAM,
     report::{Level, Report},
-    setup::{NodeRequest, Plan, PluginRequest, Request, Target},
+    setup::{NewRule, NodeRequest, Plan, PluginRequest, Request, Target},
     token::cache::TOKEN,
 };
 
@@ -47,6 +48,9 @@ pub(super) struct Setup {
     /// Take the place of another plugin of that name, AWS's own, which is kept beside it
     #[arg(long, requires = "plugin")]
     replace: bool,
+    /// Move logins that stand in clear text in the clients' files into the keychain; asked about, too
+    #[arg(long, conflicts_with = "undo")]
+    import: bool,
     /// Do not ask: without named clients, what would change is shown and asked about
     #[arg(short, long)]
     yes: bool,
@@ -63,6 +67,7 @@ const EXAMPLES: &str = "Examples:
   docker-credential-ecr-rs setup
   docker-credential-ecr-rs setup docker --registry \\
     111122223333.dkr.ecr.eu-west-1.amazonaws.com
+  docker-credential-ecr-rs setup --import
   docker-credential-ecr-rs setup containerd --signing-profile \\
     arn:aws:signer:REGION:ACCOUNT:/signing-profiles/NAME
   docker-credential-ecr-rs setup --undo";
@@ -100,22 +105,39 @@ impl Setup {
         let of_node = self.clients.contains(&Client::Containerd);
         let (program, terminals, now) = ((start.executable)(), (start.terminals)(), start.now);
         let environment = if of_node { start.environment.under(&self.root) } else { start.environment };
-        let mut plan = if of_node { self.node(program, &environment)? } else { self.of_user(program, &environment)? };
-        let changes = plan.changed_keys()?;
-        let mut warnings = std::mem::take(&mut plan.warnings);
+        let log = Log::new(stderr, false);
         // Who names a client, or goes back, has said what is to be done.
         let whole = self.clients.is_empty() && !self.undo && !self.dry_run;
-        let log = Log::new(stderr, false);
+        let asks = (whole || self.import) && !self.dry_run && !self.yes;
+        let accounts = if self.clients.is_empty() && !self.undo { shared_accounts(&environment) } else { Vec::new() };
+        let rules = match asks && whole && terminals.stdin && terminals.stderr {
+            true => setup_rules::ask(&accounts, stdin, &log),
+            false => Vec::new(),
+        };
+        let without_rule = setup_rules::without_rule(&accounts, &rules);
+        let mut plan = match of_node {
+            true => self.node(program, &environment)?,
+            false => self.of_user(program, rules, &environment)?,
+        };
+        let changes = plan.changed_keys()?;
+        let mut warnings = std::mem::take(&mut plan.warnings);
         let tell = |warning: &Report| log.report(Level::Warning, warning);
-        if !of_node && !self.undo && !self.dry_run {
-            warnings.extend(self.no_keychain(environment, now));
+        warnings.extend(without_rule);
+        let app = if of_node || self.dry_run { None } else { self.app(&plan, environment, now)? };
+        match &app {
+            Some(app) if self.undo => warnings.extend(import::left_behind(&*app.logins, &plan.released)),
+            Some(app) => warnings.extend(self.no_keychain(app)),
+            None => {}
         }
-        if whole && !changes.is_empty() && !self.yes {
+        if asks && !changes.is_empty() {
             write_lines(&changes, stdout).and_then(|()| stdout.flush()).ok();
             warnings.drain(..).for_each(|warning| tell(&warning));
             confirm("change these files?", false, terminals.stderr, stdin, &log)?;
         }
         if !self.dry_run {
+            if let Some(app) = &app {
+                import::keep(&*app.logins, &plan.logins)?;
+            }
             plan.apply(&mut |_, _| Ok(()))?;
         }
         let lines = if self.dry_run && !changes.is_empty() { &changes } else { &plan.notes };
@@ -130,7 +152,12 @@ impl Setup {
 
 impl Setup {
     /// The plan for a user's clients.
-    fn of_user(&self, program: Option<PathBuf>, environment: &Environment) -> Result<Plan, Report> {
+    fn of_user(
+        &self,
+        program: Option<PathBuf>,
+        rules: Vec<NewRule>,
+        environment: &Environment,
+    ) -> Result<Plan, Report> {
         if self.signing_profile.is_some() || self.root != Path::new("/") {
             return Err(Report::new("--signing-profile and --root are for containerd")
                 .hint("docker-credential-ecr-rs setup containerd --signing-profile ARN"));
@@ -140,7 +167,7 @@ impl Setup {
             return Err(Report::new("--plugin is for the client `notation`").hint("run: setup notation --plugin"));
         }
         let plugin = self.plugin.then_some(PluginRequest { program, replace: self.replace });
-        let request = Request { targets, registries: self.registry.clone(), plugin };
+        let request = Request { targets, registries: self.registry.clone(), import: self.import, rules, plugin };
         match self.undo {
             true => Plan::undo(&request, environment),
             false => Plan::setup(&request, environment),
@@ -149,7 +176,7 @@ impl Setup {
 
     /// The plan for the machine's containerd, or that of a node's disk.
     fn node(&self, program: Option<PathBuf>, environment: &Environment) -> Result<Plan, Report> {
-        if self.clients.len() > 1 || !self.registry.is_empty() || self.plugin {
+        if self.clients.len() > 1 || !self.registry.is_empty() || self.plugin || self.import {
             return Err(Report::new("containerd is the machine's, and the other clients are a user's")
                 .hint("docker-credential-ecr-rs setup containerd, in a run of its own"));
         }
@@ -166,10 +193,17 @@ impl Setup {
 }
 
 impl Setup {
+    /// The stores as they are once the plan is applied; before an undo, as they are.
+    fn app(&self, plan: &Plan, environment: Environment, now: SystemTime) -> Result<Option<App>, Report> {
+        let config = match self.undo {
+            true => Config::load(&environment).ok(), // who goes back need not mend it first
+            false => Some(plan.config(&environment)?),
+        };
+        Ok(config.map(|config| App::open(environment, config, now)))
+    }
+
     /// What it means that this machine has no keychain, where config.toml names no other store.
-    fn no_keychain(&self, environment: Environment, now: SystemTime) -> Option<Report> {
-        let config = Config::load(&environment).ok()?; // one that is broken has stopped the plan
-        let app = App::open(environment, config, now);
+    fn no_keychain(&self, app: &App) -> Option<Report> {
         let is_absent = |fault: &keychain::Error| fault.kind == ErrorKind::Absent;
         let tokens = app.cache.list(&TOKEN).err().filter(is_absent);
         // Single registries of ECR need no login; one of another sort does, and finds its cause then.
@@ -195,4 +229,11 @@ impl Setup {
         };
         Some(Report::new(format!("{fault}: {means}")).hint(hint))
     }
+}
+
+/// The accounts that `setup` offers rules for. AWS files that cannot be read are `doctor`'s to tell of.
+fn shared_accounts(environment: &Environment) -> Vec<SharedAccount> {
+    let Ok(config) = Config::load(environment) else { return Vec::new() };
+    let finder = Finder { environment, config: &config, chosen: None, instance: identity::is_ec2 };
+    finder.shared_accounts().unwrap_or_default()
 }

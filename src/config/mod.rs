@@ -4,8 +4,11 @@
 //! error names the file, the line and, for a key, the nearest one that exists.
 
 mod glob;
+mod keys;
+mod locate;
 mod model;
 mod read;
 
 pub use glob::Glob;
+pub use keys::{KEYS, Key, schema};
 pub use model::{AssumedRole, CacheStore, Config, DEFAULTS_PLACE, LoginStore, ProfileChoice, REFRESH_BEFORE, Rule};

@@ -2,7 +2,7 @@
 
 use std::{
     env::consts::OS,
-    fmt, io,
+    fmt,
     ops::Range,
     path::{Path, PathBuf},
     time::Duration,
@@ -20,9 +20,7 @@ use super::{
     model::{AssumedRole, CacheStore, Config, LoginStore, ProfileChoice, Rule},
 };
 use crate::{
-    environment::Environment,
     names::HELPER,
-    private_fs,
     registry::{Custom, TOKEN_LIFETIME, is_account, is_region, is_role_arn},
     report::{Report, nearest},
 };
@@ -84,36 +82,6 @@ impl TryFrom<String> for Text {
 }
 
 impl Config {
-    /// Where the file is: `$ECR_RS_CONFIG`, else `docker-credential-ecr-rs/config.toml` in the
-    /// user's config folder.
-    pub fn location(environment: &Environment) -> Option<PathBuf> {
-        let default = || Some(environment.config_folder.as_ref()?.join("docker-credential-ecr-rs").join("config.toml"));
-        environment.path("ECR_RS_CONFIG").or_else(default)
-    }
-
-    /// Reads the file. None at the usual place is an empty configuration; one that `ECR_RS_CONFIG`
-    /// names must be there.
-    pub fn load(environment: &Environment) -> Result<Config, Report> {
-        let Some(path) = Config::location(environment) else { return Ok(Config::default()) };
-        let named = environment.path("ECR_RS_CONFIG").is_some();
-        let absent = |err: &io::Error| matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-        match private_fs::read_to_string(&path, private_fs::MAX_FILE_SIZE) {
-            Ok(text) => Config::parse(&text, path),
-            // Without access to the home folder there is no configuration of this user's either.
-            Err(err) if !named && (absent(&err) || err.kind() == io::ErrorKind::PermissionDenied) => {
-                Ok(Config::default())
-            }
-            Err(err) => {
-                let hint = if named {
-                    "correct or unset ECR_RS_CONFIG"
-                } else {
-                    "make it a readable text file, or move it away"
-                };
-                Err(Report::new(format!("{}: cannot be read: {err}", path.display())).hint(hint))
-            }
-        }
-    }
-
     /// Reads the file's text.
     pub fn parse(text: &str, path: PathBuf) -> Result<Config, Report> {
         let source = Source { text, path: &path };

@@ -97,10 +97,10 @@ impl Finder<'_> {
 
 /// The AWS files, read when first asked for.
 #[derive(Default)]
-struct Files(Option<Profiles>);
+pub(super) struct Files(Option<Profiles>);
 
 impl Files {
-    fn read(&mut self, environment: &Environment) -> Result<&Profiles, IdentityError> {
+    pub(super) fn read(&mut self, environment: &Environment) -> Result<&Profiles, IdentityError> {
         if self.0.is_none() {
             let files = shared_files(environment);
             let [config, credentials] = [text(&files[0])?, text(&files[1])?];

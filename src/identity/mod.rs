@@ -2,6 +2,7 @@
 //! configuration alone: no network, so that a cached token can be looked up at once.
 
 mod absence;
+mod accounts;
 mod ambient;
 mod chain;
 mod error;
@@ -14,6 +15,7 @@ mod profiles;
 mod web_identity;
 
 pub use absence::{GET_CREDENTIALS, NO_CREDENTIALS, NO_DEFAULT};
+pub use accounts::SharedAccount;
 pub use ambient::Container;
 pub use error::IdentityError;
 pub use find::{Finder, Instance, shared_files};

@@ -10,7 +10,9 @@ use chrono::{DateTime, Utc};
 use x509_parser::{
     certificate::X509Certificate,
     der_parser::oid::Oid,
+    error::X509Error,
     extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, ParsedExtension},
+    nom::Err,
     oid_registry::{
         OID_PKIX_ACCESS_DESCRIPTOR_OCSP, OID_PKIX_AUTHORITY_INFO_ACCESS, OID_X509_COMMON_NAME, OID_X509_COUNTRY_NAME,
         OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_LOCALITY_NAME, OID_X509_ORGANIZATION_NAME,
@@ -199,7 +201,7 @@ fn text(value: &Any<'_>) -> Option<String> {
 
 pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
     let (rest, certificate) =
-        X509Certificate::from_der(der).map_err(|err| format!("it is not a certificate: {err}"))?;
+        X509Certificate::from_der(der).map_err(|err| format!("it is not a certificate: {}", words(&err)))?;
     if !rest.is_empty() {
         return Err("there are bytes after the certificate".into());
     }
@@ -207,6 +209,15 @@ pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
         return Err("its encoding is not DER, or its two signature algorithms differ".into());
     }
     Ok(certificate)
+}
+
+/// What the parser says is wrong. Its own text is that of a Rust value.
+fn words(err: &Err<X509Error>) -> String {
+    match err {
+        Err::Incomplete(_) => "it ends too early".into(),
+        Err::Error(X509Error::Der(_)) | Err::Failure(X509Error::Der(_)) => "it is not DER".into(),
+        Err::Error(err) | Err::Failure(err) => err.to_string(),
+    }
 }
 
 /// Whether the part of a certificate that nobody signed is written in the only way that DER allows,

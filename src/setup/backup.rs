@@ -59,14 +59,14 @@ pub(super) fn load(path: &Path) -> Result<Option<Before>, Report> {
     Ok(marker_path(path).exists().then_some(Before::Nothing))
 }
 
-/// Keeps what `file` is now, in place of what was kept before.
-pub(super) fn keep(file: &UserFile, watch: Watch<'_>) -> Result<(), Report> {
-    let (now, other) = match file.text {
+/// Keeps a text as what `file` was, in place of what was kept before; `None` where there was no file.
+pub(super) fn keep(file: &UserFile, text: Option<&str>, watch: Watch<'_>) -> Result<(), Report> {
+    let (now, other) = match text {
         Some(_) => (copy_path(&file.path), marker_path(&file.path)),
         None => (marker_path(&file.path), copy_path(&file.path)),
     };
     drop_one(&other, watch)?; // First: of two, a stale copy would be taken for what was.
-    write::create(&now, file.text(), file, watch)
+    write::create(&now, text.unwrap_or_default(), file, watch)
 }
 
 /// Forgets what was kept.

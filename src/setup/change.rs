@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, path::Path};
 
-use super::{client::Logins, containerd_lines::told, file::UserFile, tables};
+use super::{client::Logins, containerd_lines::told, file::UserFile, rules, tables};
 use crate::{
     notary::certificate::Certificate,
     report::Report,
@@ -38,12 +38,14 @@ pub(super) enum FileKind {
 }
 
 /// What becomes of the copy beside it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) enum Backup {
     /// It stays as it is.
     Leave,
     /// What the file is now is kept.
     Keep,
+    /// This is kept in place of what the file is now, or of what was kept before.
+    KeepText(String),
     /// It is removed.
     Forget,
 }
@@ -62,15 +64,21 @@ impl Change {
                 let helper = |host: &str| {
                     changed(&format!("credHelpers.{host:?}"), before.own_helper(host), after.own_helper(host))
                 };
-                Ok(store.into_iter().chain(hosts.into_iter().filter_map(helper)).collect())
+                // Never more of a login than that it is there.
+                let gone = before.clear_text.iter().filter(|host| !after.clear_text.contains(host));
+                let gone = gone.map(|host| format!("auths.{host:?}: clear text -> the keychain"));
+                Ok(store.into_iter().chain(hosts.into_iter().filter_map(helper)).chain(gone).collect())
             }
             FileKind::Registries => {
                 let (before, after) = (tables::helpers(path, before)?, tables::helpers(path, after)?);
                 Ok(changed("credential-helpers", before, after).into_iter().collect())
             }
             FileKind::Ours => {
-                let (before, after) = (tables::store(path, before)?, tables::store(path, after)?);
-                Ok(changed("[other-registries] store", before, after).into_iter().collect())
+                let stores = (tables::store(path, before)?, tables::store(path, after)?);
+                let (before, after) = (rules::told(path, before)?, rules::told(path, after)?);
+                let gone = before.iter().filter(|rule| !after.contains(rule)).map(|rule| format!("- {rule}"));
+                let new = after.iter().filter(|rule| !before.contains(rule)).map(|rule| format!("+ {rule}"));
+                Ok(changed("[other-registries] store", stores.0, stores.1).into_iter().chain(gone).chain(new).collect())
             }
             FileKind::Policy => {
                 let (before, after) = (statements(path, before)?, statements(path, after)?);

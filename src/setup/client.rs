@@ -4,15 +4,14 @@
 //! An edit keeps every other name and value as it is spelt, numbers and escapes too, in its order,
 //! duplicates included. The white space between the members that it lists is the file's own style.
 
-use std::{borrow::Cow, fmt, path::Path};
+use std::path::Path;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
 use serde_json::value::RawValue;
 
-use super::file;
+use super::{
+    file,
+    json_object::{Member, Object, position, quote},
+};
 use crate::{
     names::{HELPER, REPLACED_HELPER},
     report::Report,
@@ -41,6 +40,8 @@ pub(crate) struct Logins {
     pub(crate) helpers: Vec<(String, String)>,
     /// The hosts whose login stands in the file itself.
     pub(crate) clear_text: Vec<String>,
+    /// The hosts that `auths` names without a login: a helper has it (docker/cli `nativeStore.Store`).
+    pub(super) named: Vec<String>,
     /// Whether it says anything: notation then does not look at docker's file (oras-go
     /// `Config.IsAuthConfigured`, which counts entries: an empty `auths` says nothing).
     pub(crate) has_any: bool,
@@ -86,6 +87,14 @@ impl Logins {
         match edit {
             Edit::Store => self.store.as_deref() == Some(HELPER),
             Edit::Host(host) => self.own_helper(host) == Some(HELPER),
+        }
+    }
+
+    /// Whether our helper is asked for the login of a host once these hosts are set up; none means every one.
+    pub(super) fn are_asked_of_us(&self, hosts: &[String], host: &str) -> bool {
+        match self.own_helper(host) {
+            Some(HELPER) => true,
+            named => hosts.iter().any(|one| one == host) || hosts.is_empty() && named.is_none(),
         }
     }
 
@@ -136,18 +145,18 @@ pub(super) fn is_empty(text: &str) -> bool {
 }
 
 /// A client's file in parts that can be put together again. No `Debug`: it holds logins.
-struct ClientFile<'a> {
+pub(super) struct ClientFile<'a> {
     /// What stands before and after the object, such as a byte order mark and the last newline.
     around: (&'a str, &'a str),
     newline: &'static str,
     /// One step of indentation; `None` where all is on one line.
     indent: Option<&'a str>,
-    top: Object<'a>,
+    pub(super) top: Object<'a>,
     logins: Logins,
 }
 
 impl<'a> ClientFile<'a> {
-    fn parse(path: &Path, text: &'a str) -> Result<ClientFile<'a>, Report> {
+    pub(super) fn parse(path: &Path, text: &'a str) -> Result<ClientFile<'a>, Report> {
         let refused = |line: usize, column: usize, what: &str| {
             Report::new(format!("{}:{line}:{column}: {what}", path.display()))
                 .hint("repair the file by hand; it was not touched")
@@ -209,12 +218,12 @@ impl<'a> ClientFile<'a> {
         edits
     }
 
-    fn print(&self) -> String {
+    pub(super) fn print(&self) -> String {
         format!("{}{}{}", self.around.0, self.spell(&self.top, 1), self.around.1)
     }
 
     /// An object as JSON whose members stand at this depth.
-    fn spell(&self, object: &Object<'_>, depth: usize) -> String {
+    pub(super) fn spell(&self, object: &Object<'_>, depth: usize) -> String {
         let line = |depth| self.indent.map(|indent| format!("{}{}", self.newline, indent.repeat(depth)));
         let (colon, open, close) = match (line(depth), line(depth - 1)) {
             (Some(open), Some(close)) if !object.0.is_empty() => (": ", open, close),
@@ -257,8 +266,9 @@ fn logins(top: &Object<'_>, refused: impl Fn(&str, &str) -> Report) -> Result<Lo
             "auths" => {
                 let auths: Object<'_> = serde_json::from_str(value).unwrap_or_default();
                 has_auths = !auths.0.is_empty();
-                logins.clear_text =
-                    auths.0.into_iter().filter(|auth| is_login(&auth.value)).map(|auth| auth.name).collect();
+                let (full, empty): (Vec<_>, Vec<_>) = auths.0.into_iter().partition(|auth| is_login(&auth.value));
+                logins.clear_text = full.into_iter().map(|auth| auth.name).collect();
+                logins.named = empty.into_iter().map(|auth| auth.name).collect();
             }
             "currentContext" => logins.context = serde_json::from_str(value).ok(),
             _ => {}
@@ -269,77 +279,10 @@ fn logins(top: &Object<'_>, refused: impl Fn(&str, &str) -> Report) -> Result<Lo
 }
 
 /// Whether an entry of `auths` holds a secret.
-fn is_login(auth: &str) -> bool {
+pub(super) fn is_login(auth: &str) -> bool {
     let auth: serde_json::Value = serde_json::from_str(auth).unwrap_or_default();
     let filled = |key: &&str| auth[*key].as_str().is_some_and(|text| !text.is_empty());
     ["auth", "password", "identitytoken", "registrytoken"].iter().any(filled)
-}
-
-/// The members of a JSON object in their order, duplicates too.
-#[derive(Default)]
-struct Object<'a>(Vec<Member<'a>>);
-
-/// A member as it is spelt.
-struct Member<'a> {
-    /// The name with its escapes resolved; the spelling where they make no text (`"\ud800"`).
-    name: String,
-    /// The name's spelling, quotes and all.
-    key: Cow<'a, str>,
-    /// The value's spelling.
-    value: Cow<'a, str>,
-}
-
-impl Object<'_> {
-    /// The value of this name: of duplicates the last, as Go's encoding/json reads them.
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().rfind(|member| member.name == name).map(|member| &*member.value)
-    }
-
-    /// Gives this name a value, in its place where it is there, else after the last; `None` takes it out.
-    fn set(&mut self, name: &str, value: Option<String>) {
-        match (self.0.iter().rposition(|member| member.name == name), value) {
-            (Some(at), Some(value)) => self.0[at].value = value.into(),
-            (Some(at), None) => drop(self.0.remove(at)),
-            (None, Some(value)) => {
-                self.0.push(Member { name: name.into(), key: quote(name).into(), value: value.into() });
-            }
-            (None, None) => {}
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    let name = serde_json::from_str(key.get()).unwrap_or_else(|_| key.get().into());
-                    members.push(Member { name, key: key.get().into(), value: value.get().into() });
-                }
-                Ok(Object(members))
-            }
-        }
-        deserializer.deserialize_map(Members)
-    }
-}
-
-fn quote(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// The line and column, from 1, of a part that borrows from `text`.
-fn position(text: &str, part: &str) -> (usize, usize) {
-    let before = &text[..part.as_ptr() as usize - text.as_ptr() as usize];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.matches('\n').count() + 1, before.len() - line_start + 1)
 }
 
 #[cfg(test)]

@@ -8,16 +8,19 @@
 
 mod backup;
 mod change;
+mod clear_text;
 mod client;
 mod containerd;
 mod containerd_config;
 mod containerd_lines;
 mod file;
+mod json_object;
 mod places;
 mod plan;
 mod plugin;
 mod previous;
 mod request;
+mod rules;
 mod tables;
 mod trust;
 mod undo;
@@ -25,13 +28,14 @@ pub(crate) mod warning;
 mod write;
 
 pub use backup::copy_path as backup_path;
+pub use clear_text::ClearLogin;
 pub(crate) use client::Logins;
 pub use containerd::NodeRequest;
 pub(crate) use containerd::is_our_name;
 pub(crate) use containerd_config::ContainerdConfig;
 pub use places::{docker as docker_path, notation as notation_path, podman_auth_files};
 pub use plan::Plan;
-pub use request::{PluginRequest, Request, Target};
+pub use request::{NewRule, PluginRequest, Request, Target};
 pub(crate) use tables::podman_helpers;
 pub use trust::TrustRequest;
 pub use write::{Step, Watch};

@@ -33,8 +33,23 @@ pub struct Request {
     pub targets: Vec<Target>,
     /// The registries' hosts; none means every registry (`credsStore`).
     pub registries: Vec<String>,
+    /// Whether logins in clear text go from the clients' files into the keychain.
+    pub import: bool,
+    /// The rules that config.toml gets.
+    pub rules: Vec<NewRule>,
     /// Whether this program is to be Notation's plugin for AWS Signer, too.
     pub plugin: Option<PluginRequest>,
+}
+
+/// A rule of config.toml: which AWS profile pulls from an account's registries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRule {
+    /// The 12-digit account.
+    pub account: String,
+    /// `match`: its registries, of every region.
+    pub pattern: String,
+    /// `profile`.
+    pub profile: String,
 }
 
 /// The plugin that is asked for.

@@ -15,7 +15,7 @@ use super::{
     plan::Plan,
     plugin::PluginChange,
     request::{Request, Target},
-    tables,
+    rules, tables,
 };
 use crate::{environment::Environment, names::HELPER, report::Report};
 
@@ -67,8 +67,11 @@ impl Plan {
             // `Plan::undo_trust` and `Plan::undo_node` are theirs.
             FileKind::Policy | FileKind::Certificates | FileKind::Verifier | FileKind::Link => None,
         };
+        let empty = |text: &str| text.trim().is_empty() || kind == FileKind::Client && client::is_empty(text);
+        let is_gone = kept == Some(Before::Nothing) && reverted.as_deref().is_some_and(empty);
         let path = file.path.display();
         match &reverted {
+            Some(_) if is_gone => self.notes.push(format!("{target}: {path} is gone, as it was")),
             None => self.notes.push(format!("{target}: nothing to undo in {path}")),
             Some(text) if kept.as_ref().is_some_and(|kept| kept.text() == text) => {
                 self.notes.push(format!("{target}: {path} is as it was"));
@@ -77,10 +80,14 @@ impl Plan {
                 self.notes.push(format!("{target}: {path} no longer names {HELPER}, what else changed since stays"))
             }
         }
-        let empty = |text: &str| text.trim().is_empty() || kind == FileKind::Client && client::is_empty(text);
+        if let (FileKind::Client, Some(text)) = (kind, &reverted) {
+            let logins = Logins::of(&file.path, text)?;
+            let left = logins.named.iter().filter(|host| logins.helper(host).is_none());
+            self.released.extend(left.map(|host| (target, host.clone())));
+        }
         let after = match reverted {
             None => file.text.clone(),
-            Some(text) if kept == Some(Before::Nothing) && empty(&text) => None,
+            Some(_) if is_gone => None,
             Some(text) => Some(text),
         };
         let backup = if kept.is_some() { Backup::Forget } else { Backup::Leave };
@@ -110,7 +117,18 @@ impl Plan {
         let file = UserFile::read(&path)?;
         let store = tables::store(&path, file.text())?;
         let ours = store.as_ref().is_some_and(|store| adopted.is_empty() || adopted.contains(store));
-        let text = if ours { tables::unset_store(&path, file.text(), kept.text())? } else { file.text().into() };
+        let added = rules::added(&path, file.text())?;
+        let with_store = match &store {
+            Some(store) if ours => tables::set_store(&path, kept.text(), store)?,
+            _ => kept.text().to_owned(),
+        };
+        let with_both = added.iter().try_fold(with_store, |text, rule| rules::add(&path, &text, rule))?;
+        let text = if with_both == file.text() {
+            kept.text().to_owned()
+        } else {
+            let rest = rules::remove(&path, file.text())?;
+            if ours { tables::unset_store(&path, &rest, kept.text())? } else { rest }
+        };
         let after = (kept != Before::Nothing || !text.trim().is_empty()).then_some(text);
         self.changes.push(Change { kind: FileKind::Ours, file, after, backup: Backup::Forget });
         Ok(())

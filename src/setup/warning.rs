@@ -17,9 +17,23 @@ use crate::{
     report::Report,
 };
 
+/// The logins in clear text that can go into the keychain.
+pub(super) struct Movable<'a> {
+    /// Their servers, as the file has them.
+    pub(super) spelled: Vec<&'a str>,
+    /// Whether they go there now.
+    pub(super) moved: bool,
+}
+
 /// What is to be known of docker's or notation's file. `hosts` are the registries that are set up;
 /// none means every one.
-pub(super) fn of_client(target: Target, file: &UserFile, logins: &Logins, hosts: &[String]) -> Vec<Report> {
+pub(super) fn of_client(
+    target: Target,
+    file: &UserFile,
+    logins: &Logins,
+    hosts: &[String],
+    movable: &Movable<'_>,
+) -> Vec<Report> {
     let mut warnings = Vec::new();
     let path = file.path.display();
     if file.text().starts_with('\u{feff}') {
@@ -38,7 +52,9 @@ pub(super) fn of_client(target: Target, file: &UserFile, logins: &Logins, hosts:
             );
         }
     }
-    warnings.extend(logins.clear_text.iter().filter_map(|host| clear_text(target, &file.path, logins, hosts, host)));
+    let here = |host: &&String| !(movable.moved && movable.spelled.contains(&host.as_str()));
+    let staying = logins.clear_text.iter().filter(here);
+    warnings.extend(staying.filter_map(|host| clear_text(target, &file.path, logins, hosts, movable, host)));
     let names_desktop = |text: &Option<String>| text.as_ref().is_some_and(|text| text.starts_with("desktop"));
     if target == Target::Docker && hosts.is_empty() && (names_desktop(&logins.store) || names_desktop(&logins.context))
     {
@@ -51,31 +67,46 @@ pub(super) fn of_client(target: Target, file: &UserFile, logins: &Logins, hosts:
 }
 
 /// A login that stands in the file itself: who reads it now?
-fn clear_text(target: Target, path: &Path, logins: &Logins, hosts: &[String], host: &str) -> Option<Report> {
+fn clear_text(
+    target: Target,
+    path: &Path,
+    logins: &Logins,
+    hosts: &[String],
+    movable: &Movable<'_>,
+    host: &str,
+) -> Option<Report> {
     let (name, ecr) = match Server::parse(host, |_| None)? {
         Server::Ecr(registry) => (registry.host, true),
         Server::Other(key) => (key, false),
     };
     let file = path.display();
-    let named = logins.own_helper(&name);
-    let other_helper = named.is_some_and(|helper| helper != HELPER);
-    let served = named == Some(HELPER) || hosts.contains(&name) || (hosts.is_empty() && !other_helper);
-    match (served, ecr) {
+    let other_helper = logins.own_helper(&name).is_some_and(|helper| helper != HELPER);
+    match (logins.are_asked_of_us(hosts, &name), ecr) {
         (true, true) => Some(
             Report::new(format!("an old token of {name} stays in clear text in `auths` of {file}; {target} asks {HELPER} and no longer reads it"))
                 .hint(format!("{} {host}", login_command(target).replace("login", "logout"))),
         ),
         // One that another helper hid already was not read before either.
-        (true, false) if logins.store.is_none() => Some(
-            Report::new(format!("the login of {name} stays in clear text in `auths` of {file}, and {target} no longer reads it: it asks {HELPER}"))
-                .hint(format!("{} {host}, which moves it into the keychain", login_command(target))),
-        ),
+        (true, false) if logins.store.as_ref().is_none_or(|store| store == HELPER) => {
+            let mover = match movable.spelled.contains(&host) {
+                true => format!("{PROGRAM} setup {target} --import"),
+                false => format!("{} {host}", login_command(target)),
+            };
+            let what = format!("the login of {name} stays in clear text in `auths` of {file}, and {target} no longer reads it: it asks {HELPER}");
+            Some(Report::new(what).hint(format!("{mover}, which moves it into the keychain")))
+        }
         (false, true) if !other_helper && logins.store.is_none() => Some(
             Report::new(format!("{name} is served by a token in `auths` of {file}, which ends 12 hours after it was made"))
                 .hint(format!("{PROGRAM} setup {target} --registry {name}")),
         ),
         _ => None,
     }
+}
+
+/// A login that stays in podman's own file, which it goes on reading.
+pub(super) fn in_clear_text(target: Target, path: &Path, host: &str) -> Report {
+    Report::new(format!("the login of {host} stays in clear text in `auths` of {}", path.display()))
+        .hint(format!("{PROGRAM} setup {target} --import, which moves it into the keychain"))
 }
 
 /// How a client keeps a login.
@@ -137,7 +168,10 @@ pub(crate) fn file_that_clients_start(environment: &Environment, running: Option
         let file = file.display();
         return Err(Report::new(format!("{file} may not be run")).hint(format!("chmod +x {file}")));
     }
-    let add = running.and_then(Path::parent).map(|folder| format!("add {} to PATH, or ", folder.display()));
+    let add = running.and_then(Path::parent).map(|folder| match cfg!(windows) {
+        true => format!("add {} to PATH, or ", folder.display()),
+        false => format!("add it to PATH with `export PATH=\"$PATH:{}\"`, or ", folder.display()),
+    });
     let example = if cfg!(windows) { "" } else { ", such as /usr/local/bin" };
     let hint = format!(
         "{}move the program into a folder of PATH{example}; editors and services may have a shorter PATH than your shell",

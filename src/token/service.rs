@@ -174,7 +174,8 @@ impl Service<'_> {
         let minted = self.source.mint(registry, &identity);
         let outcome = if minted.is_ok() { "gave a token" } else { "gave no token" };
         let took = asked.elapsed().as_millis();
-        self.log.note(format_args!("{}: AWS {outcome} after {took} ms", registry.host));
+        let at = self.source.asked().map(|endpoint| format!(" ({endpoint})")).unwrap_or_default();
+        self.log.note(format_args!("{}: AWS{at} {outcome} after {took} ms", registry.host));
         match minted {
             Ok(token) => {
                 if usable {

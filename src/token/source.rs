@@ -12,6 +12,11 @@ pub trait TokenSource {
     /// Exchanges the identity's credentials for a token of this registry: one
     /// GetAuthorizationToken call, bounded to 20 s with everything before it.
     fn mint(&self, registry: &Registry, identity: &Identity) -> Result<Token, MintError>;
+
+    /// The endpoint that the last mint asked, where it came to that.
+    fn asked(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A token that was not minted.

@@ -104,7 +104,7 @@ verified() {
 refuse_root() {
     fails sign_image native >"$scratch/refused" 2>&1
     cat "$scratch/refused"
-    grep -e 'hint: give the root that you trust with --signer-root FILE' "$scratch/refused"
+    grep -e 'hint: AWS Signer did not make it: ask who did' "$scratch/refused"
 }
 
 sign_native() {

@@ -213,14 +213,14 @@ fn clear_forgets_tokens_and_nothing_else() {
 fn completions_and_manual_come_from_the_commands() {
     let machine = Machine::new();
     for (shell, words) in [
-        ("bash", "complete -F"),
+        ("bash", "complete -o default -F"),
         ("zsh", "#compdef docker-credential-ecr-rs"),
-        ("fish", "complete -c docker-credential-ecr-rs"),
+        ("fish", "complete -c $name"),
         ("powershell", "Register-ArgumentCompleter"),
         ("elvish", "edit:completion"),
     ] {
         let script = data(&machine.program(), &["completions", shell]);
-        assert!(script.contains(words) && script.contains("status"), "{shell}");
+        assert!(script.contains(words) && script.contains(" complete "), "{shell}");
     }
     assert!(data(&machine.program(), &["man"]).contains(".SH NAME"));
     assert!(data(&machine.program(), &["man", "clear"]).contains("Forget the tokens of all registries"));

@@ -80,6 +80,10 @@ mod causes;
 #[cfg(target_os = "linux")] // the same
 mod cli;
 #[cfg(target_os = "linux")] // the same
+mod completions;
+#[cfg(target_os = "linux")] // the same
+mod config_command;
+#[cfg(target_os = "linux")] // the same
 mod doctor;
 #[cfg(target_os = "linux")] // the same
 mod hostile_text;

@@ -3,9 +3,11 @@
 
 mod clients;
 mod faults;
+mod import;
 mod kill;
 #[cfg(unix)] // links
 mod node;
+mod rules;
 mod shapes;
 mod undo;
 mod warnings;

@@ -150,7 +150,7 @@ fn the_root_is_aws_unless_another_is_given() {
     let sign = ["sign", "--signing-profile", &fixture.profile, &format!("{}/app@{digest}", fixture.host())];
     let ran = fixture.run(&sign).exits(1, "the loopback's root is not AWS's");
     assert!(ran.stderr.contains("is not a root of AWS Signer"), "{ran:?}");
-    assert!(ran.stderr.contains("hint: give the root that you trust with --signer-root FILE"), "{ran:?}");
+    assert!(ran.stderr.contains("hint: AWS Signer did not make it: ask who did"), "{ran:?}");
     assert_eq!(fixture.pushes(), before);
 }
 

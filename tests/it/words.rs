@@ -8,6 +8,9 @@ use crate::support::{machine::Machine, program::Program, terminal};
 const COMMANDS: &[&str] = &[
     "setup",
     "doctor",
+    "config",
+    "config check",
+    "config schema",
     "token",
     "status",
     "clear",
@@ -108,6 +111,72 @@ fn f3_9_a_person_at_a_terminal_is_told_what_there_is() {
     }
 }
 
+/// What a terminal of 80 columns shows of a text: nothing that it would break in the middle of a word, but a word
+/// that is longer than the room for it.
+#[track_caller]
+fn check_screen(what: &str, screen: &str) {
+    let mut plain = String::new();
+    let mut rest = screen;
+    // Colours: ESC [ digits m.
+    while let Some((before, after)) = rest.split_once("\x1b[") {
+        plain += before;
+        rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').strip_prefix('m').unwrap_or(after);
+    }
+    plain += rest;
+    assert!(plain.lines().count() > 1, "{what}: {plain}");
+    for line in plain.lines().map(str::trim_end).filter(|line| line.chars().count() > WIDTH) {
+        let last = line.rsplit(' ').next().unwrap_or_default();
+        assert!(last.chars().count() > ROOM, "{what}: longer than {WIDTH} columns: {line:?}");
+    }
+}
+
+/// The room for a text behind its labels: a longer word has no place where it would fit.
+const ROOM: usize = WIDTH - 22;
+
+#[test]
+fn f3_12_a_terminal_of_80_columns_breaks_no_word() {
+    let machine = Machine::new();
+    machine.write(".docker/config.json", "{\"auths\":{\"ghcr.io\":{\"auth\":\"Y2k6c2VjcmV0\"}}}");
+    let program = machine.program().with("PATH", "/nonexistent");
+    let host = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+    program.run(&["token", host], "").exits(0, "a token is cached");
+    for arguments in [
+        &["doctor"][..],
+        &["doctor", host],
+        &["doctor", host, "--offline"],
+        &["doctor", "ghcr.io"],
+        &["doctor", "111122223333.dkr.ecr.eu-west-1.amazonws.com"],
+        &["status"],
+        &["--help"],
+        &["statu"],
+    ] {
+        check_screen(&arguments.join(" "), &terminal::run(&program, arguments).1);
+    }
+    for command in COMMANDS {
+        let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        check_screen(command, &terminal::run(&program, &arguments).1);
+    }
+    let (_, screen) = terminal::run(&program, &["doctor", host]);
+    assert!(screen.trim_end().lines().last().is_some_and(|line| line.starts_with("run: ")), "{screen}");
+}
+
+#[test]
+fn errors_of_arguments_look_like_all_others() {
+    let machine = Machine::new();
+    for arguments in [&["statu"][..], &["token"], &["status", "--output", "xml"], &["status", "--outptu", "json"]] {
+        let ran = machine.program().run(arguments, "").exits(2, "it cannot be read");
+        assert!(ran.stderr.starts_with("docker-credential-ecr-rs: error: "), "{arguments:?}: {ran:?}");
+        assert!(!ran.stderr.contains("tip:"), "{arguments:?}: {ran:?}");
+        let (_, screen) = terminal::run(&machine.program(), arguments);
+        assert!(screen.starts_with("docker-credential-ecr-rs: \x1b["), "{arguments:?}: {screen:?}");
+        assert!(!screen.contains("tip:"), "{arguments:?}: {screen:?}");
+    }
+    let ran = machine.program().run(&["statu"], "");
+    assert!(ran.stderr.contains("\n  hint: some similar subcommands exist: "), "{ran:?}");
+    let below = machine.program().run(&["signatures"], "").exits(2, "a command without the one below it");
+    assert!(!below.stderr.contains("error:"), "help is no error: {below:?}");
+}
+
 #[test]
 fn version_says_more_when_asked() {
     let machine = Machine::new();
@@ -191,7 +260,13 @@ fn f3_12_each_decision_is_told_to_who_asks() {
     let host = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
     for (words, why) in [
         (
-            &["config.toml", "identity from AWS_ACCESS_KEY_ID", "Secret Service has not", "AWS gave a token after "][..],
+            &[
+                "config.toml",
+                "identity from AWS_ACCESS_KEY_ID",
+                "Secret Service has not",
+                "AWS (http://127.0.0.1:",
+                ") gave a token after ",
+            ][..],
             "a miss",
         ),
         (&["config.toml", "identity from AWS_ACCESS_KEY_ID", "Secret Service has its token"], "a hit"),

@@ -1,4 +1,4 @@
-//! Runs the program at a terminal: all of its standard streams are one.
+//! Runs the program at a terminal of 80 columns: all of its standard streams are one.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,6 +10,7 @@ use std::{
 
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::program::Program;
 
@@ -50,6 +51,7 @@ fn open() -> (File, File) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("the system has pseudo-terminals");
     grantpt(&controller).expect("it is ours");
     unlockpt(&controller).expect("it is ours");
+    tcsetwinsize(&controller, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).expect("it has a size");
     let name = ptsname(&controller, Vec::new()).expect("it has a name");
     let path = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
     let no_control = OFlags::NOCTTY.bits().cast_signed();

@@ -165,20 +165,6 @@ fn broken(client: &'static str, err: &Report) -> Finding {
     Finding::reported(client, Verdict::Failed, &report)
 }
 
-/// The hosts that the clients' files name.
-pub(super) fn hosts(environment: &Environment) -> Vec<String> {
-    let paths = [docker_path(environment).ok(), notation_path(environment).ok()].into_iter().flatten();
-    let mut hosts = Vec::new();
-    for path in paths.chain(podman_auth_files(environment)) {
-        // A file that cannot be read has a finding of its own.
-        if let Ok(Some(logins)) = Logins::read(&path) {
-            hosts.extend(logins.helpers.into_iter().map(|(host, _)| host));
-            hosts.extend(logins.clear_text);
-        }
-    }
-    hosts
-}
-
 fn is_ecr(host: &str) -> bool {
     matches!(Server::parse(host, |_| None), Some(Server::Ecr(_)))
 }

@@ -1,11 +1,15 @@
 //! What a check found, and how it is told.
 
-use std::io::{self, Write};
+use std::{
+    cmp::Reverse,
+    io::{self, Write},
+};
 
 use serde_json::{Value, json};
 
 use crate::{
-    cli::output::{Colour, Style},
+    cli::output::{Colour, Style, hanging},
+    names::PROGRAM,
     report::fold,
 };
 
@@ -73,6 +77,40 @@ impl Finding {
     }
 }
 
+/// Where the text of a finding begins.
+const COLUMN: usize = 22;
+
+/// The checks by what is broken where they fail, the most first: nobody asks us, nobody is answered, some
+/// registries are not answered, what is more than an answer.
+const BY_WEIGHT: &[&[&str]] = &[
+    &["program", "home", "config.toml"],
+    &["docker", "podman", "notation"],
+    &["containerd", "verifiers", "policy", "pulls"],
+    &["ca bundle", "proxy"],
+    &["host", "rule", "identity", "credentials", "ecr", "token"],
+    &["cache", "lock"],
+    &["logins", "login"],
+];
+
+/// Programs whose commands hints tell.
+const PROGRAMS: [&str; 9] = [PROGRAM, "aws", "chmod", "docker", "export", "helm", "notation", "podman", "systemctl"];
+
+/// The command that a hint tells: between back quotes, or at its beginning. `None` where a part of it is a
+/// placeholder such as ARN.
+fn command_in(hint: &str) -> Option<&str> {
+    let quoted = hint.split('`').skip(1).step_by(2);
+    let whole = hint.split(['`', ';', ',', '(']).next().map(str::trim_end);
+    let is_placeholder =
+        |word: &str| word.len() > 1 && word != "AWS" && word.chars().all(|c| c.is_ascii_uppercase() || c == '…');
+    let is_command = |text: &&str| {
+        let mut words = text.split(' ');
+        words.next().is_some_and(|word| PROGRAMS.contains(&word))
+            && words.next().is_some()
+            && !text.split(' ').any(is_placeholder)
+    };
+    whole.into_iter().chain(quoted).find(is_command)
+}
+
 /// All findings, in the order in which a `get` meets them.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
@@ -96,11 +134,28 @@ impl Findings {
         self.findings.iter().all(|(_, finding)| finding.verdict != Verdict::Failed)
     }
 
-    /// What to do first: the first hint among the gravest findings.
-    fn first(&self) -> Option<&str> {
-        let gravest = self.findings.iter().map(|(_, finding)| finding.verdict).max()?;
-        let (_, finding) = self.findings.iter().find(|(_, finding)| finding.verdict == gravest)?;
-        finding.hint.as_deref()
+    /// What to do first: the hint of what breaks most. Of two that break as much, that which a `get` meets first.
+    fn first(&self) -> Option<&(Option<String>, Finding)> {
+        let troubles = self.findings.iter().filter(|(_, finding)| finding.hint.is_some());
+        let weight = |(_, finding): &&(Option<String>, Finding)| {
+            let class = BY_WEIGHT.iter().position(|class| class.contains(&finding.check)).unwrap_or(BY_WEIGHT.len());
+            // One cure for many registries goes before a cure for one of them.
+            let cured = self.findings.iter().filter(|(_, other)| other.hint == finding.hint).count();
+            (finding.verdict, Reverse(class), cured)
+        };
+        troubles.rev().max_by_key(weight) // of equal ones `max_by_key` takes the last
+    }
+
+    /// The command to go on with: that of the first hint, or, where that is nothing to be typed, this one again.
+    fn command(&self) -> String {
+        match self.first() {
+            None => format!("{PROGRAM} status"),
+            Some((host, finding)) => {
+                let again =
+                    || format!("{PROGRAM} doctor {}", host.as_deref().unwrap_or_default()).trim_end().to_owned();
+                finding.hint.as_deref().and_then(command_in).map_or_else(again, str::to_owned)
+            }
+        }
     }
 
     /// For people.
@@ -113,16 +168,18 @@ impl Findings {
                 _ => {}
             }
             section = host;
+            // A pipe gets a line for each: who reads it there looks for words.
+            let text = |text: &str| if style.terminal { hanging(&fold(text), COLUMN) } else { fold(text) };
             let word = style.paint(finding.verdict.colour(), &format!("{:<7}", finding.verdict.word()));
-            writeln!(stdout, "{word}  {:<11}  {}", finding.check, fold(&finding.what))?;
+            writeln!(stdout, "{word}  {:<11}  {}", finding.check, text(&finding.what))?;
             if let Some(hint) = &finding.hint {
-                writeln!(stdout, "{:22}hint: {}", "", fold(hint))?;
+                writeln!(stdout, "{:COLUMN$}{}", "", text(&format!("hint: {hint}")))?;
             }
         }
-        match self.first() {
-            Some(hint) => writeln!(stdout, "\nfirst: {}", fold(hint)),
-            None => writeln!(stdout, "\nfirst: nothing to do"),
-        }
+        let hint = self.first().and_then(|(_, finding)| finding.hint.as_deref()).unwrap_or("nothing to do");
+        let hint = format!("first: {}", fold(hint));
+        writeln!(stdout, "\n{}", if style.terminal { hanging(&hint, 0) } else { hint })?;
+        writeln!(stdout, "run: {}", fold(&self.command()))
     }
 
     /// For programs.
@@ -140,7 +197,8 @@ impl Findings {
                 })
             })
             .collect();
-        json!({ "healthy": self.is_healthy(), "findings": findings, "first": self.first().map(fold) })
+        let first = self.first().and_then(|(_, finding)| finding.hint.as_deref()).map(fold);
+        json!({ "healthy": self.is_healthy(), "findings": findings, "first": first, "run": fold(&self.command()) })
     }
 }
 
@@ -152,15 +210,89 @@ mod tests {
     fn what_comes_first_is_the_gravest() {
         let mut report = Findings::default();
         report.add([Finding::ok("a", "fine"), Finding::warning("b", "odd", "look")]);
-        assert_eq!((report.is_healthy(), report.first()), (true, Some("look")));
+        let first = |report: &Findings| report.first().and_then(|(_, finding)| finding.hint.clone());
+        assert_eq!((report.is_healthy(), first(&report).as_deref()), (true, Some("look")));
         report.add_for("host", [Finding::failed("c", "broken\nline", "mend"), Finding::failed("d", "too", "later")]);
-        assert_eq!((report.is_healthy(), report.first()), (false, Some("mend")));
+        assert_eq!((report.is_healthy(), first(&report).as_deref()), (false, Some("mend")));
         let mut text = Vec::new();
         report.text(Style { terminal: false, colour: false }, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(
-            text.contains("\nhost\nfailed   c            broken line\n") && text.ends_with("\nfirst: mend\n"),
+            text.contains("\nhost\nfailed   c            broken line\n")
+                && text.ends_with("\nfirst: mend\nrun: docker-credential-ecr-rs doctor host\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn f3_12_what_breaks_most_comes_first_and_is_a_command() {
+        let sso = || Finding::failed("credentials", "ended", "run `aws sso login --profile dev`");
+        for (findings, first, command, why) in [
+            (
+                vec![
+                    (Some("a"), Finding::failed("host", "typo", "correct the name")),
+                    (Some("b"), sso()),
+                    (Some("c"), sso()),
+                ],
+                "run `aws sso login --profile dev`",
+                "aws sso login --profile dev",
+                "two registries before one",
+            ),
+            (
+                vec![(Some("b"), sso()), (None, Finding::failed("config.toml", "line 1", "correct the line"))],
+                "correct the line",
+                "docker-credential-ecr-rs doctor",
+                "every registry before one; what cannot be typed is looked at again",
+            ),
+            (
+                vec![
+                    (None, Finding::warning("variables", "odd", "unset it")),
+                    (None, Finding::warning("docker", "no helper", "docker-credential-ecr-rs setup docker")),
+                ],
+                "docker-credential-ecr-rs setup docker",
+                "docker-credential-ecr-rs setup docker",
+                "that nobody asks us before what is odd",
+            ),
+            (
+                vec![(
+                    Some("x.io"),
+                    Finding::warning("login", "none", "docker login x.io; if it is ECR, write a rule"),
+                )],
+                "docker login x.io; if it is ECR, write a rule",
+                "docker login x.io",
+                "the command alone",
+            ),
+            (
+                vec![(
+                    None,
+                    Finding::failed(
+                        "policy",
+                        "none",
+                        "docker-credential-ecr-rs setup containerd --signing-profile ARN",
+                    ),
+                )],
+                "docker-credential-ecr-rs setup containerd --signing-profile ARN",
+                "docker-credential-ecr-rs doctor",
+                "a placeholder cannot be run",
+            ),
+            (
+                vec![(None, Finding::ok("home", "fine"))],
+                "nothing to do",
+                "docker-credential-ecr-rs status",
+                "all is well",
+            ),
+        ] {
+            let mut report = Findings::default();
+            for (host, finding) in findings {
+                match host {
+                    Some(host) => report.add_for(host, [finding]),
+                    None => report.add([finding]),
+                }
+            }
+            let mut text = Vec::new();
+            report.text(Style { terminal: false, colour: false }, &mut text).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            assert!(text.ends_with(&format!("\nfirst: {first}\nrun: {command}\n")), "{why}: {text}");
+        }
     }
 }

@@ -20,6 +20,7 @@ use std::{
 
 use super::{
     aws_args::AwsArgs,
+    known::{named, registries},
     output::{OutputFormat, Style, exit_code, write_json},
 };
 use crate::{
@@ -28,9 +29,8 @@ use crate::{
     config::Config,
     door::{Start, Streams},
     environment::Environment,
-    registry::{Partition, Server, look_alike},
+    registry::{Partition, Server},
     report::Report,
-    token::cache::TokenLabel,
     verify::places,
 };
 use finding::{Finding, Findings};
@@ -139,7 +139,7 @@ impl Doctor {
             let servers = match asked {
                 Some(asked) => vec![asked],
                 None => {
-                    let known = known(&app, &labels);
+                    let known = registries(&app, &labels);
                     if known.is_empty() {
                         all.add([aws::identity(&app)]);
                     }
@@ -158,34 +158,4 @@ impl Doctor {
         all.add(notation);
         all
     }
-}
-
-/// The ECR registries that the clients' files, the rules of config.toml and the cache name, each once.
-fn known(app: &App, labels: &[TokenLabel]) -> Vec<(String, Option<Server>)> {
-    let mut hosts = clients::hosts(&app.environment);
-    hosts.extend(
-        app.config
-            .rules
-            .iter()
-            .map(|rule| &rule.hosts)
-            .filter(|hosts| hosts.is_literal())
-            .map(|hosts| hosts.as_str().to_owned()),
-    );
-    hosts.extend(labels.iter().map(|label| label.host.clone()));
-    let mut known: Vec<(String, Option<Server>)> = hosts.iter().map(|host| named(host, Some(&app.config))).collect();
-    known.retain(|(name, server)| matches!(server, Some(Server::Ecr(_))) || look_alike(name).is_some());
-    known.sort_by(|one, other| one.0.cmp(&other.0));
-    known.dedup_by(|one, other| one.0 == other.0);
-    known
-}
-
-/// The host that a person named, as clients send it, and what it is.
-fn named(text: &str, config: Option<&Config>) -> (String, Option<Server>) {
-    let server = Server::parse(text, |host| config?.custom(host));
-    let name = match &server {
-        Some(Server::Ecr(registry)) => registry.host.clone(),
-        Some(Server::Other(server)) => server.clone(),
-        None => text.to_owned(),
-    };
-    (name, server)
 }

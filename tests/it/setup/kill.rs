@@ -25,7 +25,7 @@ fn world() -> World {
 }
 
 fn request() -> Request {
-    Request { targets: vec![Target::Docker, Target::Notation, Target::Podman], registries: Vec::new(), plugin: None }
+    Request { targets: vec![Target::Docker, Target::Notation, Target::Podman], ..Request::default() }
 }
 
 fn plan(world: &World, undo: bool) -> Plan {

@@ -74,8 +74,9 @@ fn a_file_that_setup_created_goes_again() {
     let world = World::new();
     world.setup("docker").unwrap();
     assert_eq!(read(&world.docker()), "{\n\t\"credsStore\": \"ecr-rs\"\n}\n");
-    world.setup("docker --undo").unwrap();
+    let undone = world.setup("docker --undo").unwrap();
     assert!(world.files().is_empty());
+    assert_eq!(undone.stdout, format!("docker: {} is gone, as it was\n", world.docker().display()), "F3.15");
 
     world.setup("docker").unwrap();
     write(&world.docker(), "{\n\t\"auths\": {},\n\t\"credsStore\": \"ecr-rs\"\n}");

@@ -11,7 +11,7 @@ type Row = (String, &'static str, Vec<(String, String)>, &'static str);
 #[test]
 fn each_warning_has_its_cause_and_one_thing_to_do() {
     let auths = |host: &str, rest: &str| format!("{{\"auths\":{{\"{host}\":{LOGIN}}}{rest}}}");
-    let rows: [Row; 15] = [
+    let rows: [Row; 16] = [
         ("{}".into(), "docker", vec![], "all is well"),
         (auths("https://ghcr.io/v2/", ",\"credsStore\":\"pass\""), "docker", vec![], "a login that pass hid already"),
         (
@@ -23,8 +23,14 @@ fn each_warning_has_its_cause_and_one_thing_to_do() {
         (
             auths("ghcr.io", ""),
             "docker",
-            vec![("the login of ghcr.io stays in clear text in `auths` of FILE, and docker no longer reads it: it asks ecr-rs".into(), "docker login ghcr.io, which moves it into the keychain".into())],
+            vec![("the login of ghcr.io stays in clear text in `auths` of FILE, and docker no longer reads it: it asks ecr-rs".into(), "docker-credential-ecr-rs setup docker --import, which moves it into the keychain".into())],
             "a login of another registry",
+        ),
+        (
+            "{\"auths\":{\"ghcr.io\":{\"registrytoken\":\"x\"}}}".into(),
+            "docker",
+            vec![("the login of ghcr.io stays in clear text in `auths` of FILE, and docker no longer reads it: it asks ecr-rs".into(), "docker login ghcr.io, which moves it into the keychain".into())],
+            "a login that no helper can answer with",
         ),
         (auths("ghcr.io", ""), "docker --registry public.ecr.aws", vec![], "docker goes on reading it"),
         (
@@ -158,5 +164,7 @@ fn podmans_login_of_this_session_goes_before_a_host_of_auth_json() {
     let path = world.path("run/containers/auth.json");
     let what = format!("podman reads the login of {ECR} in {} first", path.display());
     check(&printed.stderr, &[(what, format!("podman logout {ECR}"))], "a stale token");
-    assert_eq!(world.setup("podman").unwrap().stderr, "", "registries.conf asks us first of all");
+    let what = format!("the login of ghcr.io stays in clear text in `auths` of {}", path.display());
+    let stderr = world.setup("podman").unwrap().stderr;
+    check(&stderr, &[(what, "setup podman --import".into())], "registries.conf asks us first of all");
 }

@@ -110,6 +110,13 @@ impl World {
         }
     }
 
+    /// The built program on this machine.
+    pub(crate) fn program(&self) -> Program {
+        let binary = env!("CARGO_BIN_EXE_docker-credential-ecr-rs");
+        let program = Program::at(binary, &self.home()).with("TMPDIR", self.path("tmp"));
+        self.variables.iter().fold(program, |program, (name, value)| program.with(name, value))
+    }
+
     /// Runs the built program's `setup` with these arguments. What it prints when it fails is read back.
     ///
     /// A machine without a home folder is one on which the password database has none either: it is
@@ -118,11 +125,8 @@ impl World {
         if self.homeless {
             return self.setup_in_process(arguments);
         }
-        let binary = env!("CARGO_BIN_EXE_docker-credential-ecr-rs");
-        let program = Program::at(binary, &self.home()).with("TMPDIR", self.path("tmp"));
-        let program = self.variables.iter().fold(program, |program, (name, value)| program.with(name, value));
         let words: Vec<&str> = ["setup", "--yes"].into_iter().chain(arguments.split_whitespace()).collect();
-        let outcome = program.run(&words, "");
+        let outcome = self.program().run(&words, "");
         match outcome.status {
             Some(0) => Ok(Printed { stdout: outcome.stdout, stderr: outcome.stderr }),
             Some(1) => Err(printed_report(&outcome.stderr)),
