@@ -48,10 +48,7 @@ pub(super) const FILES: Table = &[
         "~/.config/docker-credential-ecr-rs/config.toml",
         "The configuration. All of it is optional. On macOS below ~/Library/Application Support, on Windows below %AppData%.",
     ),
-    (
-        "/etc/docker-credential-ecr-rs/config.toml",
-        "The same for every user who has none of their own. On Windows below %ProgramData%.",
-    ),
+    ("/etc/docker-credential-ecr-rs/config.toml", "The same for every user who has none of their own; not on Windows."),
     ("~/.cache/docker-credential-ecr-rs/", "Locks; and, with the file store, tokens."),
     ("~/.aws/config, ~/.aws/credentials", "AWS profiles."),
     ("~/.docker/config.json", "Docker's configuration, into which setup writes one line."),

@@ -28,7 +28,9 @@ impl Config {
             let text = read(&named).map_err(|err| unreadable(&named, &err, "correct or unset ECR_RS_CONFIG"))?;
             return Config::parse(&text, named);
         }
-        let places = Config::location(environment).into_iter().chain([below(&environment.system_folder)]);
+        // On Windows every user may make a folder in %ProgramData%, and choose credentials for the others there.
+        let machines = (!cfg!(windows)).then(|| below(&environment.system_folder));
+        let places = Config::location(environment).into_iter().chain(machines);
         for path in places {
             match read(&path) {
                 Ok(text) => return Config::parse(&text, path),
@@ -59,7 +61,7 @@ fn unreadable(path: &Path, err: &io::Error, hint: &str) -> Report {
     Report::new(format!("{}: cannot be read: {err}", path.display())).hint(hint)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(windows)))]
 mod tests {
     use std::fs;
 
