@@ -29,7 +29,7 @@ status=0
 # `doctor` find is the same on every machine. The short name says yes where `setup` asks, and adds the loopback's root
 # where a command takes one.
 mkdir "$scratch/bin"
-for program in bash cat cp cut date dirname env grep ln mkdir rm sed sha1sum sort tr wc; do
+for program in base64 bash cat cp cut date dirname env grep ln mkdir rm sed sha1sum sort tr wc; do
     ln -s "$(command -v "$program")" "$scratch/bin/$program" || exit 1
 done
 ln -s "$root/target/debug/docker-credential-ecr-rs" "$scratch/bin/docker-credential-ecr-rs"
