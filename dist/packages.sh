@@ -11,6 +11,7 @@ archive=$(realpath "$1")
 mkdir -p "$2"
 folder=$(realpath "$2")
 program=docker-credential-ecr-rs
+short=ecr-rs # the same program, for people who type it
 summary='Docker credential helper for Amazon ECR'
 description=' Tokens of Amazon ECR in the keychain, renewed by themselves; image signing with AWS Signer.'
 maintainer='The docker-credential-ecr-rs authors'
@@ -31,6 +32,7 @@ tar -C "$work/from" --strip-components=1 -xzf "$archive"
 cd "$work/tree"
 put() { install -D -m "$1" "$work/from/$2" "$work/tree/$3"; }
 put 755 $program usr/bin/$program
+ln -s $program usr/bin/$short
 ln -s $program usr/bin/docker-credential-ecr-login
 ln -s $program usr/bin/ecr-credential-provider
 put 644 man/$program.1 usr/share/man/man1/$program.1
@@ -38,6 +40,9 @@ gzip -9n usr/share/man/man1/$program.1
 put 644 completions/$program usr/share/bash-completion/completions/$program
 put 644 completions/_$program usr/share/zsh/vendor-completions/_$program
 put 644 completions/$program.fish usr/share/fish/vendor_completions.d/$program.fish
+# These shells look for a file of the name that is typed.
+ln -s $program usr/share/bash-completion/completions/$short
+ln -s $program.fish usr/share/fish/vendor_completions.d/$short.fish
 for text in README.md CHANGELOG.md SECURITY.md LICENSE-APACHE LICENSE-MIT; do
     put 644 $text usr/share/doc/$program/$text
 done

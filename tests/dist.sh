@@ -66,10 +66,11 @@ ok "Windows' archive is a zip with the program" read_zip
 is_whole() {
     local root=$1 link
     cmp "$program" "$root/usr/bin/$name" || return 1
-    for link in docker-credential-ecr-login ecr-credential-provider; do
+    for link in ecr-rs docker-credential-ecr-login ecr-credential-provider; do
         [ "$(readlink "$root/usr/bin/$link")" = "$name" ] || return 1
     done
     [ "$("$root/usr/bin/docker-credential-ecr-login" version)" = "$("$program" version)" ] || return 1
+    [ -s "$root/usr/share/bash-completion/completions/ecr-rs" ] || return 1
     gzip -t "$root/usr/share/man/man1/$name.1.gz" && [ -s "$root/usr/share/zsh/vendor-completions/_$name" ] &&
         [ -s "$root/usr/share/doc/$name/LICENSE-MIT" ]
 }
