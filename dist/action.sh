@@ -1,7 +1,7 @@
 #!/bin/bash
 # The GitHub Action's one step (action.yml), on Linux and macOS. Its inputs are variables of action.yml's names.
 #
-# The release is that of the tag by which the action was used; install.sh verifies its checksum.
+# The release is that of the tag by which the action was used; install.sh verifies its checksum and its provenance.
 
 set -euo pipefail
 name=docker-credential-ecr-rs
@@ -26,8 +26,12 @@ if [[ $SIGN$VERIFY == *true* && -z $IMAGE ]]; then
     exit 1
 fi
 
-# A copy outside the checkout: there install.sh would build.
-cp "$GITHUB_ACTION_PATH/install.sh" "$RUNNER_TEMP/install-$name.sh"
+# A copy outside the checkout: there install.sh would build. It is filled in as the one of a release is.
+if [[ ! $ACTION_REPOSITORY =~ ^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$ ]]; then
+    echo "::error::the repository of the action is no OWNER/NAME: $ACTION_REPOSITORY"
+    exit 1
+fi
+sed "s|^repository=.*|repository=$ACTION_REPOSITORY|" "$GITHUB_ACTION_PATH/install.sh" >"$RUNNER_TEMP/install-$name.sh"
 sh "$RUNNER_TEMP/install-$name.sh" --prefix "$prefix" "${source[@]}"
 echo "$prefix/bin" >>"$GITHUB_PATH"
 export PATH=$prefix/bin:$PATH

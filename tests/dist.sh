@@ -184,7 +184,8 @@ action() {
     rm -rf "$scratch/runner" && mkdir "$scratch/runner"
     output=$(env RUNNER_TEMP="$scratch/runner" GITHUB_ACTION_PATH="$root" GITHUB_PATH="$scratch/runner/path" \
         GITHUB_OUTPUT="$scratch/runner/output" HOME="$scratch/runner" CLIENTS='docker notation' IMAGE='' SIGN=false \
-        VERIFY=false SIGNING_PROFILE='' ACTION_REF='' ARCHIVE="$scratch/action/$name-$version-x86_64-unknown-linux-musl.tar.gz" \
+        VERIFY=false SIGNING_PROFILE='' ACTION_REF='' ACTION_REPOSITORY=owner/name \
+        ARCHIVE="$scratch/action/$name-$version-x86_64-unknown-linux-musl.tar.gz" \
         "$@" bash "$root/dist/action.sh" 2>&1)
     if [ $? != "$status" ] || [[ $output != *"$words"* ]]; then
         printf '%s\n' "$output"
@@ -195,14 +196,15 @@ action() {
 # shellcheck disable=SC2016 # that is what is odd
 odd='-x; $(y) `z`'
 action_runs() {
-    action 0 'setup docker notation' && grep -qx "$scratch/runner/$name/bin" "$scratch/runner/path" && [ ! -e "$scratch/runner/output" ] &&
+    action 0 'setup docker notation' && grep -qx "$scratch/runner/$name/bin" "$scratch/runner/path" &&
+        grep -qx 'repository=owner/name' "$scratch/runner/install-$name.sh" && [ ! -e "$scratch/runner/output" ] &&
         action 0 'sign --signing-profile arn -- r/a:1' SIGN=true IMAGE=r/a:1 SIGNING_PROFILE=arn &&
         action 0 "verify --quiet -- $odd" VERIFY=true IMAGE="$odd" &&
         [ "$(cat "$scratch/runner/output")" = "digest=stand-in: verify --quiet -- $odd" ]
 }
 action_refuses() {
     action 1 'sign and verify need an image' SIGN=true && action 1 'are true or false' SIGN=yes &&
-        action 1 'by the tag of a release' ARCHIVE= ACTION_REF=main
+        action 1 'by the tag of a release' ARCHIVE= ACTION_REF=main && action 1 'no OWNER/NAME' ACTION_REPOSITORY='a b'
 }
 printf '#!/bin/sh\necho "stand-in: $*"\n' >"$scratch/stand-in" && chmod +x "$scratch/stand-in"
 (cd "$root" && python3 dist/archive.py x86_64-unknown-linux-musl "$scratch/stand-in" "$scratch/action") >/dev/null
