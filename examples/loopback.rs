@@ -78,11 +78,11 @@ fn run(folder: &Path) -> io::Result<()> {
         let mut calls = calls.lock().expect("no holder panics");
         calls.write_all(line.as_bytes()).expect("the log can be written");
     }));
-    let mut text = environment(&loopback, signing);
+    let text = environment(&loopback, signing);
     #[cfg(target_os = "linux")]
     let bus = support::bus::FakeBus::start();
     #[cfg(target_os = "linux")]
-    text.push_str(&format!("export LOOPBACK_BUS='{}'\n", bus.address()));
+    let text = format!("{text}export LOOPBACK_BUS='{}'\n", bus.address());
     // Whoever waits for the file finds it whole.
     fs::write(folder.join("env.new"), text)?;
     fs::rename(folder.join("env.new"), folder.join("env"))?;
