@@ -174,6 +174,12 @@ impl Bus {
         self.outgoing.extend_from_slice(&bytes);
     }
 
+    /// Adds a call whose answer nobody waits for, before all others.
+    pub(super) fn queue_first(&mut self, call: Call<'_>) {
+        self.queue(call, "", &[]);
+        self.answered = self.serial;
+    }
+
     /// A new deadline begins: so does the count of the bytes until it.
     pub(super) fn begin(&mut self) {
         self.received = 0;
