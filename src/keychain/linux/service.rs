@@ -47,7 +47,8 @@ impl Connection {
     ///
     /// The first call is one that asks for nothing. gnome-keyring (42 to 50 at least) makes its record of a client in
     /// another thread than the one that answers, and ends itself where the first call needs a record that got lost
-    /// meanwhile: three loops of a cached `get` ended it within seconds. With each further call it makes a lost one anew.
+    /// meanwhile: three loops of a cached `get` ended it within seconds. With each further call it makes a lost one anew,
+    /// which is not always soon enough.
     pub(super) fn new(mut bus: Bus, deadline: Deadline) -> Connection {
         let (path, interface) = (ROOT, "org.freedesktop.DBus.Peer");
         bus.queue_first(Call { destination: DESTINATION, path, interface, member: "Ping" });
