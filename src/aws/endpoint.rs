@@ -56,8 +56,12 @@ impl Service {
         own().or_else(|| config.endpoint_url().map(str::to_owned))
     }
 
-    /// AWS's own endpoint for it, of the services whose connection is begun before it is needed.
-    pub(super) fn own(self, config: &SdkConfig) -> Option<String> {
+    /// Where it is asked, of the services whose connection is begun before it is needed.
+    pub(super) fn url(self, config: &SdkConfig) -> Option<String> {
+        self.named(config).or_else(|| self.own(config))
+    }
+
+    fn own(self, config: &SdkConfig) -> Option<String> {
         let region = config.region().map(ToString::to_string);
         let (fips, dual_stack) = (config.use_fips().unwrap_or_default(), config.use_dual_stack().unwrap_or_default());
         match self {

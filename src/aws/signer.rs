@@ -94,16 +94,15 @@ impl Signer {
         let bounds = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled).into_builder();
         let bounds = bounds.read_timeout(SIGN_ATTEMPT).operation_timeout(SIGN_OPERATION).build();
         let signing = aws_sdk_signer::config::Builder::from(config).timeout_config(bounds).retry_classifier(OneJob);
-        let endpoint = Service::Signer.named(config);
         Signer {
             client: aws_sdk_signer::Client::new(config),
             signing: aws_sdk_signer::Client::from_conf(signing.build()),
             data: aws_sdk_signerdata::Client::new(data),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             credentials,
-            url: endpoint.clone().or_else(|| Service::Signer.own(config)),
-            data_url: Service::SignerData.named(data).or_else(|| Service::SignerData.own(data)),
-            endpoint,
+            url: Service::Signer.url(config),
+            data_url: Service::SignerData.url(data),
+            endpoint: Service::Signer.named(config),
             identity,
             proxy,
             http,

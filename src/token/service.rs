@@ -113,7 +113,7 @@ impl Service<'_> {
         };
 
         let Cached { token, fault } = self.cached(registry, &fingerprint);
-        let cached = match token {
+        let mut cached = match token {
             Some(token) if fresh(&token) => {
                 self.log.note(format_args!("{}: {} has its token", registry.host, self.cache.name()));
                 return Ok(token);
@@ -151,7 +151,6 @@ impl Service<'_> {
         let usable = fault.is_none() && self.cache.keeps();
         let line = folder.as_ref().filter(|_| usable);
         let deadline = started + single_flight::WAIT_TIMEOUT;
-        let mut cached = cached;
         let turn = loop {
             let stood = line.map(|folder| self.stand_in_line(folder, registry, &fingerprint, deadline));
             let seen = matches!(&stood, Some(Line::Turn(turn)) if turn.is_first_since(self.now));
