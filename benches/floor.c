@@ -21,7 +21,7 @@ enum { PREFIX = 16, METHOD_RETURN = 2, REPLY_SERIAL = 5 };
 
 static unsigned char in[1 << 16];
 static size_t have, seen;
-static int bus;
+static int bus, is_error;
 
 /* D-Bus numbers are aligned; this machine writes them as the messages do (the first byte is 'l'). */
 static uint32_t number(size_t at)
@@ -72,10 +72,17 @@ static uint32_t next(size_t *body)
         if (code == REPLY_SERIAL)
             to = value;
     }
-    if (to && in[start + 1] != METHOD_RETURN)
-        _exit(5);
     /* Messages are read at their own start, so that what is aligned in them is aligned here. */
+    is_error = in[start + 1] != METHOD_RETURN;
     return to;
+}
+
+/* Whether an answer to `to` is the one to `call`, which must be no error. */
+static int is_answer(uint32_t to, uint32_t call)
+{
+    if (to == call && is_error)
+        _exit(5);
+    return to == call;
 }
 
 static void to_start(void)
@@ -103,7 +110,7 @@ int main(void)
         to_start();
         uint32_t to = next(&body);
         for (size_t i = 0; i < sizeof first_serials / sizeof *first_serials; i++)
-            waiting -= to == first_serials[i];
+            waiting -= is_answer(to, first_serials[i]);
         if (to == OPEN_SESSION) { /* a variant with an empty string, then the path */
             size_t at = aligned(body + 9, 4);
             session_length = number(at);
@@ -114,7 +121,7 @@ int main(void)
     }
 
     /* GetSecret's one argument is the session; the other message is as it was recorded. */
-    unsigned char out[sizeof get_secret + sizeof session + 8 + sizeof get_all];
+    unsigned char out[sizeof get_secret + sizeof session + 8 + sizeof get_attributes];
     uint32_t argument = 4 + session_length + 1;
     size_t length = sizeof get_secret;
     memcpy(out, get_secret, length);
@@ -122,8 +129,8 @@ int main(void)
     memcpy(out + length, &session_length, 4);
     memcpy(out + length + 4, session, session_length + 1);
     length += argument;
-    memcpy(out + length, get_all, sizeof get_all);
-    say(bus, out, length + sizeof get_all);
+    memcpy(out + length, get_attributes, sizeof get_attributes);
+    say(bus, out, length + sizeof get_attributes);
 
     size_t secret = 0, secret_length = 0;
     static unsigned char json[1 << 16];
@@ -131,7 +138,7 @@ int main(void)
     for (waiting = 2; waiting;) {
         to_start();
         uint32_t to = next(&body);
-        waiting -= to == GET_SECRET || to == GET_ALL;
+        waiting -= is_answer(to, GET_SECRET) || is_answer(to, GET_ATTRIBUTES);
         if (to != GET_SECRET)
             continue;
         /* (oayays): the session, no parameters, the secret */

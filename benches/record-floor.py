@@ -73,11 +73,13 @@ def serve(listener, bus, heard):
 def header(heard, answer, bus):
     first, second = writes(heard)
     greeting, calls = first.split(BEGIN, 1)
-    asked = {message.fields[FIELD_MEMBER]: message for message in messages(calls)}
+    asked = {}
+    for message in messages(calls):
+        asked.setdefault(message.fields[FIELD_MEMBER], message)  # of the searches, the first finds the token
     said = list(messages(second))
-    if not set(NEEDED) <= set(asked) or [message.fields[FIELD_MEMBER] for message in said] != ["GetSecret", "GetAll"]:
+    if not set(NEEDED) <= set(asked) or [message.fields[FIELD_MEMBER] for message in said] != ["GetSecret", "Get"]:
         sys.exit(f"error: floor.c does not know these calls: {list(asked)}, then {[one.fields for one in said]}")
-    get_secret, get_all = said
+    get_secret, get_attributes = said
     session = get_secret.body[4:-1]
     if not any(who == "bus" and session in data for who, data in heard):
         sys.exit("error: GetSecret has another argument than the session")
@@ -86,11 +88,11 @@ def header(heard, answer, bus):
     needed = [asked[name].serial for name in NEEDED]
     constants = {
         "FIRST_ANSWERS": len(needed), "OPEN_SESSION": asked["OpenSession"].serial,
-        "GET_SECRET": get_secret.serial, "GET_ALL": get_all.serial, "SOCKET_PATH": f'"{bus}"',
+        "GET_SECRET": get_secret.serial, "GET_ATTRIBUTES": get_attributes.serial, "SOCKET_PATH": f'"{bus}"',
     }
     arrays = {
         "first_write": greeting + BEGIN + calls, "get_secret": get_secret.raw[: -len(get_secret.body)],
-        "get_all": get_all.raw, "json_before": before, "json_after": after,
+        "get_attributes": get_attributes.raw, "json_before": before, "json_after": after,
     }
     lines = ["/* Written by record-floor.py. */"]
     lines += [f"#define {name} {value}" for name, value in constants.items()]

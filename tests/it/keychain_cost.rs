@@ -113,7 +113,7 @@ fn f5_1_a_verb_costs_what_it_touches() {
         let beside = calls(&with_others(others));
         for (((why, told, deleted), alone), beside) in rows.iter().zip(&alone).zip(&beside) {
             let mut expected = alone.clone();
-            for (member, more) in [("GetAll", told(others)), ("Delete", deleted(others))] {
+            for (member, more) in [("Get Attributes", told(others)), ("Delete", deleted(others))] {
                 if more > 0 {
                     *expected.entry(member.to_owned()).or_default() += more;
                 }
@@ -122,11 +122,31 @@ fn f5_1_a_verb_costs_what_it_touches() {
         }
     }
     let expected = [
-        (1, &[("GetAll", 1), ("GetSecret", 1), ("Hello", 1), ("OpenSession", 1), ("Ping", 1), ("SearchItems", 2)][..]),
-        (4, &[("Get", 1), ("Hello", 1), ("Ping", 1), ("SearchItems", 2)]),
-        (7, &[("GetAll", 1), ("GetSecret", 1), ("Hello", 1), ("OpenSession", 1), ("Ping", 1), ("SearchItems", 1)]),
-        (10, &[("Get", 1), ("GetAll", 2), ("Hello", 1), ("Ping", 1), ("SearchItems", 1)]),
-        (11, &[("Delete", 1), ("Get", 1), ("Hello", 1), ("Ping", 1), ("SearchItems", 1)]),
+        (
+            1,
+            &[
+                ("Get Attributes", 1),
+                ("GetSecret", 1),
+                ("Hello", 1),
+                ("OpenSession", 1),
+                ("Ping", 1),
+                ("SearchItems", 2),
+            ][..],
+        ),
+        (4, &[("Get Locked", 1), ("Hello", 1), ("Ping", 1), ("SearchItems", 2)]),
+        (
+            7,
+            &[
+                ("Get Attributes", 1),
+                ("GetSecret", 1),
+                ("Hello", 1),
+                ("OpenSession", 1),
+                ("Ping", 1),
+                ("SearchItems", 1),
+            ],
+        ),
+        (10, &[("Get Attributes", 2), ("Get Locked", 1), ("Hello", 1), ("Ping", 1), ("SearchItems", 1)]),
+        (11, &[("Delete", 1), ("Get Locked", 1), ("Hello", 1), ("Ping", 1), ("SearchItems", 1)]),
     ];
     for (at, expected) in expected {
         let expected: BTreeMap<String, usize> = expected.iter().map(|(name, count)| ((*name).into(), *count)).collect();

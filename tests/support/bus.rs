@@ -24,7 +24,10 @@ use std::{
     time::Duration,
 };
 
-use self::wire::{Answer, Failure, Field, UNKNOWN_METHOD, answer, failure, message, read_call, signal};
+use self::{
+    service::{BUS, OWNER, SERVICE, further_name},
+    wire::{Answer, Failure, Field, UNKNOWN_METHOD, answer, failure, message, read_call, signal},
+};
 use tempfile::TempDir;
 
 /// How the bus and the service behave.
@@ -90,9 +93,6 @@ pub enum Knob {
     Trickle,
     /// Signals without end, and no answer.
     Flood,
-    /// Answers are held back until items are searched or a property is asked for (SearchItems, Get, GetAll):
-    /// a client that sends one call at a time and waits for it gets nothing.
-    Withholds,
     /// Telling the properties of an item takes ten milliseconds: a long list takes long, and is never silent.
     SlowList,
     /// The properties of [`TOLD`] items are told, and nothing is answered after that.
@@ -147,6 +147,7 @@ struct State {
     pending: Option<Pending>,
     calls: Vec<String>,
     connections: usize,
+    round_trips: usize,
     stopped: bool,
 }
 
@@ -164,6 +165,7 @@ impl FakeBus {
                 pending: None,
                 calls: Vec::new(),
                 connections: 0,
+                round_trips: 0,
                 stopped: false,
             }),
             stopping: Condvar::new(),
@@ -177,6 +179,7 @@ impl FakeBus {
                     return;
                 }
                 state.connections += 1;
+                state.round_trips += 1; // its first calls come with the greeting
                 let client = Client {
                     number: state.connections,
                     shared: shared.clone(),
@@ -242,9 +245,9 @@ impl FakeBus {
         }
     }
 
-    /// How many calls of this method there were, such as `GetSecret`.
-    pub fn calls(&self, member: &str) -> usize {
-        self.shared.state().calls.iter().filter(|call| *call == member).count()
+    /// How many calls of this method there were, such as `GetSecret` or `Get Attributes`.
+    pub fn calls(&self, method: &str) -> usize {
+        self.shared.state().calls.iter().filter(|call| *call == method).count()
     }
 
     /// How often each method was called since this was last asked.
@@ -254,6 +257,11 @@ impl FakeBus {
             *counted.entry(call).or_default() += 1;
         }
         counted
+    }
+
+    /// How often clients waited for answers before they said more.
+    pub fn round_trips(&self) -> usize {
+        self.shared.state().round_trips
     }
 
     /// How many clients have connected.
@@ -296,33 +304,47 @@ impl Client {
         }
         let mut held = Vec::new();
         loop {
+            let waits = input.buffer().is_empty();
             let call = read_call(&mut input)?;
+            let method = call.method();
             let (knob, told) = {
                 let mut state = self.shared.state();
-                state.calls.push(call.member.clone());
-                let told = || state.calls.iter().filter(|member| *member == "GetAll").count();
+                state.round_trips += usize::from(waits);
+                let told = || state.calls.iter().filter(|method| *method == "Get Attributes").count();
                 (state.knob, if state.knob == Knob::FallsSilent { told() } else { 0 })
             };
-            let of_bus = call.destination == "org.freedesktop.DBus";
+            let of_bus = call.destination == BUS;
+            let has_owner = of_bus || [SERVICE, further_name(knob)].contains(&call.destination.as_str());
+            if has_owner {
+                self.shared.state().calls.push(method.clone());
+            }
+            let sender = if of_bus || !has_owner { BUS } else { OWNER };
             if of_bus && call.member == "Hello" {
                 let name = format!(":1.{}", self.number);
-                held.extend(self.message(call.serial, Ok(answer(&(name.as_str(),)))));
+                held.extend(self.message(call.serial, sender, Ok(answer(&(name.as_str(),)))));
                 held.extend(signal("NameAcquired", &name));
             } else if of_bus && call.member == "ListActivatableNames" {
                 let mut names = vec!["org.freedesktop.DBus", "org.freedesktop.systemd1"];
                 names.extend((knob != Knob::NoDaemon).then_some("org.freedesktop.secrets"));
-                held.extend(self.message(call.serial, Ok(answer(&(names,)))));
+                held.extend(self.message(call.serial, sender, Ok(answer(&(names,)))));
             } else if of_bus && call.member == "GetNameOwner" {
-                held.extend(self.message(call.serial, Client::name_owner(knob, &call)));
+                held.extend(self.message(call.serial, sender, Client::name_owner(knob, &call)));
             } else if of_bus && call.member == "AddMatch" {
-                held.extend(self.message(call.serial, Ok(Answer { signature: String::new(), body: Vec::new() })));
+                held.extend(self.message(
+                    call.serial,
+                    sender,
+                    Ok(Answer { signature: String::new(), body: Vec::new() }),
+                ));
             } else if of_bus {
-                held.extend(self.message(call.serial, Err(failure(UNKNOWN_METHOD, "not on this bus"))));
+                held.extend(self.message(call.serial, sender, Err(failure(UNKNOWN_METHOD, "not on this bus"))));
+            } else if !has_owner {
+                let reply = Err(failure("org.freedesktop.DBus.Error.NameHasNoOwner", "nobody has that name"));
+                held.extend(self.message(call.serial, sender, reply));
             } else {
                 if knob == Knob::SlowItems && matches!(call.member.as_str(), "GetSecret" | "Delete") {
                     self.pause(Duration::from_secs(2));
                 }
-                if knob == Knob::SlowList && call.member == "GetAll" {
+                if knob == Knob::SlowList && method == "Get Attributes" {
                     self.pause(Duration::from_millis(10));
                 }
                 let reply = self.call_service(knob, &call);
@@ -336,26 +358,24 @@ impl Client {
                         continue;
                     }
                     Knob::HalfMessage => {
-                        let whole = self.message(call.serial, reply);
+                        let whole = self.message(call.serial, sender, reply);
                         held.extend(&whole[..whole.len() / 2]);
                         return output.write_all(&held);
                     }
                     Knob::HugeLength => held.extend([b'l', 2, 0, 1, 0, 0, 0, 8, 9, 0, 0, 0, 0, 0, 0, 0]),
                     Knob::Garbage => held.extend(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
-                    Knob::WrongTypes => held.extend(self.message(call.serial, Ok(answer(&("no", 7u32))))),
+                    Knob::WrongTypes => held.extend(self.message(call.serial, sender, Ok(answer(&("no", 7u32))))),
                     Knob::Flood => return self.flood(&mut output),
                     Knob::Trickle => {
-                        held.extend(self.message(call.serial, reply));
+                        held.extend(self.message(call.serial, sender, reply));
                         return self.trickle(&mut output, &held);
                     }
-                    _ => held.extend(self.message(call.serial, reply)),
+                    _ => held.extend(self.message(call.serial, sender, reply)),
                 }
                 held.append(&mut self.signals);
             }
-            if knob != Knob::Withholds || matches!(call.member.as_str(), "SearchItems" | "Get" | "GetAll") {
-                output.write_all(&held)?;
-                held.clear();
-            }
+            output.write_all(&held)?;
+            held.clear();
         }
     }
 
@@ -395,15 +415,16 @@ impl Client {
     }
 
     /// The answer to a call as bytes.
-    fn message(&self, to: u32, reply: Result<Answer, Failure>) -> Vec<u8> {
+    fn message(&self, to: u32, sender: &str, reply: Result<Answer, Failure>) -> Vec<u8> {
         let destination = format!(":1.{}", self.number);
+        let (to, from) = ((5, Field::Number(to)), (7, Field::Text(sender)));
         match reply {
             Ok(Answer { signature, body }) => {
-                let fields = [(5, Field::Number(to)), (6, Field::Text(&destination)), (8, Field::Types(&signature))];
+                let fields = [to, (6, Field::Text(&destination)), from, (8, Field::Types(&signature))];
                 message(2, &fields, &body)
             }
             Err((name, text)) => {
-                let fields = [(4, Field::Text(name)), (5, Field::Number(to)), (8, Field::Types("s"))];
+                let fields = [(4, Field::Text(name)), to, from, (8, Field::Types("s"))];
                 message(3, &fields, &answer(&(text,)).body)
             }
         }

@@ -39,6 +39,15 @@ pub(super) fn accepted<'r>(reply: &'r Reply, member: &str, signature: &str) -> R
     Err(error(kind, format!("{member}: {name}: {}", reply.error_text())))
 }
 
+/// The answer of `Get`: the value of a property, which must be of this type.
+pub(super) fn property<'r>(reply: &'r Reply, member: &str, signature: &str) -> Result<Reader<'r>, Error> {
+    let mut value = accepted(reply, member, "v")?;
+    match value.signature()? == signature {
+        true => Ok(value),
+        false => Err(Error::from(Malformed("a property of another type"))),
+    }
+}
+
 /// Whether the collection that was called does not exist; KWallet and KeePassXC have words of their own for an alias.
 pub(super) fn is_no_collection(reply: &Reply) -> bool {
     is_no_object(reply) || reply.error.as_deref() == Some("org.freedesktop.DBus.Error.InvalidArgs")

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::{
     address::Address,
     answer::error,
-    message::{self, Call, PREFIX, Reply},
+    message::{self, Call, NO_AUTO_START, PREFIX, Reply},
     wire::Malformed,
 };
 use crate::keychain::{Error, ErrorKind};
@@ -79,7 +79,6 @@ struct Timeouts {
 /// A connection. After an error it must be dropped: answers may still be on their way.
 pub(super) struct Bus {
     stream: UnixStream,
-    flags: u8,
     serial: u32,
     greeting: Greeting,
     outgoing: Zeroizing<Vec<u8>>,
@@ -108,12 +107,12 @@ const HELLO: u32 = 1;
 
 impl Bus {
     /// Connects to the first address that accepts. The greeting is queued, not yet sent.
-    pub(super) fn connect(addresses: &[Address], flags: u8, deadline: Deadline) -> Result<Bus, Error> {
+    pub(super) fn connect(addresses: &[Address], deadline: Deadline) -> Result<Bus, Error> {
         let mut fault = error(ErrorKind::Absent, "there is no address of D-Bus");
         for address in addresses {
             let timeout = deadline.left("connecting to D-Bus")?;
             let errno = match connect(address, timeout) {
-                Ok(stream) => return Ok(Bus::greet(stream, flags, timeout)),
+                Ok(stream) => return Ok(Bus::greet(stream, timeout)),
                 Err(errno) => errno,
             };
             let kind = match errno {
@@ -130,7 +129,7 @@ impl Bus {
     }
 
     /// Says who we are (the user id, which the bus compares with the socket's) and asks for a name.
-    fn greet(stream: UnixStream, flags: u8, timeout: Duration) -> Bus {
+    fn greet(stream: UnixStream, timeout: Duration) -> Bus {
         let uid = rustix::process::geteuid().as_raw().to_string();
         let mut greeting = String::from("\0AUTH EXTERNAL ");
         greeting.extend(uid.bytes().map(|digit| format!("{digit:02x}")));
@@ -139,7 +138,6 @@ impl Bus {
         outgoing.extend_from_slice(greeting.as_bytes());
         let mut bus = Bus {
             stream,
-            flags,
             serial: 0,
             greeting: Greeting::Authenticating,
             outgoing,
@@ -155,6 +153,7 @@ impl Bus {
             path: "/org/freedesktop/DBus",
             interface: "org.freedesktop.DBus",
             member: "Hello",
+            flags: NO_AUTO_START,
         };
         bus.queue(hello, "", &[]);
         bus
@@ -163,7 +162,7 @@ impl Bus {
     /// Adds a call to the next write.
     pub(super) fn queue(&mut self, call: Call<'_>, signature: &str, body: &[u8]) {
         self.serial += 1;
-        let bytes = call.to_bytes(self.serial, self.flags, signature, body);
+        let bytes = call.to_bytes(self.serial, signature, body);
         let length = self.outgoing.len() + bytes.len();
         if length > self.outgoing.capacity() {
             // A fresh buffer, for growing in place would leave a copy that is not wiped.

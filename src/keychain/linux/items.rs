@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    answer::{accepted, error, is_no_collection, is_no_object},
+    answer::{accepted, error, is_no_collection, is_no_object, property},
     message::Reply,
     service::{COLLECTION_INTERFACE, COLLECTIONS, Connection, PROPERTIES_INTERFACE, check_texts, session_collection},
     session::read_secret,
@@ -28,7 +28,7 @@ pub(super) struct Properties {
     pub(super) label: Option<Label>,
     /// What it says of itself, where that makes no label.
     pub(super) attributes: BTreeMap<String, String>,
-    /// Seconds since 1970.
+    /// Seconds since 1970; 0 where no other item has its key.
     pub(super) modified: u64,
 }
 
@@ -42,12 +42,12 @@ impl Connection {
             body.string(&session);
             self.queue(item, ITEM_INTERFACE, "GetSecret", "o", body);
         }
-        self.queue_properties(items);
+        self.queue_get(items.iter().map(String::as_str), "Attributes");
         let replies = self.answers()?;
-        let (secrets, properties) = replies.split_at(items.len());
-        let mut newest: Option<(u64, Label, &Reply)> = None;
+        let (secrets, attributes) = replies.split_at(items.len());
+        let (mut found, mut their_secrets) = (Vec::new(), Vec::new());
         let mut malformed = false;
-        for ((item, secret), properties) in items.iter().zip(secrets).zip(properties) {
+        for ((item, secret), attributes) in items.iter().zip(secrets).zip(attributes) {
             if is_no_object(secret) {
                 continue;
             }
@@ -56,21 +56,23 @@ impl Connection {
             {
                 return Err(fault);
             }
-            let Some(properties) = read_properties(key.kind(), item, properties)? else { continue };
-            match properties.label.filter(|label| label.key() == key) {
-                None => malformed = true,
-                Some(label) if newest.as_ref().is_none_or(|(best, ..)| properties.modified >= *best) => {
-                    newest = Some((properties.modified, label, secret));
-                }
-                Some(_) => {}
+            let Some(properties) = read_attributes(key.kind(), item, attributes)? else { continue };
+            if properties.label.as_ref().is_some_and(|label| label.key() == key) {
+                found.push(properties);
+                their_secrets.push(secret);
+            } else {
+                malformed = true;
             }
         }
-        match newest {
-            Some((_, label, secret)) => Ok(Some(Entry { label, secret: read_secret(secret)? })),
-            None if malformed => {
+        self.date_twins(&mut found)?;
+        match found.into_iter().zip(their_secrets).max_by_key(|(item, _)| item.modified) {
+            Some((Properties { label: Some(label), .. }, secret)) => {
+                Ok(Some(Entry { label, secret: read_secret(secret)? }))
+            }
+            _ if malformed => {
                 Err(error(ErrorKind::Damaged, "it lacks attributes that ours have, or is of another version"))
             }
-            None => Ok(None),
+            _ => Ok(None),
         }
     }
 
@@ -83,19 +85,42 @@ impl Connection {
         read: &mut Vec<Properties>,
     ) -> Result<(), Error> {
         for page in items.chunks(PAGE) {
-            self.queue_properties(page);
+            self.queue_get(page.iter().map(String::as_str), "Attributes");
             for (item, reply) in page.iter().zip(self.answers()?) {
-                read.extend(read_properties(kind, item, &reply)?);
+                read.extend(read_attributes(kind, item, &reply)?);
             }
         }
         Ok(())
     }
 
-    fn queue_properties(&mut self, items: &[String]) {
+    /// Asks when items were last changed, those that share a key: two processes may have put one each.
+    pub(super) fn date_twins(&mut self, items: &mut [Properties]) -> Result<(), Error> {
+        let mut of_key: BTreeMap<&Key, Vec<usize>> = BTreeMap::new();
+        for (at, item) in items.iter().enumerate() {
+            if let Some(label) = &item.label {
+                of_key.entry(label.key()).or_default().push(at);
+            }
+        }
+        let twins: Vec<usize> = of_key.into_values().filter(|same| same.len() > 1).flatten().collect();
+        for page in twins.chunks(PAGE) {
+            self.queue_get(page.iter().map(|at| items[*at].path.as_str()), "Modified");
+            for (at, reply) in page.iter().zip(self.answers()?) {
+                if !is_no_object(&reply) {
+                    items[*at].modified = property(&reply, "Get Modified", "t")?.u64()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for one property of each item. All of an item at once (GetAll) would cost gnome-keyring five times as much:
+    /// it goes through all that it holds for each of them.
+    fn queue_get<'a>(&mut self, items: impl Iterator<Item = &'a str>, name: &str) {
         for item in items {
             let mut body = Writer::with_capacity(64);
             body.string(ITEM_INTERFACE);
-            self.queue(item, PROPERTIES_INTERFACE, "GetAll", "s", body);
+            body.string(name);
+            self.queue(item, PROPERTIES_INTERFACE, "Get", "ss", body);
         }
     }
 
@@ -165,36 +190,20 @@ fn write_properties(body: &mut Writer, label: &Label, attributes: &[(&str, &str)
     });
 }
 
-/// The answer of GetAll for an item of this kind; `None` when the item is gone by now.
-fn read_properties(kind: &'static EntryKind, item: &str, reply: &Reply) -> Result<Option<Properties>, Error> {
+/// What the attributes of an item of this kind tell; `None` when the item is gone by now.
+fn read_attributes(kind: &'static EntryKind, item: &str, reply: &Reply) -> Result<Option<Properties>, Error> {
     if is_no_object(reply) {
         return Ok(None);
     }
-    let read = || {
-        let mut entries = accepted(reply, "GetAll", "a{sv}")?.array(8)?;
-        let mut properties =
-            Properties { path: item.to_owned(), label: None, attributes: BTreeMap::new(), modified: 0 };
-        while !entries.is_at_end() {
-            entries.align(8)?;
-            let name = entries.string()?;
-            let mut peek = entries.clone();
-            match (name, peek.signature()?) {
-                ("Attributes", "a{ss}") => {
-                    let attributes = peek.strings()?;
-                    let find = |name: &str| attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-                    properties.label = Label::from_attributes(kind, find).filter(|_| find("service") == Some(SERVICE));
-                    if properties.label.is_none() {
-                        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-                        properties.attributes = attributes.iter().map(owned).collect();
-                    }
-                }
-                ("Modified", "t") => properties.modified = peek.u64()?,
-                _ => {}
-            }
-            entries.skip("v")?;
-        }
-        Ok(properties)
+    let pairs = property(reply, "Get Attributes", "a{ss}")?.strings()?;
+    if pairs.is_empty() {
+        return Ok(None); // so KWallet shows an item that is being deleted; ours have some
+    }
+    let find = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+    let label = Label::from_attributes(kind, find).filter(|_| find("service") == Some(SERVICE));
+    let attributes = match label {
+        Some(_) => BTreeMap::new(),
+        None => pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
     };
-    // KWallet shows an item that is being deleted without attributes; ours have some.
-    read().map(|read| Some(read).filter(|read| read.label.is_some() || !read.attributes.is_empty()))
+    Ok(Some(Properties { path: item.to_owned(), label, attributes, modified: 0 }))
 }

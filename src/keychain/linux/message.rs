@@ -27,17 +27,19 @@ pub(super) struct Call<'a> {
     pub(super) path: &'a str,
     pub(super) interface: &'a str,
     pub(super) member: &'a str,
+    /// Of the header: [`NO_AUTO_START`] or none.
+    pub(super) flags: u8,
 }
 
 impl Call<'_> {
     /// The call as bytes; `body` is of type `signature`.
-    pub(super) fn to_bytes(self, serial: u32, flags: u8, signature: &str, body: &[u8]) -> Zeroizing<Vec<u8>> {
+    pub(super) fn to_bytes(self, serial: u32, signature: &str, body: &[u8]) -> Zeroizing<Vec<u8>> {
         let texts = [self.destination, self.path, self.interface, self.member, signature];
         // Each field costs at most 16 bytes besides its text, and the body starts at a multiple of 8.
         let mut writer = Writer::with_capacity(
             PREFIX + 16 * 5 + 8 + texts.iter().map(|text| text.len()).sum::<usize>() + body.len(),
         );
-        for byte in [b'l', METHOD_CALL, flags, 1] {
+        for byte in [b'l', METHOD_CALL, self.flags, 1] {
             writer.byte(byte);
         }
         writer.u32(length_on_wire(body.len()));
@@ -71,6 +73,8 @@ pub(super) struct Reply {
     pub(super) to: u32,
     /// The path of the prompt that is over, where this is the signal that says so.
     pub(super) completed: Option<String>,
+    /// The name of the connection that answers, which the bus vouches for.
+    pub(super) sender: String,
     /// The error's name, when the call failed.
     pub(super) error: Option<String>,
     signature: String,
@@ -122,7 +126,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Reply>, Malformed> {
     let body_length = usize::try_from(reader.u32()?).map_err(|_| Malformed("a message longer than 1 MiB"))?;
     reader.u32()?;
     let (mut to, mut error, mut signature) = (None, None, "");
-    let (mut path, mut member) = ("", "");
+    let (mut path, mut member, mut sender) = ("", "", "");
     let mut fields = reader.array(8)?;
     while !fields.is_at_end() {
         fields.align(8)?;
@@ -132,6 +136,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Reply>, Malformed> {
             (3, "s") => member = fields.string()?,
             (4, "s") => error = Some(fields.string()?.to_owned()),
             (5, "u") => to = Some(fields.u32()?),
+            (7, "s") => sender = fields.string()?,
             (8, "g") => signature = fields.signature()?,
             (_, other) => fields.skip(other)?,
         }
@@ -146,7 +151,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Reply>, Malformed> {
     reader.align(8)?;
     let body = reader.take(body_length)?;
     let body = Zeroizing::new(body.to_vec());
-    Ok(Some(Reply { to, completed, error, signature: signature.to_owned(), big_endian, body }))
+    let (sender, signature) = (sender.to_owned(), signature.to_owned());
+    Ok(Some(Reply { to, completed, sender, error, signature, big_endian, body }))
 }
 
 fn endianness(mark: u8) -> Result<bool, Malformed> {

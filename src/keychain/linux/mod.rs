@@ -6,6 +6,7 @@
 mod address;
 mod answer;
 mod bus;
+mod daemon;
 mod items;
 mod message;
 mod service;
@@ -71,7 +72,7 @@ impl SecretServiceStore {
             }
             None => {
                 let addresses = self.addresses.as_ref().map_err(Clone::clone)?;
-                Connection::new(Bus::connect(addresses, self.flags, deadline)?, deadline)
+                Connection::new(Bus::connect(addresses, deadline)?, self.flags, deadline)
             }
         };
         let outcome = match work(&mut connection) {
@@ -166,7 +167,8 @@ impl Keychain for SecretServiceStore {
         let mut items = Vec::new();
         let read = self.connected(selection(), |connection| {
             let found = connection.select(which)?;
-            connection.properties(which.kind(), &found, &mut items)
+            connection.properties(which.kind(), &found, &mut items)?;
+            connection.date_twins(&mut items)
         });
         match read {
             Err(fault) if items.is_empty() => Err(fault),

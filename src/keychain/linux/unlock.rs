@@ -1,25 +1,17 @@
-//! What a daemon does only when it is told to prompt, though nobody is asked; and which daemon it is.
+//! What a daemon does only when it is told to prompt, though nobody is asked.
 
 use super::{
-    answer::{NAME, accepted},
-    message::{Call, Reply},
-    service::{COLLECTIONS, Connection, DESTINATION, NO_PATH, ROOT, SERVICE_INTERFACE},
+    answer::accepted,
+    message::{Call, NO_AUTO_START},
+    service::{COLLECTIONS, Connection, NO_PATH, ROOT, SERVICE_INTERFACE},
     wire::Writer,
 };
 use crate::keychain::{
     Error,
-    error::{GNOME_KEYRING, KEEPASSXC, KWALLET},
+    error::{KEEPASSXC, KWALLET},
 };
 
 const PROMPT_INTERFACE: &str = "org.freedesktop.Secret.Prompt";
-
-/// A name on the bus that the daemon has beside the Secret Service's, and what messages call it.
-const DAEMONS: [(&str, &str); 4] = [
-    ("org.gnome.keyring", GNOME_KEYRING),
-    ("org.kde.kwalletd6", KWALLET),
-    ("org.kde.kwalletd5", KWALLET),
-    ("org.keepassxc.KeePassXC.MainWindow", KEEPASSXC),
-];
 
 impl Connection {
     /// Opens the default collection where nobody is asked for it: a gnome-keyring with an empty password, a wallet
@@ -56,31 +48,13 @@ impl Connection {
         }
     }
 
-    /// The daemon's name in messages: the service's own where it is none that we know.
-    pub(super) fn daemon(&mut self) -> &'static str {
-        self.owned_name().map_or(NAME, |(_, daemon)| daemon)
-    }
-
-    /// Which of the names the service's owner has, too.
-    fn owned_name(&mut self) -> Option<(&'static str, &'static str)> {
-        for name in [DESTINATION].into_iter().chain(DAEMONS.map(|(name, _)| name)) {
-            let mut body = Writer::with_capacity(64);
-            body.string(name);
-            self.queue_bus("GetNameOwner", body);
-        }
-        let owners = self.answers().ok()?;
-        let owner = |reply: &Reply| Some(accepted(reply, "GetNameOwner", "s").ok()?.string().ok()?.to_owned());
-        let (service, named) = owners.split_first()?;
-        let service = owner(service)?;
-        DAEMONS.into_iter().zip(named).find(|(_, reply)| owner(reply).as_ref() == Some(&service)).map(|(it, _)| it)
-    }
-
     /// Whether KWallet has its default wallet open, so that its prompt asks nobody.
     fn is_wallet_open(&mut self) -> Result<bool, Error> {
         let Some((name, KWALLET)) = self.owned_name() else { return Ok(false) };
         let path = name.replace("org.kde.", "/modules/");
         let mut call = |member, signature, body: Writer| {
-            let call = Call { destination: name, path: &path, interface: "org.kde.KWallet", member };
+            let interface = "org.kde.KWallet";
+            let call = Call { destination: name, path: &path, interface, member, flags: NO_AUTO_START };
             self.bus.queue(call, signature, &body.into_bytes());
             self.answer()
         };
@@ -108,11 +82,5 @@ impl Connection {
     fn dismiss(&mut self, prompt: &str) -> Result<(), Error> {
         self.queue(prompt, PROMPT_INTERFACE, "Dismiss", "", Writer::with_capacity(0));
         self.answer().map(drop) // whatever it says, nothing was shown
-    }
-
-    fn queue_bus(&mut self, member: &str, body: Writer) {
-        let bus = "org.freedesktop.DBus";
-        let call = Call { destination: bus, path: "/org/freedesktop/DBus", interface: bus, member };
-        self.bus.queue(call, "s", &body.into_bytes());
     }
 }

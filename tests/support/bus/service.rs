@@ -16,6 +16,21 @@ const DEFAULT_ALIAS: &str = "/org/freedesktop/secrets/aliases/default";
 const PROMPT: &str = "/org/freedesktop/secrets/prompt/p1";
 const NO_SUCH_OBJECT: &str = "org.freedesktop.Secret.Error.NoSuchObject";
 
+/// The names of the service and of the bus; the connection of the service.
+pub const SERVICE: &str = "org.freedesktop.secrets";
+pub const BUS: &str = "org.freedesktop.DBus";
+pub const OWNER: &str = ":1.0";
+
+/// The name that the daemon has beside the service's, which tells which it is.
+pub fn further_name(knob: Knob) -> &'static str {
+    match knob {
+        Knob::EmptyPassword | Knob::SessionCollection => "org.gnome.keyring",
+        Knob::OpenedByPam | Knob::LockedAndBlind => "org.kde.kwalletd5",
+        Knob::PromptsForAll | Knob::LockedWithWindow | Knob::NoDatabase => "org.keepassxc.KeePassXC.MainWindow",
+        _ => "",
+    }
+}
+
 type Secret = (OwnedObjectPath, Vec<u8>, Vec<u8>, String);
 
 impl State {
@@ -85,14 +100,8 @@ impl Client {
     /// The owner of a name on the bus: the daemon's further name tells which it is.
     pub fn name_owner(knob: Knob, call: &Call) -> Result<Answer, Failure> {
         let (name,): (String,) = call.arguments()?;
-        let further = match knob {
-            Knob::EmptyPassword => "org.gnome.keyring",
-            Knob::OpenedByPam | Knob::LockedAndBlind => "org.kde.kwalletd5",
-            Knob::PromptsForAll | Knob::LockedWithWindow | Knob::NoDatabase => "org.keepassxc.KeePassXC.MainWindow",
-            _ => "",
-        };
-        match name == "org.freedesktop.secrets" || name == further {
-            true => Ok(answer(&(":1.0",))),
+        match name == SERVICE || name == further_name(knob) {
+            true => Ok(answer(&(OWNER,))),
             false => Err(failure("org.freedesktop.DBus.Error.NameHasNoOwner", "nobody has that name")),
         }
     }
@@ -110,7 +119,7 @@ impl Client {
             }
             _ => {}
         }
-        if matches!(knob, Knob::OpenedByPam | Knob::LockedAndBlind) && call.destination == "org.kde.kwalletd5" {
+        if matches!(knob, Knob::OpenedByPam | Knob::LockedAndBlind) && call.interface == "org.kde.KWallet" {
             return match call.member.as_str() {
                 "networkWallet" => Ok(answer(&("kdewallet",))),
                 "isOpen" => {
@@ -120,7 +129,6 @@ impl Client {
                 member => Err(failure(UNKNOWN_METHOD, member)),
             };
         }
-        assert_eq!(call.destination, "org.freedesktop.secrets", "the only service here");
         let interface = call.interface.strip_prefix("org.freedesktop.").unwrap_or(&call.interface);
         match (interface, call.member.as_str()) {
             ("Secret.Service", _) if call.path != SECRETS => Err(failure(UNKNOWN_METHOD, "not the service")),
@@ -203,10 +211,6 @@ impl Client {
                 let properties = self.properties(&call.path)?;
                 let value = properties.get(name.as_str()).ok_or(failure(INVALID_ARGS, "no such property"))?;
                 Ok(answer(&(value,)))
-            }
-            ("DBus.Properties", "GetAll") => {
-                let (_,): (String,) = call.arguments()?;
-                Ok(answer(&(self.properties(&call.path)?,)))
             }
             (interface, member) => Err(failure(UNKNOWN_METHOD, &format!("no method {member} in {interface}"))),
         }

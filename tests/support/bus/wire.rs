@@ -34,6 +34,14 @@ pub struct Call {
 }
 
 impl Call {
+    /// The method; of the reading of a property, with the property.
+    pub fn method(&self) -> String {
+        match self.arguments::<(String, String)>() {
+            Ok((_, property)) if self.member == "Get" => format!("Get {property}"),
+            _ => self.member.clone(),
+        }
+    }
+
     pub fn arguments<T: DeserializeOwned + Type>(&self) -> Result<T, Failure> {
         if T::SIGNATURE.to_string_no_parens() != self.signature {
             return Err(failure(INVALID_ARGS, &format!("{} is no {}", self.signature, T::SIGNATURE)));
