@@ -10,6 +10,7 @@ rows() {
     cat <<'ROWS'
 gnome_keyring              gnome-keyring-daemon    gnome-keyring dbus
 gnome_keyring_empty        gnome-keyring-daemon    gnome-keyring dbus
+gnome_keyring_locked       gnome-keyring-daemon    gnome-keyring dbus
 kwallet                    kwalletd5               libkf5wallet-bin dbus python3
 keepassxc_open             keepassxc               keepassxc dbus python3
 keepassxc_locked           keepassxc               keepassxc dbus python3
@@ -20,6 +21,12 @@ ROWS
 
 # An ordinary desktop's keyring, opened by the password of the login.
 gnome_keyring() { printf password | gnome-keyring-daemon --unlock --components=secrets >/dev/null; }
+
+# The same, started where nobody has logged in by a password: by a key of ssh, or by a fingerprint.
+gnome_keyring_locked() {
+    gnome_keyring && wait_for_service && end_daemon && gnome-keyring-daemon --start --components=secrets >/dev/null &&
+        wait_for_service
+}
 
 # Who logs in without a password: nothing is encrypted, and it is locked until somebody says Unlock.
 gnome_keyring_empty() {
@@ -135,7 +142,7 @@ end_daemon() {
 
 # What is shown on a daemon: the contract, or that nothing can be kept and each verb says so within its bound.
 shown_on() {
-    local kind=(ECR_RS_TEST_BUS="$DBUS_SESSION_BUS_ADDRESS" ECR_RS_TEST_KEYCHAIN="${1#keepassxc_}") status
+    local kind=(ECR_RS_TEST_BUS="$DBUS_SESSION_BUS_ADDRESS" ECR_RS_TEST_KEYCHAIN="$1") status
     [ "$1" != pass ] || kind=(ECR_RS_TEST_HELPER=pass)
     "$1" || { echo "$1: it does not start"; return 1; }
     env "${kind[@]}" HOME="$REAL_HOME" cargo test --locked --test keychain_contract -- --nocapture real_

@@ -128,7 +128,7 @@ impl Connection {
     pub(super) fn create(&mut self, entry: &Entry) -> Result<(), Error> {
         let attributes = entry.label.attributes();
         check_texts(&attributes)?;
-        for collection in session_collection(entry.label.key()).into_iter().chain(COLLECTIONS) {
+        for collection in session_collection(entry.label.key().kind()).into_iter().chain(COLLECTIONS) {
             let texts: usize = attributes.iter().map(|(_, value)| value.len()).sum();
             let mut body = Writer::with_capacity(entry.secret.expose().len() + 2 * texts + 2048);
             write_properties(&mut body, &entry.label, &attributes);

@@ -125,16 +125,12 @@ impl Keychain for SecretServiceStore {
         let expected = key.kind().restored_by.is_none();
         self.connected(call(), |connection| {
             loop {
-                let mut found = connection.glance(key, expected)?;
-                if found.is_empty() {
-                    let everywhere = connection.search(&key.attributes())?;
-                    if everywhere.unlocked.is_empty() {
-                        return everywhere.nothing().map(|()| None);
-                    }
-                    found = everywhere.unlocked;
+                let found = connection.find(key.kind(), &key.attributes(), expected)?;
+                if found.unlocked.is_empty() {
+                    return found.nothing().map(|()| None);
                 }
                 connection.open()?;
-                if let Some(entry) = connection.newest(&found, key)? {
+                if let Some(entry) = connection.newest(&found.unlocked, key)? {
                     return Ok(Some(entry));
                 }
                 // Another process put a newer one and deleted what we found: look again.
@@ -143,19 +139,20 @@ impl Keychain for SecretServiceStore {
     }
 
     fn put(&self, entry: &Entry) -> Result<(), Error> {
+        let key = entry.label.key();
         self.connected(call(), |connection| {
-            let older = connection.search(&entry.label.key().attributes())?;
+            let older = connection.all(key.kind(), &key.attributes())?;
             connection.open()?;
             connection.create(entry)?;
             // Only what was there before: an entry that another process creates meanwhile stays.
-            connection.delete(&older.unlocked, entry.label.key().kind().restored_by.is_some())?;
+            connection.delete(&older.unlocked, key.kind().restored_by.is_some())?;
             Ok(())
         })
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
         self.connected(call(), |connection| {
-            let found = connection.search(&key.attributes())?;
+            let found = connection.all(key.kind(), &key.attributes())?;
             if connection.delete(&found.unlocked, true)? {
                 return Err(error(ErrorKind::Locked, "deleting an entry would ask a person"));
             }
@@ -190,8 +187,8 @@ impl Keychain for SecretServiceStore {
 
     fn tidy(&self, kind: &'static EntryKind, now: SystemTime) -> Result<(), Error> {
         self.connected(Deadline::after(TIDY_TIMEOUT, TIDY_TIMEOUT), |connection| {
-            let found = connection.select(&Selection::all(kind))?;
-            let found: Vec<String> = turned(found, now).take(MAX_TIDIED).collect();
+            let found = connection.all(kind, &Selection::all(kind).attributes())?;
+            let found: Vec<String> = turned(found.unlocked, now).take(MAX_TIDIED).collect();
             let mut items = Vec::new();
             connection.properties(kind, &found, &mut items)?;
             items.retain(|item| item.label.as_ref().is_some_and(|label| label.has_ended(now)));

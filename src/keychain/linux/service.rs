@@ -8,7 +8,7 @@ use super::{
     session::Session,
     wire::Writer,
 };
-use crate::keychain::{Error, ErrorKind, Key, SERVICE, Selection, error::KEEPASSXC};
+use crate::keychain::{EntryKind, Error, ErrorKind, SERVICE, Selection, error::KEEPASSXC};
 
 /// The most entries that are looked at: a keychain of a person's own has a hundredth of it.
 const MAX_ITEMS: usize = 10_000;
@@ -64,40 +64,66 @@ impl Connection {
         self.bus.begin();
     }
 
-    /// Finds items where they are put, in one round trip, in which a session is opened where one is wanted. They may
-    /// be locked. No search of all collections: for one, KeePassXC opens its window when it is locked.
-    pub(super) fn glance(&mut self, key: &Key, with_session: bool) -> Result<Vec<String>, Error> {
-        let attributes = key.attributes();
-        check_texts(&attributes)?;
+    /// Finds our items of a kind where they are put, in one round trip, in which a session is opened where one is
+    /// wanted. Where that shows none, and cannot tell that there is none, all collections are searched.
+    pub(super) fn find(
+        &mut self,
+        kind: &EntryKind,
+        attributes: &[(&str, &str)],
+        with_session: bool,
+    ) -> Result<Found, Error> {
+        match self.glance(kind, attributes, with_session)? {
+            Glance { items, is_whole } if is_whole || !items.is_empty() => {
+                Ok(Found { unlocked: items, locked: vec![] })
+            }
+            _ => self.search(attributes),
+        }
+    }
+
+    /// All our items of a kind that have these attributes. What a cache keeps in memory is found however the default
+    /// collection is.
+    pub(super) fn all(&mut self, kind: &EntryKind, attributes: &[(&str, &str)]) -> Result<Found, Error> {
+        if session_collection(kind).is_some()
+            && let Glance { items, is_whole: true } = self.glance(kind, attributes, false)?
+        {
+            return Ok(Found { unlocked: items, locked: vec![] });
+        }
+        self.search(attributes)
+    }
+
+    /// They may be locked. No search of all collections: for one, KeePassXC opens its window when it is locked.
+    fn glance(&mut self, kind: &EntryKind, attributes: &[(&str, &str)], with_session: bool) -> Result<Glance, Error> {
+        check_texts(attributes)?;
         let opens = with_session && self.session.is_none();
         if opens {
             self.queue_open();
         }
-        let session_collection = session_collection(key);
-        match session_collection {
-            Some(collection) => self.queue_session_search(collection, &attributes),
-            None => self.queue(COLLECTIONS[0], COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(&attributes)),
+        let in_memory = session_collection(kind);
+        match in_memory {
+            Some(collection) => self.queue_session_search(collection, attributes),
+            None => self.queue(COLLECTIONS[0], COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(attributes)),
         }
         let mut replies = self.answers()?.into_iter();
         if opens {
             self.session = Some(Session::accept(&replies.next().expect("an answer for each call"))?);
         }
         let mut reply = replies.next().expect("an answer for each call");
-        if session_collection.is_some() && is_no_collection(&reply) {
+        let is_whole = in_memory.is_some() && !is_no_collection(&reply);
+        if in_memory.is_some() && !is_whole {
             reply = match replies.find(|named| named.sender == reply.sender) {
                 Some(named) => named,
                 None => {
-                    self.queue(COLLECTIONS[0], COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(&attributes));
+                    self.queue(COLLECTIONS[0], COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(attributes));
                     self.answer()?
                 }
             };
         }
-        if is_no_collection(&reply) {
-            return Ok(Vec::new());
-        }
-        let found = accepted(&reply, "SearchItems", "ao")?.paths()?;
-        check_count(found.len())?;
-        Ok(found)
+        let items = match is_no_collection(&reply) {
+            true => Vec::new(),
+            false => accepted(&reply, "SearchItems", "ao")?.paths()?,
+        };
+        check_count(items.len())?;
+        Ok(Glance { items, is_whole })
     }
 
     /// Searches the collection in memory, and the default one of daemons that have none.
@@ -115,7 +141,7 @@ impl Connection {
     }
 
     /// Finds our items in all collections, if the default one is open.
-    pub(super) fn search(&mut self, attributes: &[(&str, &str)]) -> Result<Found, Error> {
+    fn search(&mut self, attributes: &[(&str, &str)]) -> Result<Found, Error> {
         check_texts(attributes)?;
         self.check_open()?;
         self.queue(ROOT, SERVICE_INTERFACE, "SearchItems", "a{ss}", wanted(attributes));
@@ -128,7 +154,7 @@ impl Connection {
 
     /// The items of a selection. None is a fault where it cannot be seen.
     pub(super) fn select(&mut self, which: &Selection) -> Result<Vec<String>, Error> {
-        let found = self.search(&which.attributes())?;
+        let found = self.all(which.kind(), &which.attributes())?;
         if found.unlocked.is_empty() {
             found.nothing()?;
         }
@@ -260,6 +286,13 @@ impl Found {
     }
 }
 
+/// What was found at a glance.
+struct Glance {
+    items: Vec<String>,
+    /// Whether there can be no others: the collection in memory has answered, which never is locked.
+    is_whole: bool,
+}
+
 /// The argument of a search for our items.
 fn wanted(attributes: &[(&str, &str)]) -> Writer {
     let mut body = Writer::with_capacity(512);
@@ -268,8 +301,8 @@ fn wanted(attributes: &[(&str, &str)]) -> Writer {
 }
 
 /// The collection in memory, for what a cache keeps.
-pub(super) fn session_collection(key: &Key) -> Option<&'static str> {
-    key.kind().restored_by.is_none().then_some(SESSION_COLLECTION)
+pub(super) fn session_collection(kind: &EntryKind) -> Option<&'static str> {
+    kind.restored_by.is_none().then_some(SESSION_COLLECTION)
 }
 
 fn check_count(found: usize) -> Result<(), Error> {
