@@ -7,9 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use zeroize::Zeroizing;
-
-use crate::environment::Environment;
+use crate::{environment::Environment, secret::Wiped};
 
 /// One of the contracts that the program answers: Docker's protocol, the command line.
 ///
@@ -65,8 +63,8 @@ pub struct Streams<'a> {
 ///
 /// # Errors
 /// What is wrong with it, in words: it cannot be read, or has more than `limit` bytes.
-pub fn read_input(stdin: &mut dyn Read, usual: usize, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usual));
+pub fn read_input(stdin: &mut dyn Read, usual: usize, limit: usize) -> Result<Wiped<Vec<u8>>, String> {
+    let mut bytes = Wiped::new(Vec::with_capacity(usual));
     stdin.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|err| err.to_string())?;
     if bytes.len() > limit {
         return Err(format!("it is longer than {limit} bytes"));

@@ -8,9 +8,11 @@ use std::{process::Command, time::Duration};
 use aws_credential_types::{Credentials, provider::error::CredentialsError};
 use chrono::DateTime;
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
-use crate::process::{self, Error, Limits, Stderr};
+use crate::{
+    process::{self, Error, Limits, Stderr},
+    secret::Wiped,
+};
 
 /// Most bytes that it may print. Credentials have a few thousand.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -23,7 +25,7 @@ const MAX_OUTPUT: usize = 1 << 20;
 /// credentials.
 pub(super) fn run(command: &str, time: Duration) -> Result<Credentials, CredentialsError> {
     let limits = Limits { time, output: MAX_OUTPUT };
-    let output = process::run(&mut shell(command), Zeroizing::default(), limits, Stderr::Discard);
+    let output = process::run(&mut shell(command), Wiped::default(), limits, Stderr::Discard);
     let output = output.map_err(|err| {
         CredentialsError::provider_error(match err {
             Error::Start(err) => format!("the command could not be run: {err}"),

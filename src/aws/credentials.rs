@@ -23,7 +23,6 @@ use aws_credential_types::{
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::{SdkConfig, sdk_ua_metadata::FrameworkMetadata};
-use zeroize::Zeroizing;
 
 use super::{
     credential_process,
@@ -34,6 +33,7 @@ use crate::{
     identity::{Base, Identity, Keys, Role, Source, WebIdentity, WebToken},
     names::PROGRAM,
     private_fs,
+    secret::Wiped,
 };
 
 /// Bound of one metadata request. It is answered on the machine itself or not at all.
@@ -150,12 +150,12 @@ impl<'a> Setup<'a> {
     /// The credentials of a web identity's role. The SDK's own provider reads its token from a file alone.
     async fn web_identity(&self, web: &WebIdentity) -> Result<Credentials, CredentialsError> {
         let token = match &web.token {
-            WebToken::Given(token) => Zeroizing::new(token.expose().to_owned()),
+            WebToken::Given(token) => Wiped::new(token.expose().to_owned()),
             WebToken::File(path) => {
                 let bytes = private_fs::read_secret(path, private_fs::MAX_FILE_SIZE);
                 let bytes = bytes.map_err(CredentialsError::provider_error)?;
                 let text = std::str::from_utf8(&bytes).map_err(CredentialsError::provider_error)?;
-                Zeroizing::new(text.to_owned())
+                Wiped::new(text.to_owned())
             }
         };
         let client = aws_sdk_sts::Client::new(&self.config(Service::Sts, &self.identity.region, false, false));

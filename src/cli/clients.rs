@@ -6,8 +6,6 @@ use std::{
     sync::Arc,
 };
 
-use zeroize::Zeroizing;
-
 use super::aws_args::AwsArgs;
 use crate::{
     app::{App, clients::Clients},
@@ -18,7 +16,7 @@ use crate::{
     oci::{Http, Reference, RegistryAuth},
     registry::{Server, look_alike},
     report::Report,
-    secret::Secret,
+    secret::{Secret, Wiped},
 };
 
 /// Whose credentials a signing command takes, and where it looks for profiles that are given by name.
@@ -147,7 +145,7 @@ const MAX_PASSWORD: u64 = 64 * 1024;
 /// The password on stdin, without the end of its line, as `docker login --password-stdin` reads it.
 fn password(stdin: &mut dyn Read) -> Result<Secret, Report> {
     let bad = |why: &str| Report::new(format!("the password on stdin {why}"));
-    let mut bytes = Zeroizing::new(Vec::new());
+    let mut bytes = Wiped::new(Vec::new());
     stdin.take(MAX_PASSWORD + 1).read_to_end(&mut bytes).map_err(|err| bad("cannot be read").cause(err))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| bad("is not UTF-8"))?.trim_end_matches(['\n', '\r']);
     match text.len() as u64 {

@@ -24,6 +24,7 @@ use crate::{
     door::{Door, Start},
     names::{DELEGATE_MARK, VERSION},
     report::{self, Level},
+    secret::Wiped,
 };
 
 /// Docker's door: a verb, whatever name the program was started under. Nothing to do is answered as
@@ -115,8 +116,8 @@ fn run(verb: Verb, helper: &Helper<'_>, stdin: &mut dyn Read, stdout: &mut dyn W
         Verb::Store => return helper.store(&wire::read_store(stdin)?),
         Verb::Erase => return helper.erase(&wire::read_server(stdin)?),
         // Some clients let `list` inherit their own stdin (docker-py): it is never read.
-        Verb::List => wire::list_answer(helper.list()).into_bytes().into(),
-        Verb::Version => format!("{VERSION}\n").into_bytes().into(),
+        Verb::List => Wiped::new(wire::list_answer(helper.list()).into_bytes()),
+        Verb::Version => Wiped::new(format!("{VERSION}\n").into_bytes()),
     };
     stdout.write_all(&answer).and_then(|()| stdout.flush()).map_err(Error::Output)
 }

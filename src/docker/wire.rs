@@ -6,10 +6,12 @@ use std::io::Read;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
 use super::error::Error;
-use crate::{door, secret::Secret};
+use crate::{
+    door,
+    secret::{Secret, Wiped},
+};
 
 /// The longest server name that is read: the reference helper's limit of a line.
 const MAX_SERVER: usize = 64 * 1024;
@@ -96,11 +98,11 @@ pub(super) fn read_store(stdin: &mut dyn Read) -> Result<StoreRequest, Error> {
 
 /// The answer of `get`: one JSON object on one line. `server` is what was asked for, to the letter:
 /// testcontainers looks its answer up by it.
-pub(super) fn get_answer(server: &str, login: &Login) -> Zeroizing<Vec<u8>> {
+pub(super) fn get_answer(server: &str, login: &Login) -> Wiped<Vec<u8>> {
     let answer = GetAnswer { server_url: server, username: &login.username, secret: login.secret.expose() };
     // Room for all of it and for some escapes: a buffer that grows leaves copies of the secret behind.
     let texts = server.len() + login.username.len() + login.secret.expose().len();
-    let mut line = Zeroizing::new(Vec::with_capacity(texts + 256));
+    let mut line = Wiped::new(Vec::with_capacity(texts + 256));
     serde_json::to_writer(&mut *line, &answer).expect("text becomes JSON");
     line.push(b'\n');
     line
@@ -113,7 +115,7 @@ pub(super) fn list_answer(logins: impl IntoIterator<Item = (String, String)>) ->
 }
 
 /// Reads all of stdin, some `usual` bytes; more than `limit` are an error.
-fn read(stdin: &mut dyn Read, usual: usize, limit: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
+fn read(stdin: &mut dyn Read, usual: usize, limit: usize) -> Result<Wiped<Vec<u8>>, Error> {
     door::read_input(stdin, usual, limit).map_err(|what| Error::Input { what })
 }
 

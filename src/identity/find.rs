@@ -5,8 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use zeroize::Zeroizing;
-
 use super::{
     Chosen, Identity, IdentityError, Metadata, Profile, Role, Source, Target, WebIdentity, WebToken, absence, ambient,
     chain, profiles::Profiles,
@@ -15,6 +13,7 @@ use crate::{
     config::{Config, DEFAULTS_PLACE, ProfileChoice, Rule},
     environment::Environment,
     private_fs,
+    secret::Wiped,
 };
 
 /// Whether this machine is an EC2 instance; `None` where nobody can tell without asking.
@@ -119,11 +118,11 @@ pub fn shared_files(environment: &Environment) -> [PathBuf; 2] {
     })
 }
 
-fn text(path: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
+fn text(path: &Path) -> Result<Wiped<Vec<u8>>, IdentityError> {
     match private_fs::read_secret(path, private_fs::MAX_FILE_SIZE) {
         Ok(bytes) => Ok(bytes),
         // The AWS CLI, too, takes a file that is not there for an empty one.
-        Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Zeroizing::default()),
+        Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Wiped::default()),
         Err(cause) => Err(IdentityError::Unreadable { path: path.into(), cause }),
     }
 }

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use zeroize::Zeroizing;
+use crate::secret::Wiped;
 
 /// The keys that select an identity. Their values have one line, and where one of them stands inside
 /// another value, by its indentation, the file says something else than was meant.
@@ -48,7 +48,7 @@ pub(super) struct Fault {
 #[derive(Default, Clone)]
 pub(super) struct Section {
     /// The settings; lines of a value are parted by `\n`. Some are secrets.
-    pub(super) settings: BTreeMap<String, Zeroizing<String>>,
+    pub(super) settings: BTreeMap<String, Wiped<String>>,
     /// The first fault among its lines. Whoever uses the section must look.
     pub(super) fault: Option<Fault>,
     /// The line of its heading.
@@ -70,7 +70,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<(String, Section)>, Fault> {
     // The section that lines belong to, the option that deeper lines belong to, and how deep it stands.
     let (mut current, mut option, mut level) = (0, None::<String>, 0);
     for (line, bytes) in lines(bytes).enumerate().map(|(index, bytes)| (index + 1, bytes)) {
-        let text = Zeroizing::new(String::from_utf8_lossy(bytes).into_owned());
+        let text = Wiped::new(String::from_utf8_lossy(bytes).into_owned());
         let value = text.trim();
         if value.starts_with(['#', ';']) {
             continue;
@@ -162,7 +162,7 @@ fn read_option(section: &mut Section, line: &str, number: usize) -> Option<Strin
     let key = line[..at].trim().to_lowercase();
     let value = &line[at + 1..];
     let value = if key == PROCESS { value } else { without_comment(value) };
-    if section.settings.insert(key.clone(), Zeroizing::new(value.trim().to_owned())).is_some() {
+    if section.settings.insert(key.clone(), Wiped::new(value.trim().to_owned())).is_some() {
         section.blame(number, format!("{key} stands here again"));
     }
     Some(key)

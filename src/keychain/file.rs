@@ -10,12 +10,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use zeroize::Zeroizing;
-
 use super::{
     Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, MAX_TIDIED, Selection, record, turned,
 };
-use crate::private_fs::{self, Replacement};
+use crate::{
+    private_fs::{self, Replacement},
+    secret::Wiped,
+};
 
 /// More than any entry takes: secrets end at 16 KiB. Whatever is longer was not written by us.
 const MAX_FILE: u64 = 1 << 20;
@@ -59,7 +60,7 @@ impl FileStore {
 
     /// An entry's file; `None` when there is no such file.
     fn read(&self, path: &Path) -> Result<Option<Content>, Error> {
-        let damaged = |why: &dyn fmt::Display| Ok(Some(Content::Damaged(why.to_string(), Zeroizing::default())));
+        let damaged = |why: &dyn fmt::Display| Ok(Some(Content::Damaged(why.to_string(), Wiped::default())));
         let file = match private_fs::open_no_link(path) {
             Ok(file) => file,
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -142,9 +143,9 @@ impl FileStore {
 /// What is in an entry's file.
 enum Content {
     /// Its bytes, which nobody else can have written.
-    Read(Zeroizing<Vec<u8>>),
+    Read(Wiped<Vec<u8>>),
     /// Why they are not to be used, and what of them could be read.
-    Damaged(String, Zeroizing<Vec<u8>>),
+    Damaged(String, Wiped<Vec<u8>>),
 }
 
 /// A file with a name that we give.
@@ -249,7 +250,7 @@ impl Keychain for FileStore {
                     }
                     _ => (NOT_OURS.into(), bytes),
                 },
-                Err(err) => (err.detail, Zeroizing::default()),
+                Err(err) => (err.detail, Wiped::default()),
             };
             let mut attributes = record::attributes(&bytes);
             // Whole, under its own name, and of another kind: that one's to name.

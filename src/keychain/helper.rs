@@ -14,14 +14,13 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::{Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, Selection, error::HELPER_STORE};
 use crate::{
     names::{ASKED_AGAIN, DELEGATE_MARK, HELPER, HELPER_PREFIX, NOT_FOUND, PROGRAM},
     process::{self, Limits, Output, Stderr},
     registry::Server,
-    secret::Secret,
+    secret::{Secret, Wiped},
 };
 
 /// How long the other helper may take. Longer than `CALL_TIMEOUT`: it may wake a smart card
@@ -95,7 +94,7 @@ impl HelperStore {
     }
 
     /// Runs one verb to its end. Its stderr is the person's, as when Docker runs it.
-    fn run(&self, verb: &str, stdin: Zeroizing<Vec<u8>>) -> Result<Output, Error> {
+    fn run(&self, verb: &str, stdin: Wiped<Vec<u8>>) -> Result<Output, Error> {
         let limits = Limits { time: HELPER_TIMEOUT, output: MAX_ANSWER };
         // The mark stops what this helper may start: us, who would ask it again.
         let mut command = Command::new(&self.path);
@@ -113,7 +112,7 @@ impl HelperStore {
 
     /// A run that asks for one server; `None` when the helper does not know it.
     fn ask(&self, verb: &str, server: &str) -> Result<Option<Output>, Error> {
-        let outcome = self.run(verb, Zeroizing::new(server.as_bytes().to_vec()))?;
+        let outcome = self.run(verb, Wiped::new(server.as_bytes().to_vec()))?;
         if !outcome.status.success() && outcome.stdout.trim_ascii() == NOT_FOUND.as_bytes() {
             return Ok(None);
         }
@@ -139,7 +138,7 @@ impl HelperStore {
     /// The user names of all servers, each under the name that the helper knows it by.
     fn usernames(&self) -> Result<BTreeMap<String, String>, Error> {
         // Docker's own clients send this word, and helpers that read their input wait for some.
-        let outcome = self.run("list", Zeroizing::new(b"unused".to_vec()))?;
+        let outcome = self.run("list", Wiped::new(b"unused".to_vec()))?;
         let outcome = self.check_success("list", outcome)?;
         // `null` is what helpers in Go print for an empty map.
         let found: Option<_> = serde_json::from_slice(&outcome.stdout).map_err(|_| self.malformed("list"))?;
@@ -149,13 +148,13 @@ impl HelperStore {
     fn store(&self, login: &Stored<'_>) -> Result<(), Error> {
         let Stored { server, username, secret } = login;
         // Room for all of it: a buffer that grows leaves copies of the secret behind.
-        let mut stdin = Zeroizing::new(Vec::with_capacity(6 * (server.len() + username.len() + secret.len()) + 64));
+        let mut stdin = Wiped::new(Vec::with_capacity(6 * (server.len() + username.len() + secret.len()) + 64));
         serde_json::to_writer(&mut *stdin, login).expect("text is always JSON");
         let mut outcome = self.run("store", stdin)?;
         if !secret.is_empty() {
             // A helper that repeats its input in its error must not make us do so.
-            let text = Zeroizing::new(String::from_utf8_lossy(&outcome.stdout).replace(secret, "***"));
-            outcome.stdout = Zeroizing::new(text.as_bytes().to_vec());
+            let text = Wiped::new(String::from_utf8_lossy(&outcome.stdout).replace(secret, "***"));
+            outcome.stdout = Wiped::new(text.as_bytes().to_vec());
         }
         self.check_success("store", outcome).map(drop)
     }

@@ -7,13 +7,15 @@
 use std::{fmt, time::SystemTime};
 
 use linux_keyutils::{Key as KernelKey, KeyError, KeyRing, KeyRingIdentifier, LinkNode};
-use zeroize::Zeroizing;
 
 use super::{
     Damaged, Entry, EntryKind, Error, ErrorKind, Inventory, Key, Keychain, Label, MAX_TIDIED, SERVICE, Selection,
     error::KERNEL_KEYS as NAME, record,
 };
-use crate::{private_fs, secret::Secret};
+use crate::{
+    private_fs,
+    secret::{Secret, Wiped},
+};
 
 /// More keys than a keyring is listed for; the kernel allows an ordinary user 200.
 const MAX_KEYS: usize = 4096;
@@ -77,7 +79,7 @@ impl Keychain for KeyutilsStore {
 
     fn put(&self, entry: &Entry) -> Result<(), Error> {
         let (label, secret) = (entry.label.to_text(), entry.secret.expose());
-        let mut payload = Zeroizing::new(String::with_capacity(label.len() + 1 + secret.len()));
+        let mut payload = Wiped::new(String::with_capacity(label.len() + 1 + secret.len()));
         payload.push_str(&label);
         payload.push(SEPARATOR);
         payload.push_str(secret);
@@ -165,8 +167,8 @@ fn keyring() -> Result<KeyRing, Error> {
         .map_err(|err| error("opening the user's keyring", err))
 }
 
-fn read(key: KernelKey) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    key.read_to_vec().map(Zeroizing::new)
+fn read(key: KernelKey) -> Result<Wiped<Vec<u8>>, KeyError> {
+    key.read_to_vec().map(Wiped::new)
 }
 
 fn parse<'p>(kind: &'static EntryKind, payload: &'p [u8]) -> Option<(Label, &'p str)> {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::{Entry, EntryKind, Key, Label};
-use crate::{digest::sha256, secret::Secret};
+use crate::{
+    digest::sha256,
+    secret::{Secret, Wiped},
+};
 
 /// The only version so far. A reader that meets another one does not guess.
 const VERSION: u32 = 1;
@@ -40,14 +42,14 @@ pub(super) fn name(key: &Key) -> String {
 }
 
 /// The entry as versioned JSON on one line. Wiped when dropped.
-pub(super) fn encode(entry: &Entry) -> Zeroizing<Vec<u8>> {
+pub(super) fn encode(entry: &Entry) -> Wiped<Vec<u8>> {
     let written = Written {
         version: VERSION,
         label: entry.label.attributes().into_iter().collect(),
         secret: entry.secret.expose(),
     };
     // Room for all of it: a buffer that grows leaves copies of the secret behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * entry.secret.expose().len() + 4096));
+    let mut bytes = Wiped::new(Vec::with_capacity(2 * entry.secret.expose().len() + 4096));
     serde_json::to_writer(&mut *bytes, &written).expect("text and numbers are always JSON");
     bytes
 }

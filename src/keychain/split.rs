@@ -4,7 +4,8 @@
 //! checksum over the whole value. Parts of two writes therefore never pass for one value.
 
 use ring::digest::{SHA256, digest};
-use zeroize::Zeroizing;
+
+use crate::secret::Wiped;
 
 const VERSION: u8 = 1;
 
@@ -19,7 +20,7 @@ const CHECKSUM: usize = 8;
 /// # Panics
 ///
 /// When the limit leaves no room beside the header, or the value needs more than 65,535 parts.
-pub(super) fn split(bytes: &[u8], limit: usize) -> Vec<Zeroizing<Vec<u8>>> {
+pub(super) fn split(bytes: &[u8], limit: usize) -> Vec<Wiped<Vec<u8>>> {
     assert!(limit > HEADER, "a part holds more than its header");
     let sum = digest(&SHA256, bytes);
     // Nothing is a value too: it has one empty piece.
@@ -28,7 +29,7 @@ pub(super) fn split(bytes: &[u8], limit: usize) -> Vec<Zeroizing<Vec<u8>>> {
     (0..count)
         .zip(pieces)
         .map(|(number, piece)| {
-            let mut part = Zeroizing::new(Vec::with_capacity(HEADER + piece.len()));
+            let mut part = Wiped::new(Vec::with_capacity(HEADER + piece.len()));
             part.push(VERSION);
             part.extend(number.to_be_bytes());
             part.extend(count.to_be_bytes());
@@ -53,13 +54,13 @@ pub(super) fn piece(part: &[u8]) -> Option<&[u8]> {
 }
 
 /// Puts the parts together again; `None` when they are not all of one write, in order.
-pub(super) fn join(parts: &[Zeroizing<Vec<u8>>]) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn join(parts: &[Wiped<Vec<u8>>]) -> Option<Wiped<Vec<u8>>> {
     let first = Part::read(parts.first()?)?;
     if usize::from(first.count) != parts.len() {
         return None;
     }
     // Room for all of it: a buffer that grows leaves copies of the secret behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+    let mut bytes = Wiped::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
     for (expected, part) in parts.iter().enumerate() {
         let part = Part::read(part)?;
         if (usize::from(part.number), part.count, part.sum) != (expected, first.count, first.sum) {
@@ -134,7 +135,7 @@ mod tests {
             part[at] ^= 1;
             part
         };
-        let truncated = Zeroizing::new(old[1][..old[1].len() - 1].to_vec());
+        let truncated = Wiped::new(old[1][..old[1].len() - 1].to_vec());
         for (parts, why) in [
             (vec![], "nothing at all"),
             (vec![old[0].clone()], "the second part is missing"),
@@ -148,8 +149,8 @@ mod tests {
             (vec![old[0].clone(), flipped(HEADER)], "a flipped bit in the value"),
             (vec![old[0].clone(), flipped(HEADER - 1)], "a flipped bit in the checksum"),
             (vec![old[0].clone(), flipped(0)], "a later version"),
-            (vec![Zeroizing::new(Vec::new())], "an empty item"),
-            (vec![Zeroizing::new(b"hunter2".to_vec())], "shorter than a header"),
+            (vec![Wiped::new(Vec::new())], "an empty item"),
+            (vec![Wiped::new(b"hunter2".to_vec())], "shorter than a header"),
         ] {
             assert!(join(&parts).is_none(), "{why}");
         }

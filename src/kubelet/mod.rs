@@ -13,8 +13,6 @@ use std::{
     rc::Rc,
 };
 
-use zeroize::Zeroizing;
-
 use crate::{
     app::App,
     config::Config,
@@ -24,6 +22,7 @@ use crate::{
     names::VERSION,
     registry::Server,
     report::{Level, Report, print},
+    secret::Wiped,
 };
 use wire::{ARGUMENT, NAME};
 
@@ -34,9 +33,9 @@ pub const DOOR: Door = Door {
         let outcome = Question::read(&start).and_then(|question| match question {
             Question::Answer if (start.terminals)().stdin => Err(Failure::Usage),
             Question::Answer => answer(start, stdin, stderr).map_err(Failure::Report),
-            Question::Example { service_accounts } => Ok(example::text(&start.name, service_accounts).into()),
-            Question::Version => Ok(format!("{VERSION}\n").into()),
-            Question::Help => Ok(format!("{HELP}\n").into()),
+            Question::Example { service_accounts } => Ok(Wiped::new(example::text(&start.name, service_accounts))),
+            Question::Version => Ok(Wiped::new(format!("{VERSION}\n"))),
+            Question::Help => Ok(Wiped::new(format!("{HELP}\n"))),
         });
         let written = outcome.and_then(|text| {
             let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
@@ -115,7 +114,7 @@ impl Question {
 ///
 /// Nothing is cached here: the kubelet keeps what it gets in its own memory, for as long as the answer says.
 /// A node's root has no keychain, and a token in a file would outlive what the kubelet decided about a pod.
-fn answer(start: Start, stdin: &mut dyn BufRead, stderr: &mut dyn Write) -> Result<Zeroizing<String>, Report> {
+fn answer(start: Start, stdin: &mut dyn BufRead, stderr: &mut dyn Write) -> Result<Wiped<String>, Report> {
     let request = wire::Request::read(stdin)?;
     let environment = start.environment;
     let config = Config::load(&environment)?;

@@ -9,13 +9,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::{
     door,
     registry::USERNAME,
     report::{Report, excerpt},
-    secret::Secret,
+    secret::{Secret, Wiped},
     token::Token,
 };
 
@@ -127,12 +126,7 @@ struct Auth<'a> {
 ///
 /// The kubelet may keep it until the token is as old as one that `get` replaces: a pull that starts in the last
 /// moment can still finish. That nothing was found it does not keep: it asks again at the next pull.
-pub(super) fn response(
-    host: &str,
-    token: Option<&Token>,
-    refresh_before: Duration,
-    now: SystemTime,
-) -> Zeroizing<String> {
+pub(super) fn response(host: &str, token: Option<&Token>, refresh_before: Duration, now: SystemTime) -> Wiped<String> {
     let kept = token.map_or(Duration::ZERO, |token| token.remaining(now).saturating_sub(refresh_before));
     let auth = token.map(|token| Auth { username: USERNAME, password: token.password.expose() });
     let answer = Response {
@@ -142,7 +136,7 @@ pub(super) fn response(
         cache_duration: format!("{}s", kept.as_secs()),
         auth: auth.map(|auth| BTreeMap::from([(host, auth)])),
     };
-    let mut line = Zeroizing::new(serde_json::to_string(&answer).expect("text becomes JSON"));
+    let mut line = Wiped::new(serde_json::to_string(&answer).expect("text becomes JSON"));
     line.push('\n');
     line
 }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use zeroize::Zeroizing;
+use crate::secret::Wiped;
 
 /// The most bytes of a file that a person or another tool wrote for us: a configuration, certificates,
 /// a list of digests. They have a few KiB; the certificates of a whole system have half a MiB.
@@ -23,7 +23,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 }
 
 /// [`read`] of what may hold a secret: the bytes are wiped when they are dropped.
-pub fn read_secret(path: &Path, most: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+pub fn read_secret(path: &Path, most: u64) -> io::Result<Wiped<Vec<u8>>> {
     read_all(&open(path)?, most)
 }
 
@@ -64,10 +64,10 @@ pub fn open_no_link(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// The system's, and [`ErrorKind::FileTooLarge`] where there are more than `most` bytes.
-pub fn read_all(file: &File, most: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+pub fn read_all(file: &File, most: u64) -> io::Result<Wiped<Vec<u8>>> {
     // Room for all of it and for seeing its end: a buffer that grows leaves copies behind.
     let length = file.metadata()?.len().min(most);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1));
+    let mut bytes = Wiped::new(Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1));
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(io::Error::new(ErrorKind::FileTooLarge, format!("it is larger than {most} bytes")));

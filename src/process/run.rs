@@ -9,9 +9,9 @@ use std::{
 };
 
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use super::running::{Group, POLL_INTERVAL, Running, end, has_ended, is_in_foreground};
+use crate::secret::Wiped;
 
 /// What a run may take.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +38,9 @@ pub(crate) struct Output {
     /// How it ended.
     pub(crate) status: ExitStatus,
     /// Its standard output, which may hold a secret.
-    pub(crate) stdout: Zeroizing<Vec<u8>>,
+    pub(crate) stdout: Wiped<Vec<u8>>,
     /// Its standard error, where that was captured.
-    pub(crate) stderr: Zeroizing<Vec<u8>>,
+    pub(crate) stderr: Wiped<Vec<u8>>,
 }
 
 /// Why a program left nothing to go by. Whatever runs of it has been ended, except after [`Error::Start`].
@@ -76,7 +76,7 @@ pub(crate) enum Error {
 /// One of [`Error`]. An unsuccessful exit status is none.
 pub(crate) fn run(
     command: &mut Command,
-    stdin: Zeroizing<Vec<u8>>,
+    stdin: Wiped<Vec<u8>>,
     limits: Limits,
     stderr: Stderr,
 ) -> Result<Output, Error> {
@@ -86,7 +86,7 @@ pub(crate) fn run(
 fn run_in(
     group: Group,
     command: &mut Command,
-    stdin: Zeroizing<Vec<u8>>,
+    stdin: Wiped<Vec<u8>>,
     limits: Limits,
     stderr: Stderr,
 ) -> Result<Output, Error> {
@@ -136,10 +136,10 @@ enum Stream {
 }
 
 /// A part of a stream, empty at its end.
-type Part = (Stream, io::Result<Zeroizing<Vec<u8>>>);
+type Part = (Stream, io::Result<Wiped<Vec<u8>>>);
 
 /// Feeds and reads a program until it has ended, or a limit is passed.
-fn attend(child: &mut Child, stdin: Zeroizing<Vec<u8>>, limits: Limits, deadline: Instant) -> Result<Taken, Error> {
+fn attend(child: &mut Child, stdin: Wiped<Vec<u8>>, limits: Limits, deadline: Instant) -> Result<Taken, Error> {
     // All on threads: a program may neither read nor write. A thread that is still held up when the
     // run is over ends with its pipe.
     if let Some(mut input) = child.stdin.take() {
@@ -156,7 +156,7 @@ fn attend(child: &mut Child, stdin: Zeroizing<Vec<u8>>, limits: Limits, deadline
         pass_on(Stream::Stderr, stderr, sender)?;
     }
 
-    let mut taken = Taken { stdout: Zeroizing::default(), stderr: Zeroizing::default(), open, limit: limits.output };
+    let mut taken = Taken { stdout: Wiped::default(), stderr: Wiped::default(), open, limit: limits.output };
     let mut until = None; // once it has ended
     while taken.open > 0 {
         let now = Instant::now();
@@ -182,8 +182,8 @@ fn attend(child: &mut Child, stdin: Zeroizing<Vec<u8>>, limits: Limits, deadline
 
 /// What has been read so far.
 struct Taken {
-    stdout: Zeroizing<Vec<u8>>,
-    stderr: Zeroizing<Vec<u8>>,
+    stdout: Wiped<Vec<u8>>,
+    stderr: Wiped<Vec<u8>>,
     /// How many streams have not come to their end.
     open: usize,
     limit: usize,
@@ -212,10 +212,10 @@ impl Taken {
 }
 
 /// Adds to a buffer that leaves no copies behind when it grows.
-fn append(whole: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
+fn append(whole: &mut Wiped<Vec<u8>>, part: &[u8]) {
     let length = whole.len() + part.len();
     if length > whole.capacity() {
-        let mut wider = Zeroizing::new(Vec::with_capacity(length.max(2 * whole.capacity()).max(CHUNK)));
+        let mut wider = Wiped::new(Vec::with_capacity(length.max(2 * whole.capacity()).max(CHUNK)));
         wider.extend_from_slice(whole);
         *whole = wider;
     }
@@ -226,7 +226,7 @@ fn append(whole: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
 fn pass_on(stream: Stream, mut output: impl Read + Send + 'static, parts: SyncSender<Part>) -> Result<(), Error> {
     background(move || {
         loop {
-            let mut part = Zeroizing::new(vec![0; CHUNK]);
+            let mut part = Wiped::new(vec![0; CHUNK]);
             let read = output.read(&mut part);
             if read.as_ref().is_err_and(|err| err.kind() == io::ErrorKind::Interrupted) {
                 continue;
@@ -258,7 +258,7 @@ mod tests {
     fn shell(script: &str, stdin: &[u8], limits: Limits) -> Result<Output, Error> {
         let mut command = Command::new("/bin/sh");
         // Whether the tests run at a terminal must make no difference.
-        let input = Zeroizing::new(stdin.to_vec());
+        let input = Wiped::new(stdin.to_vec());
         run_in(Group::Own, command.args(["-c", script]), input, limits, Stderr::Capture)
     }
 
@@ -309,7 +309,7 @@ mod tests {
             assert_eq!(*output.stderr, stderr.as_bytes(), "{why}");
         }
         let discarded =
-            run(Command::new("/bin/sh").args(["-c", "echo x >&2"]), Zeroizing::default(), LIMITS, Stderr::Discard);
+            run(Command::new("/bin/sh").args(["-c", "echo x >&2"]), Wiped::default(), LIMITS, Stderr::Discard);
         assert!(discarded.unwrap().stderr.is_empty());
     }
 
@@ -347,7 +347,7 @@ mod tests {
         let script = format!("sleep 600 & echo $! $$ > {}; wait", told.display());
         let limits = Limits { time: Duration::from_millis(500), output: 1000 };
         let mut command = Command::new("/bin/sh");
-        let outcome = run_in(Group::Ours, command.args(["-c", &script]), Zeroizing::default(), limits, Stderr::Capture);
+        let outcome = run_in(Group::Ours, command.args(["-c", &script]), Wiped::default(), limits, Stderr::Capture);
         assert!(matches!(outcome, Err(Error::Timeout(_))));
         let told = fs::read_to_string(&told).unwrap();
         let (left, program) = told.trim().split_once(' ').unwrap();
@@ -374,7 +374,7 @@ mod tests {
         for mode in [0o644, 0o755] {
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
             for path in [&file, folder.path(), &folder.path().join("absent")] {
-                let outcome = run(&mut Command::new(path), Zeroizing::default(), LIMITS, Stderr::Inherit);
+                let outcome = run(&mut Command::new(path), Wiped::default(), LIMITS, Stderr::Inherit);
                 assert!(matches!(outcome, Err(Error::Start(_))), "{}", path.display());
             }
         }
@@ -382,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_buffer_grows_without_losing_anything() {
-        let mut whole = Zeroizing::default();
+        let mut whole = Wiped::default();
         for part in [&[1; 5][..], &[2; CHUNK], &[3; 3 * CHUNK], &[]] {
             append(&mut whole, part);
         }

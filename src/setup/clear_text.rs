@@ -7,7 +7,6 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use super::{
     client::{ClientFile, Logins, is_login},
@@ -19,7 +18,7 @@ use crate::{
     oci::IDENTITY_TOKEN,
     registry::Server,
     report::Report,
-    secret::Secret,
+    secret::{Secret, Wiped},
 };
 
 /// A login that can go from a client's file into the keychain.
@@ -121,8 +120,8 @@ fn login(entry: &str) -> Option<(String, Secret)> {
         identitytoken: String,
     }
     let Entry { auth, username, password, identitytoken } = serde_json::from_str(entry).ok()?;
-    let [auth, password, token] = [auth, password, identitytoken].map(Zeroizing::new);
-    let decoded = Zeroizing::new(BASE64_STANDARD.decode(&*auth).ok()?);
+    let [auth, password, token] = [auth, password, identitytoken].map(Wiped::new);
+    let decoded = Wiped::new(BASE64_STANDARD.decode(&*auth).ok()?);
     let decoded = std::str::from_utf8(&decoded).ok()?;
     // Where there is a token, docker leaves the user name alone before the colon.
     let (name, word) = decoded.split_once(':').or_else(|| decoded.is_empty().then_some(("", "")))?;

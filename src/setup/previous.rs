@@ -2,13 +2,12 @@
 
 use std::{path::PathBuf, process::Command, time::Duration};
 
-use zeroize::Zeroizing;
-
 use crate::{
     environment::Environment,
     names::{DELEGATE_MARK, HELPER_PREFIX, PROGRAM},
     process::{self, Limits, Stderr},
     report::Report,
+    secret::Wiped,
 };
 
 /// Another helper that kept logins until now, and the file that named it.
@@ -35,7 +34,7 @@ impl Previous {
         let limits = Limits { time: VERSION_TIMEOUT, output: MAX_VERSION };
         let mut command = Command::new(program);
         command.arg("version").env(DELEGATE_MARK, name);
-        match process::run(&mut command, Zeroizing::default(), limits, Stderr::Discard) {
+        match process::run(&mut command, Wiped::default(), limits, Stderr::Discard) {
             Ok(output) => String::from_utf8_lossy(&output.stdout).split_whitespace().next() == Some(PROGRAM),
             Err(_) => false,
         }

@@ -12,7 +12,6 @@ use std::{
 };
 
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use crate::{
     aws::{
@@ -25,7 +24,7 @@ use crate::{
     private_fs,
     process::{self, Limits, Stderr},
     report::Report,
-    secret::Secret,
+    secret::{Secret, Wiped},
 };
 
 /// The oldest Notation CLI whose options these are.
@@ -289,7 +288,7 @@ impl Drop for PrivateConfig {
 fn run(command: &mut Command, patience: Duration) -> Result<process::Output, Report> {
     let program = command.get_program().to_string_lossy().into_owned();
     let limits = Limits { time: patience, output: MAX_OUTPUT };
-    process::run(command, Zeroizing::default(), limits, Stderr::Capture).map_err(|err| match err {
+    process::run(command, Wiped::default(), limits, Stderr::Capture).map_err(|err| match err {
         process::Error::Timeout(time) => Report::new(format!("{program} did not end within {} s", time.as_secs()))
             .hint("check the network; or sign without it: --engine native"),
         err => Report::of(&err).under(format!("cannot run {program}")),

@@ -9,7 +9,6 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::{
     places,
@@ -21,6 +20,7 @@ use crate::{
     environment::Environment,
     process::{self, Limits, Stderr},
     report::{Report, excerpt},
+    secret::Wiped,
 };
 
 /// Time for one command. Notation has no bound; a plugin may ask a service on the network.
@@ -98,7 +98,7 @@ fn call<T: DeserializeOwned>(program: &Path, command: &str, request: &impl Seria
         run.env_remove(name);
     }
     let limits = Limits { time: TIMEOUT, output: MAX_OUTPUT };
-    let stdin = Zeroizing::new(serde_json::to_vec(request).map_err(|err| failed().cause(err))?);
+    let stdin = Wiped::new(serde_json::to_vec(request).map_err(|err| failed().cause(err))?);
     let output = process::run(&mut run, stdin, limits, Stderr::Capture)
         .map_err(|err| failed().cause(Report::of(&err).full()))?;
     if !output.status.success() {

@@ -145,7 +145,7 @@ fn f5_1_a_verb_costs_what_it_touches() {
                 ("SearchItems", 1),
             ],
         ),
-        (10, &[("Get Attributes", 2), ("Get Locked", 1), ("Hello", 1), ("Ping", 1), ("SearchItems", 1)]),
+        (10, &[("Get Attributes", 2), ("Get Locked", 1), ("Hello", 1), ("Ping", 1), ("SearchItems", 2)]),
         (11, &[("Delete", 1), ("Get Locked", 1), ("Hello", 1), ("Ping", 1), ("SearchItems", 1)]),
     ];
     for (at, expected) in expected {

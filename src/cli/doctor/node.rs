@@ -7,7 +7,6 @@ use std::{
 };
 
 use semver::Version;
-use zeroize::Zeroizing;
 
 use super::finding::{Finding, Verdict};
 use crate::{
@@ -16,6 +15,7 @@ use crate::{
     private_fs::{self, Untrusted},
     process::{self, Limits, Stderr},
     report::{Level, Report, excerpt},
+    secret::Wiped,
     setup::{ContainerdConfig, is_our_name},
     verify::{
         lint,
@@ -72,7 +72,7 @@ fn version(environment: &Environment) -> Finding {
         return Finding::warning(CONTAINERD, "containerd is not on PATH", "install containerd 2.1 or newer");
     };
     let limits = Limits { time: Duration::from_secs(5), output: 64 << 10 };
-    let printed = process::run(Command::new(&program).arg("--version"), Zeroizing::default(), limits, Stderr::Discard);
+    let printed = process::run(Command::new(&program).arg("--version"), Wiped::default(), limits, Stderr::Discard);
     let printed = match printed {
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
         Err(err) => {

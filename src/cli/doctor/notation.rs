@@ -2,14 +2,13 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
-use zeroize::Zeroizing;
-
 use super::finding::Finding;
 use crate::{
     environment::Environment,
     names::{NOTATION_PLUGIN, NOTATION_PLUGIN_URL, PROGRAM},
     process::{self, Limits, Stderr},
     report::Report,
+    secret::Wiped,
     verify::{plugin::Plugins, plugin_wire::PluginMetadata},
 };
 
@@ -64,7 +63,7 @@ fn plugin(environment: &Environment) -> Finding {
 /// What a program prints; an error in a few words otherwise.
 fn printed(program: &Path, verb: &str, stdin: &[u8]) -> Result<String, String> {
     let limits = Limits { time: Duration::from_secs(5), output: 64 << 10 };
-    let input = Zeroizing::new(stdin.to_vec());
+    let input = Wiped::new(stdin.to_vec());
     match process::run(Command::new(program).arg(verb), input, limits, Stderr::Discard) {
         Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         Ok(output) => Err(format!("it ended with {}", output.status)),

@@ -18,12 +18,12 @@ use std::{
 };
 
 use keyring_core::{CredentialStore, Entry as Item, Error as OsError};
-use zeroize::Zeroizing;
 
 use super::{
     super::{Damaged, Entry, Error, ErrorKind, Inventory, Key, Label, SERVICE, Selection, record, split},
     quirks::{Quirks, words},
 };
+use crate::secret::Wiped;
 
 /// The most bytes of an entry: four times the longest secret promised.
 const MAX_ENTRY: usize = 64 << 10;
@@ -63,7 +63,7 @@ impl Items {
     }
 
     /// All parts that can be found; `None` when there is no first one.
-    fn parts(&self, name: &str) -> keyring_core::Result<Option<Vec<Zeroizing<Vec<u8>>>>> {
+    fn parts(&self, name: &str) -> keyring_core::Result<Option<Vec<Wiped<Vec<u8>>>>> {
         let Some(first) = self.secret(&part(name, 0))? else { return Ok(None) };
         let count = split::count(&first).unwrap_or(1);
         let mut parts = vec![first];
@@ -192,9 +192,9 @@ impl Items {
         self.store.build(SERVICE, user, Some(&self.quirks.modifiers.iter().copied().collect()))
     }
 
-    fn secret(&self, user: &str) -> keyring_core::Result<Option<Zeroizing<Vec<u8>>>> {
+    fn secret(&self, user: &str) -> keyring_core::Result<Option<Wiped<Vec<u8>>>> {
         match self.item(user)?.get_secret() {
-            Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+            Ok(bytes) => Ok(Some(Wiped::new(bytes))),
             Err(OsError::NoEntry) => Ok(None),
             Err(err) => Err(err),
         }

@@ -14,19 +14,21 @@ use rustix::{
     io::Errno,
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt},
 };
-use zeroize::Zeroizing;
 
 use super::{
     address::Address,
     answer::error,
     message::{self, Call, NO_AUTO_START, PREFIX, Reply},
-    wire::Malformed,
+    wire::{Malformed, Writer},
 };
-use crate::keychain::{Error, ErrorKind};
+use crate::{
+    keychain::{Error, ErrorKind},
+    secret::Wiped,
+};
 
 /// Bytes of the buffers at first; longer messages get larger ones. What finds an ECR token fits in the one,
 /// the token in the other, and larger ones would cost every `get`: each byte is wiped at the end.
-const OUTGOING: usize = 1024;
+const OUTGOING: usize = 3 * 1024;
 const INCOMING: usize = 4 * 1024;
 
 /// The longest line of the greeting; dbus-daemon's are about 40 bytes.
@@ -81,8 +83,8 @@ pub(super) struct Bus {
     stream: UnixStream,
     serial: u32,
     greeting: Greeting,
-    outgoing: Zeroizing<Vec<u8>>,
-    incoming: Zeroizing<Vec<u8>>,
+    outgoing: Writer,
+    incoming: Wiped<Vec<u8>>,
     /// The part of `incoming` that is not yet understood.
     unread: std::ops::Range<usize>,
     /// The last call whose answer was waited for.
@@ -134,48 +136,41 @@ impl Bus {
         let mut greeting = String::from("\0AUTH EXTERNAL ");
         greeting.extend(uid.bytes().map(|digit| format!("{digit:02x}")));
         greeting.push_str("\r\nBEGIN\r\n");
-        let mut outgoing = Zeroizing::new(Vec::with_capacity(OUTGOING));
-        outgoing.extend_from_slice(greeting.as_bytes());
+        let mut outgoing = Writer::with_capacity(OUTGOING);
+        outgoing.raw(greeting.as_bytes());
         let mut bus = Bus {
             stream,
             serial: 0,
             greeting: Greeting::Authenticating,
             outgoing,
-            incoming: Zeroizing::new(vec![0; INCOMING]),
+            incoming: Wiped::new(vec![0; INCOMING]),
             unread: 0..0,
             answered: HELLO,
             completed: None,
             received: 0,
             timeouts: Timeouts { read: Duration::MAX, write: timeout },
         };
-        let hello = Call {
-            destination: "org.freedesktop.DBus",
-            path: "/org/freedesktop/DBus",
-            interface: "org.freedesktop.DBus",
-            member: "Hello",
-            flags: NO_AUTO_START,
-        };
-        bus.queue(hello, "", &[]);
+        bus.queue_own("Hello", "", &Writer::with_capacity(0));
         bus
     }
 
+    /// Adds a call of the bus's own methods to the next write.
+    pub(super) fn queue_own(&mut self, member: &str, signature: &str, body: &Writer) {
+        let name = "org.freedesktop.DBus";
+        let path = "/org/freedesktop/DBus";
+        let call = Call { destination: name, path, interface: name, member, flags: NO_AUTO_START };
+        self.queue(call, signature, body);
+    }
+
     /// Adds a call to the next write.
-    pub(super) fn queue(&mut self, call: Call<'_>, signature: &str, body: &[u8]) {
+    pub(super) fn queue(&mut self, call: Call<'_>, signature: &str, body: &Writer) {
         self.serial += 1;
-        let bytes = call.to_bytes(self.serial, signature, body);
-        let length = self.outgoing.len() + bytes.len();
-        if length > self.outgoing.capacity() {
-            // A fresh buffer, for growing in place would leave a copy that is not wiped.
-            let mut larger = Zeroizing::new(Vec::with_capacity(length.next_power_of_two()));
-            larger.extend_from_slice(&self.outgoing);
-            self.outgoing = larger;
-        }
-        self.outgoing.extend_from_slice(&bytes);
+        call.write(&mut self.outgoing, self.serial, signature, body.as_bytes());
     }
 
     /// Adds a call whose answer nobody waits for, before all others.
     pub(super) fn queue_first(&mut self, call: Call<'_>) {
-        self.queue(call, "", &[]);
+        self.queue(call, "", &Writer::with_capacity(0));
         self.answered = self.serial;
     }
 
@@ -234,11 +229,11 @@ impl Bus {
     fn send(&mut self, deadline: Deadline) -> Result<(), Error> {
         const DOING: &str = "sending to D-Bus";
         let mut sent = 0;
-        while sent < self.outgoing.len() {
+        while sent < self.outgoing.as_bytes().len() {
             let left = deadline.left(DOING)?;
             wait_for(left, &mut self.timeouts.write, |left| self.stream.set_write_timeout(left))
                 .map_err(|err| lost(DOING, &err))?;
-            match self.stream.write(&self.outgoing[sent..]) {
+            match self.stream.write(&self.outgoing.as_bytes()[sent..]) {
                 Ok(count) => sent += count,
                 Err(err) if is_to_be_repeated(&err) => {} // unless the time is over
                 // The bus may have said why before it hung up: let the reader find out.
@@ -302,8 +297,8 @@ impl Bus {
             self.incoming.copy_within(self.unread.clone(), 0);
             self.unread = 0..self.unread.len();
             if length > self.incoming.len() {
-                // A fresh buffer, as in `queue`.
-                let mut larger = Zeroizing::new(vec![0; length.next_power_of_two()]);
+                // A fresh buffer, as in `Writer::begin`.
+                let mut larger = Wiped::new(vec![0; length.next_power_of_two()]);
                 larger[..self.unread.end].copy_from_slice(&self.incoming[..self.unread.end]);
                 self.incoming = larger;
             }

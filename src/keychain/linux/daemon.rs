@@ -1,14 +1,17 @@
-//! Which daemon the Secret Service is.
+//! The daemons that we know, and which of them the Secret Service is.
 
 use super::{
-    answer::{NAME, accepted},
-    message::{Call, NO_AUTO_START, Reply},
-    service::{Connection, DESTINATION},
+    answer::accepted,
+    bus::{Bus, Deadline},
+    message::Reply,
     wire::Writer,
 };
 use crate::keychain::error::{GNOME_KEYRING, KEEPASSXC, KWALLET};
 
-/// A name on the bus that the daemon has beside the Secret Service's, and what messages call it.
+/// The name that the daemon of the Secret Service has on the bus.
+pub(super) const DESTINATION: &str = "org.freedesktop.secrets";
+
+/// A name that it has beside that, and what messages call it.
 const DAEMONS: [(&str, &str); 4] = [
     ("org.gnome.keyring", GNOME_KEYRING),
     ("org.kde.kwalletd6", KWALLET),
@@ -21,31 +24,16 @@ pub(super) fn without_session_collection() -> impl Iterator<Item = &'static str>
     DAEMONS.into_iter().filter(|(_, daemon)| *daemon != GNOME_KEYRING).map(|(name, _)| name)
 }
 
-impl Connection {
-    /// The daemon's name in messages: the service's own where it is none that we know.
-    pub(super) fn daemon(&mut self) -> &'static str {
-        self.owned_name().map_or(NAME, |(_, daemon)| daemon)
+/// Which of [`DAEMONS`] owns the service; `None` for one that we do not know.
+pub(super) fn owner(bus: &mut Bus, deadline: &mut Deadline) -> Option<(&'static str, &'static str)> {
+    for name in [DESTINATION].into_iter().chain(DAEMONS.map(|(name, _)| name)) {
+        let mut body = Writer::with_capacity(64);
+        body.string(name);
+        bus.queue_own("GetNameOwner", "s", &body);
     }
-
-    /// Which of the names the service's owner has, too.
-    pub(super) fn owned_name(&mut self) -> Option<(&'static str, &'static str)> {
-        for name in [DESTINATION].into_iter().chain(DAEMONS.map(|(name, _)| name)) {
-            let mut body = Writer::with_capacity(64);
-            body.string(name);
-            self.queue_bus("GetNameOwner", body);
-        }
-        let owners = self.answers().ok()?;
-        let owner = |reply: &Reply| Some(accepted(reply, "GetNameOwner", "s").ok()?.string().ok()?.to_owned());
-        let (service, named) = owners.split_first()?;
-        let service = owner(service)?;
-        DAEMONS.into_iter().zip(named).find(|(_, reply)| owner(reply).as_ref() == Some(&service)).map(|(it, _)| it)
-    }
-
-    /// Queues a call of the bus itself, with one string.
-    pub(super) fn queue_bus(&mut self, member: &str, body: Writer) {
-        let bus = "org.freedesktop.DBus";
-        let call =
-            Call { destination: bus, path: "/org/freedesktop/DBus", interface: bus, member, flags: NO_AUTO_START };
-        self.bus.queue(call, "s", &body.into_bytes());
-    }
+    let owners = bus.answers(deadline).ok()?;
+    let owner = |reply: &Reply| Some(accepted(reply, "GetNameOwner", "s").ok()?.string().ok()?.to_owned());
+    let (service, named) = owners.split_first()?;
+    let service = owner(service)?;
+    DAEMONS.into_iter().zip(named).find(|(_, reply)| owner(reply).as_ref() == Some(&service)).map(|(it, _)| it)
 }

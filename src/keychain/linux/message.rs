@@ -2,9 +2,8 @@
 //!
 //! Source: D-Bus specification 0.43, "Message Format".
 
-use zeroize::Zeroizing;
-
 use super::wire::{Malformed, Reader, Writer, length_on_wire};
+use crate::secret::Wiped;
 
 /// What every message starts with: eight bytes, two numbers and the length of the header's fields.
 pub(super) const PREFIX: usize = 16;
@@ -32,13 +31,11 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The call as bytes; `body` is of type `signature`.
-    pub(super) fn to_bytes(self, serial: u32, signature: &str, body: &[u8]) -> Zeroizing<Vec<u8>> {
+    /// Writes the call; `body` is of type `signature`.
+    pub(super) fn write(self, writer: &mut Writer, serial: u32, signature: &str, body: &[u8]) {
         let texts = [self.destination, self.path, self.interface, self.member, signature];
         // Each field costs at most 16 bytes besides its text, and the body starts at a multiple of 8.
-        let mut writer = Writer::with_capacity(
-            PREFIX + 16 * 5 + 8 + texts.iter().map(|text| text.len()).sum::<usize>() + body.len(),
-        );
+        writer.begin(PREFIX + 16 * 5 + 8 + texts.iter().map(|text| text.len()).sum::<usize>() + body.len());
         for byte in [b'l', METHOD_CALL, self.flags, 1] {
             writer.byte(byte);
         }
@@ -61,9 +58,7 @@ impl Call<'_> {
             }
         });
         writer.align(8);
-        let mut bytes = writer.into_bytes();
-        bytes.extend_from_slice(body);
-        bytes
+        writer.raw(body);
     }
 }
 
@@ -79,7 +74,7 @@ pub(super) struct Reply {
     pub(super) error: Option<String>,
     signature: String,
     big_endian: bool,
-    body: Zeroizing<Vec<u8>>,
+    body: Wiped<Vec<u8>>,
 }
 
 impl Reply {
@@ -150,7 +145,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Reply>, Malformed> {
     };
     reader.align(8)?;
     let body = reader.take(body_length)?;
-    let body = Zeroizing::new(body.to_vec());
+    let body = Wiped::new(body.to_vec());
     let (sender, signature) = (sender.to_owned(), signature.to_owned());
     Ok(Some(Reply { to, completed, sender, error, signature, big_endian, body }))
 }
@@ -185,7 +180,7 @@ mod tests {
         });
         writer.align(8);
         body.iter().for_each(|&byte| writer.byte(byte));
-        writer.into_bytes().to_vec()
+        writer.as_bytes().to_vec()
     }
 
     fn read(bytes: &[u8]) -> Result<Option<Reply>, Malformed> {

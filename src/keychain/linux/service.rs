@@ -1,9 +1,9 @@
 //! What we ask of the service and its collections, one method a step of the trait's calls.
 
 use super::{
-    answer::{accepted, error, is_no_collection, property},
+    answer::{NAME, accepted, error, is_no_collection, property},
     bus::{Bus, Deadline},
-    daemon::without_session_collection,
+    daemon::{self, DESTINATION, without_session_collection},
     message::{Call, NO_AUTO_START, Reply},
     session::Session,
     wire::Writer,
@@ -13,7 +13,6 @@ use crate::keychain::{EntryKind, Error, ErrorKind, SERVICE, Selection, error::KE
 /// The most entries that are looked at: a keychain of a person's own has a hundredth of it.
 const MAX_ITEMS: usize = 10_000;
 
-pub(super) const DESTINATION: &str = "org.freedesktop.secrets";
 pub(super) const ROOT: &str = "/org/freedesktop/secrets";
 /// Where a cache's new entries go first: gnome-keyring and oo7 keep this collection in memory until the person logs
 /// out. Every change of the default collection is a new encryption of all that is in it, tens of milliseconds beside
@@ -83,10 +82,13 @@ impl Connection {
     /// All our items of a kind that have these attributes. What a cache keeps in memory is found however the default
     /// collection is.
     pub(super) fn all(&mut self, kind: &EntryKind, attributes: &[(&str, &str)]) -> Result<Found, Error> {
-        if session_collection(kind).is_some()
-            && let Glance { items, is_whole: true } = self.glance(kind, attributes, false)?
-        {
-            return Ok(Found { unlocked: items, locked: vec![] });
+        if let Some(collection) = session_collection(kind) {
+            check_texts(attributes)?;
+            self.queue(collection, COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(attributes));
+            let reply = self.answer()?;
+            if !is_no_collection(&reply) {
+                return Ok(Found { unlocked: items(&reply)?, locked: vec![] });
+            }
         }
         self.search(attributes)
     }
@@ -118,11 +120,7 @@ impl Connection {
                 }
             };
         }
-        let items = match is_no_collection(&reply) {
-            true => Vec::new(),
-            false => accepted(&reply, "SearchItems", "ao")?.paths()?,
-        };
-        check_count(items.len())?;
+        let items = if is_no_collection(&reply) { Vec::new() } else { items(&reply)? };
         Ok(Glance { items, is_whole })
     }
 
@@ -132,11 +130,13 @@ impl Connection {
     /// a cache there. Others would need a round trip more, so that they are asked at once: each by a name that it
     /// alone has, which tells gnome-keyring nothing. What has no owner is answered by the bus.
     fn queue_session_search(&mut self, collection: &str, attributes: &[(&str, &str)]) {
-        self.queue(collection, COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(attributes));
+        let wanted = wanted(attributes);
+        let (interface, member, signature) = (COLLECTION_INTERFACE, "SearchItems", "a{ss}");
+        let call = Call { destination: DESTINATION, path: collection, interface, member, flags: self.flags };
+        self.bus.queue(call, signature, &wanted);
         for destination in without_session_collection() {
-            let (path, interface, member) = (COLLECTIONS[0], COLLECTION_INTERFACE, "SearchItems");
-            let call = Call { destination, path, interface, member, flags: NO_AUTO_START };
-            self.bus.queue(call, "a{ss}", &wanted(attributes).into_bytes());
+            let call = Call { destination, path: COLLECTIONS[0], interface, member, flags: NO_AUTO_START };
+            self.bus.queue(call, signature, &wanted);
         }
     }
 
@@ -163,14 +163,7 @@ impl Connection {
 
     /// Whether the bus could start a service that nobody answers for: then it is there, and does not run.
     pub(super) fn absent_or_asleep(&mut self, fault: Error) -> Error {
-        let call = Call {
-            destination: "org.freedesktop.DBus",
-            path: "/org/freedesktop/DBus",
-            interface: "org.freedesktop.DBus",
-            member: "ListActivatableNames",
-            flags: NO_AUTO_START,
-        };
-        self.bus.queue(call, "", &[]);
+        self.bus.queue_own("ListActivatableNames", "", &Writer::with_capacity(0));
         let names = self.answer().and_then(|reply| {
             let mut names = accepted(&reply, "ListActivatableNames", "as")?.array(4)?;
             let mut found = false;
@@ -243,6 +236,11 @@ impl Connection {
         Err(self.no_place())
     }
 
+    /// The daemon's name in messages: the service's own where it is none that we know.
+    pub(super) fn daemon(&mut self) -> &'static str {
+        daemon::owner(&mut self.bus, &mut self.deadline).map_or(NAME, |(_, daemon)| daemon)
+    }
+
     /// Why nothing can be stored where there is no collection for it.
     pub(super) fn no_place(&mut self) -> Error {
         let store = self.daemon();
@@ -259,7 +257,7 @@ impl Connection {
 
     pub(super) fn queue(&mut self, path: &str, interface: &str, member: &str, signature: &str, body: Writer) {
         let call = Call { destination: DESTINATION, path, interface, member, flags: self.flags };
-        self.bus.queue(call, signature, &body.into_bytes());
+        self.bus.queue(call, signature, &body);
     }
 
     /// The answers to all calls that are queued.
@@ -298,6 +296,12 @@ fn wanted(attributes: &[(&str, &str)]) -> Writer {
     let mut body = Writer::with_capacity(512);
     body.strings([("service", SERVICE)].into_iter().chain(attributes.iter().copied()));
     body
+}
+
+/// What a collection has found.
+fn items(reply: &Reply) -> Result<Vec<String>, Error> {
+    let items = accepted(reply, "SearchItems", "ao")?.paths()?;
+    check_count(items.len()).map(|()| items)
 }
 
 /// The collection in memory, for what a cache keeps.

@@ -2,6 +2,7 @@
 
 use super::{
     answer::accepted,
+    daemon,
     message::{Call, NO_AUTO_START},
     service::{COLLECTIONS, Connection, NO_PATH, ROOT, SERVICE_INTERFACE},
     wire::Writer,
@@ -50,12 +51,12 @@ impl Connection {
 
     /// Whether KWallet has its default wallet open, so that its prompt asks nobody.
     fn is_wallet_open(&mut self) -> Result<bool, Error> {
-        let Some((name, KWALLET)) = self.owned_name() else { return Ok(false) };
+        let Some((name, KWALLET)) = daemon::owner(&mut self.bus, &mut self.deadline) else { return Ok(false) };
         let path = name.replace("org.kde.", "/modules/");
         let mut call = |member, signature, body: Writer| {
             let interface = "org.kde.KWallet";
             let call = Call { destination: name, path: &path, interface, member, flags: NO_AUTO_START };
-            self.bus.queue(call, signature, &body.into_bytes());
+            self.bus.queue(call, signature, &body);
             self.answer()
         };
         let reply = call("networkWallet", "", Writer::with_capacity(0))?;
@@ -68,7 +69,7 @@ impl Connection {
     fn complete(&mut self, prompt: &str) -> Result<bool, Error> {
         let mut rule = Writer::with_capacity(256);
         rule.string(&format!("type='signal',interface='{PROMPT_INTERFACE}',member='Completed',path='{prompt}'"));
-        self.queue_bus("AddMatch", rule);
+        self.bus.queue_own("AddMatch", "s", &rule);
         let mut window = Writer::with_capacity(8);
         window.string("");
         self.queue(prompt, PROMPT_INTERFACE, "Prompt", "s", window);

@@ -5,7 +5,7 @@
 //! memory, writes a header's signature with parentheses that D-Bus forbids, and lets a NUL byte
 //! into a string, for which the bus cuts the connection. It serves as the other side in the tests.
 
-use zeroize::Zeroizing;
+use crate::secret::Wiped;
 
 /// How deep a value may be nested (specification: 32 arrays and 32 structs).
 const MAX_DEPTH: u32 = 64;
@@ -16,18 +16,36 @@ pub(super) struct Malformed(pub(super) &'static str);
 
 /// Appends values in little-endian order. The buffer is wiped when dropped.
 pub(super) struct Writer {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped<Vec<u8>>,
+    /// Where the message begins that values are aligned in.
+    start: usize,
 }
 
 impl Writer {
     /// An empty buffer. Bytes of an outgrown buffer are not wiped, so a call that carries a secret
     /// says how much it will need.
     pub(super) fn with_capacity(capacity: usize) -> Writer {
-        Writer { bytes: Zeroizing::new(Vec::with_capacity(capacity)) }
+        Writer { bytes: Wiped::new(Vec::with_capacity(capacity)), start: 0 }
+    }
+
+    /// A message begins here, with room for so many bytes.
+    pub(super) fn begin(&mut self, most: usize) {
+        self.start = self.bytes.len();
+        let length = self.start + most;
+        if length > self.bytes.capacity() {
+            // A fresh buffer, for growing in place would leave a copy that is not wiped.
+            let mut larger = Wiped::new(Vec::with_capacity(length.next_power_of_two()));
+            larger.extend_from_slice(&self.bytes);
+            self.bytes = larger;
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
     }
 
     pub(super) fn align(&mut self, to: usize) {
-        let length = self.bytes.len().next_multiple_of(to);
+        let length = self.start + (self.bytes.len() - self.start).next_multiple_of(to);
         self.bytes.resize(length, 0);
     }
 
@@ -82,8 +100,13 @@ impl Writer {
         });
     }
 
-    pub(super) fn into_bytes(self) -> Zeroizing<Vec<u8>> {
-        self.bytes
+    /// Bytes as they are.
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     fn length(&mut self, length: usize) {
