@@ -5,6 +5,7 @@
 # target's kind. Where rustup may fetch nothing, Debian 12's own compiler, unpacked below target/ and never installed,
 # builds the standard library of x86_64 first; then apt-get and musl-gcc (musl-tools) are needed. The same source and
 # compiler give the same bytes in every folder (scripts/compare-builds.sh). Prints where the program is.
+# Its functions are put in an order by scripts/link-in-order.sh, where rustup's LLD is.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,6 +34,9 @@ flags=(-C relocation-model=static "--remap-path-prefix=$PWD=/source" "--remap-pa
 export "CFLAGS_$name=-ffile-prefix-map=$PWD=/source -ffile-prefix-map=$cargo_home=/cargo"
 if has_target "$target"; then
     command -v musl-gcc >/dev/null || export "CC_$name=cc"
+    export "CARGO_TARGET_${name^^}_LINKER=$PWD/scripts/link-in-order.sh"
+    ECR_RS_LLD=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/gcc-ld
+    export ECR_RS_LLD
 else
     [ "$target" = x86_64-unknown-linux-musl ] || {
         echo "error: the standard library is needed: rustup target add $target" >&2
