@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use super::App;
 use crate::{
     aws::{
+        Registries,
         runtime::BoundedRuntime,
         signer::Signer,
         signers::Signers,
@@ -27,8 +28,7 @@ pub struct Clients<'a> {
     pub(crate) region: String,
     /// Whether somebody chose it: an option, the image's registry, the environment or the AWS profile.
     pub(crate) region_is_stated: bool,
-    /// Registries' HTTP client.
-    pub(crate) http: Http,
+    registries: Registries,
 }
 
 impl<'a> Clients<'a> {
@@ -64,14 +64,29 @@ impl<'a> Clients<'a> {
         let region_is_stated = region.is_some() || registry_region.is_some() || home.is_some() || stated_by_identity();
         let own_region = || identity.as_ref().map(|identity| identity.region.clone()).unwrap_or_default();
         let region = region.map(str::to_owned).or(registry_region).unwrap_or_else(own_region);
-        let http = app.aws.registry_http(identity.as_ref().ok())?;
+        let registries = app.aws.registries(identity.as_ref().ok())?;
         let runtime = BoundedRuntime::start().map_err(|err| Report::new("cannot start the network").cause(err))?;
-        Ok(Clients { app, runtime, identity, region, region_is_stated, http })
+        Ok(Clients { app, runtime, identity, region, region_is_stated, registries })
     }
 
     /// Runs async code to its end.
     pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.run(work)
+    }
+
+    /// Registries' HTTP client.
+    pub fn http(&self) -> &Http {
+        &self.registries.http
+    }
+
+    /// Does what waits by itself, such as the search for a login, while a connection to the first image's registry
+    /// is made.
+    pub fn connecting<T>(&self, images: &[Reference], work: impl FnOnce() -> T) -> T {
+        let remote = images.iter().find(|image| image.layout().is_none()).map(Reference::host);
+        match remote.filter(|host| self.http().scheme(host) == "https") {
+            Some(host) => self.runtime.beside(|| self.registries.connect_early(host), work),
+            None => work(),
+        }
     }
 
     /// AWS Signer in the profile's region.

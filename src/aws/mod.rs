@@ -50,6 +50,21 @@ use signer::Signer;
 use subject::Subject;
 use work::Work;
 
+/// How registries are spoken to.
+pub struct Registries {
+    /// For requests.
+    pub http: oci::Http,
+    client: http::Client,
+}
+
+impl Registries {
+    /// Begins a connection over TLS that the next request to this registry takes. It is made by the runtime that
+    /// this is called in.
+    pub fn connect_early(&self, registry: &str) {
+        self.client.connect_early(&format!("https://{registry}"));
+    }
+}
+
 /// Amazon itself.
 pub struct Aws {
     settings: Settings,
@@ -66,13 +81,13 @@ impl Aws {
 
     /// The HTTP client for registries: the same TLS, proxies and CA bundle as for AWS, the bundle of an identity's
     /// profile included.
-    pub fn registry_http(&self, identity: Option<&Identity>) -> Result<oci::Http, Report> {
+    pub fn registries(&self, identity: Option<&Identity>) -> Result<Registries, Report> {
         let of_identity = identity.and_then(|identity| identity.ca_bundle.as_deref());
         let ca_bundle = self.settings.ca_bundle.as_deref().or(of_identity);
         let client = http::Client::new(ca_bundle, &self.settings.roots)
             .map_err(|bundle| bundle.report("cannot speak to registries: the CA bundle cannot be used"))?;
         let connector = client.unbounded_connector(&self.settings.bounds.of_connector());
-        Ok(oci::Http::new(connector, oci::RetryPolicy::default()))
+        Ok(Registries { http: oci::Http::new(connector, oci::RetryPolicy::default()), client })
     }
 
     /// AWS Signer in a region, with the identity's credentials. Getting them is bounded as a mint is,

@@ -93,14 +93,16 @@ impl RegistryArgs {
         &self,
         app: &'a App,
         log: &'a Log<'a>,
-        http: &Http,
+        clients: &Clients<'_>,
         images: &[Reference],
         stdin: &mut dyn Read,
     ) -> Result<(Http, RegistryAuths), Report> {
+        let http = clients.http();
         let hosts: BTreeSet<&str> =
             images.iter().filter(|image| image.layout().is_none()).map(Reference::host).collect();
         let auths = match self.login(&app.environment, stdin)? {
-            None => registry_auths(app, log, images),
+            None if self.plain_http => registry_auths(app, log, images),
+            None => clients.connecting(images, || registry_auths(app, log, images)),
             Some(_) if hosts.len() > 1 => {
                 let what = format!("one login was given for {} registries", hosts.len());
                 return Err(Report::new(what).hint("name the images of one registry at a time"));

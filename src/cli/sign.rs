@@ -143,7 +143,7 @@ impl Sign {
         let profile = profile_rule::that_signs(&app, self.signing_profile.as_deref(), &images)?;
         let log = app.log(stderr);
         let clients = self.access.clients(&app, &images, Some(&profile))?;
-        let (http, auths) = self.registry.open(&app, &log, &clients.http, &images, stdin)?;
+        let (http, auths) = self.registry.open(&app, &log, &clients, &images, stdin)?;
         let signer = clients.signer(Some(&profile))?;
         let profile = self.prepared(&clients, &signer, profile, &log)?;
         let metadata: BTreeMap<String, String> = self.metadata.iter().cloned().collect();

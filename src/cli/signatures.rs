@@ -105,7 +105,7 @@ impl Signatures {
         let log = app.log(stderr);
         let images = std::slice::from_ref(&image);
         let clients = access.clients(&app, images, None)?;
-        let (http, auths) = registry.open(&app, &log, &clients.http, images, stdin)?;
+        let (http, auths) = registry.open(&app, &log, &clients, images, stdin)?;
         let repository = Repositories::new(&http, purpose, &auths).of(&image)?;
         let (subject, found) = clients.run(async {
             let resolved = repository.resolve(&image).await?.descriptor;

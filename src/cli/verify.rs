@@ -97,7 +97,7 @@ impl Verify {
         let wanted: Vec<Wanted<'_>> =
             images.iter().zip(&trusted).map(|(image, trust)| trust.on(image, self.scope.as_deref())).collect();
         let clients = Clients::open(&app, None, &images, trusted.iter().find_map(Trusted::signing_profile))?;
-        let (http, auths) = self.registry.open(&app, &log, &clients.http, &images, stdin)?;
+        let (http, auths) = self.registry.open(&app, &log, &clients, &images, stdin)?;
         let metadata: BTreeMap<String, String> = self.metadata.iter().cloned().collect();
         let (signers, plugins) = (clients.signers(), Plugins::of(&app.environment));
         let options = Options {

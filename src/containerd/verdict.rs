@@ -92,13 +92,14 @@ fn judge<'a>(
     let image = &wanted.image;
     let clients = Clients::open(app, None, std::slice::from_ref(image), profile)?;
     stage.is("getting AWS credentials and a login for its registry");
-    let auths = HashMap::from([(image.host().to_owned(), Arc::new(login(app, image, log)))]);
+    let login = clients.connecting(std::slice::from_ref(image), || login(app, image, log));
+    let auths = HashMap::from([(image.host().to_owned(), Arc::new(login))]);
     stage.is("asking its registry and AWS Signer");
     let (metadata, signers, plugins) = (BTreeMap::new(), clients.signers(), Plugins::of(&app.environment));
     // All signatures are judged: the time for the answer is the bound.
     let options = Options { metadata: &metadata, max_signatures: usize::MAX, recursive: false, clock };
     let verifier = Verifier::new(options, &signers, &plugins);
-    let mut repositories = Repositories::new(&clients.http, Purpose::Pull, &auths);
+    let mut repositories = Repositories::new(clients.http(), Purpose::Pull, &auths);
     let verdict = clients.run(verifier.verify(std::slice::from_ref(&wanted), &mut repositories)).into_iter().next();
     let verdict = verdict.ok_or_else(|| Report::new("nothing was judged"))?;
     let statement = verdict.statement.map(|statement| (statement.name.as_str(), statement.level.name()));

@@ -130,7 +130,7 @@ impl Http {
     }
 
     /// How a host is spoken to.
-    pub(super) fn scheme(&self, host: &str) -> &'static str {
+    pub(crate) fn scheme(&self, host: &str) -> &'static str {
         if self.in_clear || is_loopback(host) { "http" } else { "https" }
     }
 

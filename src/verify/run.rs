@@ -12,7 +12,10 @@ use futures_util::{
     future::{Either, join, select},
     stream,
 };
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::{
+    sync::Semaphore,
+    task::{spawn_blocking, yield_now},
+};
 
 use super::{
     anchors::Anchors,
@@ -165,6 +168,7 @@ impl<'a> Verifier<'a> {
             TrustedIdentity::Any | TrustedIdentity::Subject(_) | TrustedIdentity::Other(_) => None,
         });
         if let Some(region) = region.filter(|_| statement.actions.revocation != Action::Skip) {
+            yield_now().await; // to make the client takes a while in which the registry's first answers can be on their way
             let opened = self.signers.with(region, async |signer| {
                 signer.connect_data_early();
                 Ok(())
