@@ -144,8 +144,7 @@ impl Certificate {
 
     /// Whether the issuer's key signed it.
     pub(super) fn is_signed_by(&self, issuer: &Certificate) -> Result<(), String> {
-        let pair = sha256(&[&self.der.len().to_be_bytes(), &*self.der, &*issuer.der].concat());
-        if SIGNED_BY.lock().unwrap_or_else(PoisonError::into_inner).contains(&pair) {
+        if self.is_known_to_be_signed_by(issuer) {
             return Ok(());
         }
         let certificate = parse(&self.der)?;
@@ -153,10 +152,20 @@ impl Certificate {
         issuer.key.verify_certificate(algorithm, &self.signed_part, signature)?;
         let mut signed_by = SIGNED_BY.lock().unwrap_or_else(PoisonError::into_inner);
         if signed_by.len() < MAX_SIGNED_BY {
-            signed_by.insert(pair);
+            signed_by.insert(pair(self, issuer));
         }
         Ok(())
     }
+
+    /// Whether that is remembered.
+    pub(super) fn is_known_to_be_signed_by(&self, issuer: &Certificate) -> bool {
+        SIGNED_BY.lock().unwrap_or_else(PoisonError::into_inner).contains(&pair(self, issuer))
+    }
+}
+
+/// A certificate and its issuer, as they are remembered.
+fn pair(certificate: &Certificate, issuer: &Certificate) -> String {
+    sha256(&[&certificate.der.len().to_be_bytes(), &*certificate.der, &*issuer.der].concat())
 }
 
 /// The pairs of certificate and issuer whose signature held, as SHA-256 of both: signatures of AWS Signer share a

@@ -3,6 +3,8 @@
 //! The rules are the Notary Project's certificate profile (specifications, signature-specification.md,
 //! "Certificate Requirements"; notation-core-go, `x509/codesigning_cert_validations.go`).
 
+use std::thread;
+
 use chrono::{DateTime, Utc};
 use x509_parser::{
     certificate::X509Certificate,
@@ -37,10 +39,10 @@ pub fn check_chain(chain: &[Certificate]) -> Result<(), Report> {
     let bad = |certificate: &Certificate, why: String| {
         Report::new(format!("the certificate `{}` breaks the chain: {why}", certificate.subject))
     };
+    verify_signatures(chain);
     for (depth, certificate) in chain.iter().enumerate() {
         let last = depth + 1 == chain.len();
-        // The last one signs itself, no other does.
-        let issuer = if last { certificate } else { &chain[depth + 1] };
+        let issuer = issuer(chain, depth);
         if !last && certificate.is_self_signed() {
             return Err(bad(certificate, "it is self-signed but not the last".into()));
         }
@@ -61,6 +63,28 @@ pub fn check_chain(chain: &[Certificate]) -> Result<(), Report> {
     }
     let parsed = parse(&leaf.der).map_err(|why| bad(leaf, why))?;
     check_leaf(&parsed).map_err(|why| bad(leaf, why))
+}
+
+/// The last certificate signs itself, no other does.
+fn issuer(chain: &[Certificate], depth: usize) -> &Certificate {
+    chain.get(depth + 1).unwrap_or(&chain[depth])
+}
+
+/// Verifies signatures on two threads: AWS's are on P-384, most of a millisecond each. What holds is remembered.
+fn verify_signatures(chain: &[Certificate]) {
+    let each_second = |first: usize| {
+        for depth in (first..chain.len()).step_by(2) {
+            chain[depth].is_signed_by(issuer(chain, depth)).ok(); // who asks below hears of it
+        }
+    };
+    let is_known = |depth: usize| chain[depth].is_known_to_be_signed_by(issuer(chain, depth));
+    if !(0..chain.len()).all(is_known) {
+        thread::scope(|scope| {
+            // Where no thread can be had, the others are verified when they are asked for.
+            let _other = thread::Builder::new().spawn_scoped(scope, || each_second(1));
+            each_second(0);
+        });
+    }
 }
 
 /// Checks that every certificate was valid at `time`.
