@@ -1,6 +1,6 @@
 //! What async code runs on.
 
-use std::{future::Future, io, thread};
+use std::{future::Future, io, sync::Arc, thread};
 
 use tokio::{
     runtime::{Builder, Runtime},
@@ -9,43 +9,37 @@ use tokio::{
 
 /// A runtime on this thread whose end does not wait: a name lookup runs on a thread that cannot be stopped, and
 /// waiting for it would break every bound.
-pub(crate) struct BoundedRuntime(Option<Runtime>);
+pub(crate) struct BoundedRuntime(Option<Arc<Runtime>>);
 
 impl BoundedRuntime {
     /// Starts one.
     pub(crate) fn start() -> io::Result<BoundedRuntime> {
-        Ok(BoundedRuntime(Some(Builder::new_current_thread().enable_all().build()?)))
+        Ok(BoundedRuntime(Some(Arc::new(Builder::new_current_thread().enable_all().build()?))))
     }
 
     /// Runs async code to its end.
     pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
         self.0.as_ref().expect("it is taken only when this is dropped").block_on(work)
     }
-}
 
-impl BoundedRuntime {
     /// Does what waits by itself, while another thread goes on with what `begin` spawns. The next `run` goes on with
-    /// what is left of that.
+    /// what is left of that. Nobody waits for the thread: where the processors are busy it may come too late.
     pub(crate) fn beside<T>(&self, begin: impl FnOnce(), work: impl FnOnce() -> T) -> T {
         let Some(runtime) = &self.0 else { return work() };
         {
             let _spawns_here = runtime.enter();
             begin();
         }
-        let (done, ended) = oneshot::channel::<()>();
-        thread::scope(|scope| {
-            // Where no thread can be had, what was spawned begins with the next `run`.
-            let _driving = thread::Builder::new().spawn_scoped(scope, || runtime.block_on(ended).unwrap_or_default());
-            let value = work();
-            drop(done);
-            value
-        })
+        let (_until_the_end, ended) = oneshot::channel::<()>();
+        let driven = Arc::clone(runtime);
+        thread::Builder::new().spawn(move || driven.block_on(ended)).ok();
+        work()
     }
 }
 
 impl Drop for BoundedRuntime {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.0.take().and_then(Arc::into_inner) {
             runtime.shutdown_background();
         }
     }
