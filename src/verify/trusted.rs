@@ -3,7 +3,7 @@
 use super::{
     anchors::Anchors,
     places::Found,
-    policy::{Policy, TrustedIdentity},
+    policy::{EVERYTHING, Policy, TrustedIdentity},
     run::Wanted,
     trust_store::TrustStore,
 };
@@ -44,9 +44,20 @@ impl Trusted {
         Ok(Trusted { policy: found.read()?, stores: found.store })
     }
 
-    /// An image with the statement that is for its repository, or for the scope that is given in its place.
+    /// An image with the statement that is for its repository, or for the scope that is given in its place. An image
+    /// layout has no repository, whatever its folder is called: without a scope the statement for `*` is meant.
     pub fn on(&self, image: &Reference, scope: Option<&str>) -> Wanted<'_> {
-        let trust = self.policy.select(scope.unwrap_or(&image.name()));
+        let trust = match (scope, image.layout()) {
+            (Some(scope), _) => self.policy.select(scope),
+            (None, None) => self.policy.select(&image.name()),
+            (None, Some(_)) => self.policy.select(EVERYTHING).map_err(|_| {
+                Report::new(format!(
+                    "{}: no statement is for every repository, and a layout has none",
+                    self.policy.origin
+                ))
+                .hint("say whose statement is meant: --scope REGISTRY/REPOSITORY")
+            }),
+        };
         let trust = trust.map(|statement| (statement, Anchors::of(statement, &self.stores)));
         Wanted { image: image.clone(), trust }
     }

@@ -1,10 +1,13 @@
 //! `verify` before those who want it to say yes: by its command line, by a layout that they filled, by a registry of
 //! their own.
 
-use serde_json::json;
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
 
 use crate::support::{
     program::Outcome,
+    registry::digest,
     signing_fixture::{INDEX, MANIFEST, SigningFixture},
 };
 
@@ -12,6 +15,23 @@ use crate::support::{
 fn verify(fixture: &SigningFixture, arguments: &[&str]) -> Outcome {
     let root = fixture.root();
     fixture.run(&[&["verify", "--signing-profile", &fixture.profile, "--signer-root", &root], arguments].concat())
+}
+
+/// A folder with one image in it, `v1`: the image by digest.
+fn lay_out(folder: &Path) -> String {
+    fs::create_dir_all(folder.join("blobs/sha256")).unwrap();
+    let blob = |bytes: &str, media_type: &str| {
+        let digest = digest(bytes.as_bytes());
+        fs::write(folder.join("blobs").join(digest.replace(':', "/")), bytes).unwrap();
+        json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() })
+    };
+    let config = blob("{}", "application/vnd.oci.image.config.v1+json");
+    let manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [] });
+    let mut image = blob(&manifest.to_string(), MANIFEST);
+    image["annotations"] = json!({ "org.opencontainers.image.ref.name": "v1" });
+    fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    fs::write(folder.join("index.json"), json!({ "schemaVersion": 2, "manifests": [image] }).to_string()).unwrap();
+    format!("{}@{}", folder.display(), image["digest"].as_str().unwrap())
 }
 
 /// Who adds an option behind those of a script takes none of them back.
@@ -30,6 +50,43 @@ fn what_must_be_signed_is_not_asked_for_twice() {
     assert!(ran.stderr.contains("two values") && fixture.pushes() == before, "{ran:?}");
     let ran = fixture.run(&["profile", "create", "fresh", "--tag", "a=1", "--tag", "a=2"]).exits(1, "tags");
     assert!(ran.stderr.contains("--tag gives `a` two values"), "{ran:?}");
+}
+
+/// A folder that is called like a repository is judged by no statement of that repository.
+#[test]
+fn a_layout_is_no_repository_of_a_policy() {
+    let fixture = SigningFixture::new();
+    let folder = fixture.home.path().join("h.example/scratch");
+    lay_out(&folder);
+    let statement = |name: &str, scope: &str, level: &str| {
+        let mut statement =
+            json!({ "name": name, "registryScopes": [scope], "signatureVerification": { "level": level } });
+        if level != "skip" {
+            statement["trustStores"] = json!(["signingAuthority:aws-signer-ts"]);
+            statement["trustedIdentities"] = json!([fixture.profile]);
+        }
+        statement
+    };
+    let (scratch, all) = (statement("scratch", "h.example/scratch", "skip"), statement("all", "*", "strict"));
+    let policy = |statements: Value| {
+        let policy = json!({ "version": "1.0", "trustPolicies": statements });
+        fixture.write("policy.json", &policy.to_string()).display().to_string()
+    };
+    let run = |policy: &str, options: &[&str]| {
+        let common = ["verify", "--oci-layout", "h.example/scratch:v1", "--policy", policy];
+        let mut command = fixture.program().command(&[&common, options].concat());
+        let ran = command.current_dir(fixture.home.path()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Outcome { status: ran.status.code(), stdout: text(ran.stdout), stderr: text(ran.stderr) }
+    };
+    let both = policy(json!([scratch, all]));
+    let ran = run(&both, &[]).exits(1, "by the statement for all");
+    assert!(ran.stderr.contains("it has no signature"), "{ran:?}");
+    run(&both, &["--scope", "h.example/scratch"]).exits(0, "who says so means it");
+    let ran = run(&policy(json!([scratch])), &[]).exits(1, "by none");
+    for part in ["no statement is for every repository, and a layout has none", "--scope REGISTRY/REPOSITORY"] {
+        assert!(ran.stderr.contains(part), "{ran:?}");
+    }
 }
 
 /// A list of signatures goes on at its own registry, and nowhere else.
