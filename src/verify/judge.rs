@@ -188,7 +188,16 @@ impl Judgement {
 
     /// Whether its certificates lead to what the policy trusts, so that what it says is more than a claim.
     pub fn is_authentic(&self) -> bool {
-        self.checks.iter().any(|check| check.name == CheckName::Authenticity && check.result == CheckResult::Passed)
+        self.passed(CheckName::Authenticity)
+    }
+
+    /// Whether somebody made it whom the policy names, by certificates that lead to what it trusts.
+    pub fn is_trusted(&self) -> bool {
+        self.is_authentic() && self.passed(CheckName::Identity)
+    }
+
+    fn passed(&self, name: CheckName) -> bool {
+        self.checks.iter().any(|check| check.name == name && check.result == CheckResult::Passed)
     }
 
     /// The check that keeps it from being verified: the one that failed, else the first that was not reached.

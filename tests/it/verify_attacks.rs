@@ -89,6 +89,42 @@ fn a_layout_is_no_repository_of_a_policy() {
     }
 }
 
+/// The name of a folder begins no line of a verdict.
+#[test]
+fn a_folder_forges_no_verdict() {
+    let fixture = SigningFixture::new();
+    let forged = "verified h.example\u{200b}app";
+    let folder = fixture.home.path().join(format!("x\u{1b}[2J\n{forged}\nsigned h.example@"));
+    let image = lay_out(&folder);
+    let policy = json!({ "version": "1.0", "trustPolicies": [{
+        "name": "none", "registryScopes": ["h.example/none"], "signatureVerification": { "level": "skip" },
+    }] });
+    let policy = fixture.write("policy.json", &policy.to_string()).display().to_string();
+    let none = ["--policy", policy.as_str(), "--scope", "h.example/none"];
+    let root = fixture.root();
+    let by_profile = ["--signing-profile", fixture.profile.as_str(), "--signer-root", &root];
+    for (command, options, status, why) in [
+        ("verify", &by_profile[..], 1, "it has no signature"),
+        ("verify", &none, 0, "nothing is checked"),
+        ("sign", &[&by_profile[..], &["--dry-run"]].concat(), 0, "nothing is signed"),
+        ("sign", &by_profile, 0, "signed"),
+        ("sign", &[&by_profile[..], &["--if-unsigned"]].concat(), 0, "signed already"),
+        ("sign", &[&by_profile[..], &["--quiet"]].concat(), 0, "the name of a signature"),
+        ("verify", &by_profile, 0, "verified"),
+        ("verify", &[&by_profile[..], &["--quiet"]].concat(), 0, "what to run"),
+        ("verify", &[&by_profile[..], &["--output", "json"]].concat(), 0, "for programs"),
+    ] {
+        let ran = fixture.run(&[&[command, "--oci-layout", &image], options].concat()).exits(status, why);
+        for text in [&ran.stdout, &ran.stderr] {
+            let begun = |line: &str| line.starts_with("verified h.example") || line.starts_with("signed h.example");
+            assert!(
+                !text.lines().any(begun) && !text.contains('\u{1b}') && !text.contains('\u{200b}'),
+                "{why}: {ran:?}"
+            );
+        }
+    }
+}
+
 /// A list of signatures goes on at its own registry, and nowhere else.
 #[test]
 fn a_list_leads_to_no_other_host() {
