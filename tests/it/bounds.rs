@@ -238,6 +238,18 @@ fn rows() -> Vec<Row> {
                 (fixture.program(), ["signatures", "list", &image].map(str::to_owned).to_vec(), String::new())
             })
         },
+        Row {
+            // Two of them at the same time; what is wrong with one is said in its own words, several times over.
+            memory: 5 * 48 * MIB + USUAL,
+            ..row("registry: sixteen signatures with a name of 24 MiB", "it has the member `aaa", |fixture| {
+                let digest = fixture.push("app", "v1");
+                for number in 0..16 {
+                    let name = format!(r#"{{"{}{number}":1}}"#, "a".repeat(24 << 20));
+                    fixture.push_envelope("app", &digest, "application/jose+json", name.as_bytes());
+                }
+                verify_image(fixture, &digest)
+            })
+        },
         // Each byte of these wants to become a value of many bytes. They are in a buffer that doubles.
         Row {
             memory: 2 * 32 * MIB + USUAL,
