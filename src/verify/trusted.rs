@@ -10,7 +10,7 @@ use super::{
 use crate::{
     aws::{signer_roots::Roots, signing_profile::SigningProfile},
     config::Config,
-    oci::Reference,
+    oci::{Reference, reference::canonical_name},
     report::Report,
 };
 
@@ -48,7 +48,7 @@ impl Trusted {
     /// layout has no repository, whatever its folder is called: without a scope the statement for `*` is meant.
     pub fn on(&self, image: &Reference, scope: Option<&str>) -> Wanted<'_> {
         let trust = match (scope, image.layout()) {
-            (Some(scope), _) => self.policy.select(scope),
+            (Some(scope), _) => self.policy.select(&canonical_name(scope)),
             (None, None) => self.policy.select(&image.name()),
             (None, Some(_)) => self.policy.select(EVERYTHING).map_err(|_| {
                 Report::new(format!(
@@ -76,7 +76,10 @@ impl Trusted {
 /// # Errors
 /// What it names is no signing profile.
 pub fn profile_of_rule(config: &Config, image: &Reference) -> Result<Option<SigningProfile>, Report> {
-    let Some(rule) = config.rule_for(image.host()) else { return Ok(None) };
+    // The port that HTTPS has is no other registry, as for tokens.
+    let bare = image.host().strip_suffix(":443");
+    let rule = config.rule_for(image.host()).or_else(|| config.rule_for(bare?));
+    let Some(rule) = rule else { return Ok(None) };
     let Some(arn) = &rule.signing_profile else { return Ok(None) };
     SigningProfile::parse(arn).map(Some).map_err(|err| err.under(rule.place()))
 }
