@@ -3,7 +3,7 @@
 # in $said what a case said.
 
 suite=${0##*/}
-passed=0 failed=0 problems= said=
+passed=0 failed=0 problems='' said=''
 wrong() { problems+="        $*"$'\n'; }
 
 # row WHAT: ends a case; a failure also prints its problems and what it said.
@@ -16,7 +16,7 @@ row() {
         printf 'FAILED  %s: %s\n%s' "${suite%.sh}" "$1" "$problems"
         printf '%s\n' "$said" | sed 's/^/        | /'
     fi
-    problems= said=
+    problems='' said=''
 }
 
 # rows_end: the count, and the status of the script.
