@@ -30,7 +30,7 @@ pub enum Level {
 impl Report {
     /// A report in one line, without a full stop: what failed, and to what.
     pub fn new(what: impl Into<String>) -> Report {
-        Report { what: what.into(), causes: Vec::new(), hint: None }
+        Report { what: bounded(what.into()), causes: Vec::new(), hint: None }
     }
 
     /// The report of an error: its text, and the texts of all the errors below it.
@@ -38,7 +38,7 @@ impl Report {
         let mut report = Report::new(error.to_string());
         let mut below = error.source();
         while let Some(cause) = below {
-            report.causes.push(cause.to_string());
+            report.causes.push(bounded(cause.to_string()));
             below = cause.source();
         }
         report
@@ -47,14 +47,14 @@ impl Report {
     /// The same report with one more cause below those it has.
     #[must_use]
     pub fn cause(mut self, cause: impl fmt::Display) -> Report {
-        self.causes.push(cause.to_string());
+        self.causes.push(bounded(cause.to_string()));
         self
     }
 
     /// The same report with the one thing to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Report {
-        self.hint = Some(hint.into());
+        self.hint = Some(bounded(hint.into()));
         self
     }
 
@@ -62,7 +62,7 @@ impl Report {
     #[must_use]
     pub fn under(self, what: impl Into<String>) -> Report {
         let causes = std::iter::once(self.what).chain(self.causes).collect();
-        Report { what: what.into(), causes, hint: self.hint }
+        Report { what: bounded(what.into()), causes, hint: self.hint }
     }
 
     /// The same report about a wider thing, named before it: `no token for HOST: …`.
@@ -116,6 +116,18 @@ impl Report {
             writeln!(stderr, "  hint: {}", fold(hint)).ok(); // the same
         }
     }
+}
+
+/// Most bytes of one sentence of a report. Some repeat a word of others, who may have written millions.
+const MAX_SENTENCE: usize = 16 * 1024;
+
+fn bounded(mut sentence: String) -> String {
+    if sentence.len() > MAX_SENTENCE {
+        sentence.truncate(sentence.floor_char_boundary(MAX_SENTENCE));
+        sentence.push('…');
+        sentence.shrink_to_fit();
+    }
+    sentence
 }
 
 impl fmt::Display for Report {
@@ -185,6 +197,17 @@ pub fn excerpt(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_sentence_is_endless() {
+        let long = "ü".repeat(MAX_SENTENCE);
+        let report = Report::new(&*long).cause(&long).hint(&*long).under(&*long);
+        let sentences = [report.what(), &report.causes()[0], &report.causes()[1], report.advice().unwrap()];
+        for sentence in sentences {
+            assert!(sentence.len() <= MAX_SENTENCE + 3 && sentence.ends_with("ü…"), "{} bytes", sentence.len());
+        }
+        assert_eq!(Report::new("ü").what(), "ü");
+    }
 
     #[test]
     fn nothing_that_is_printed_leaves_its_line() {

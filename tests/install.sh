@@ -7,6 +7,7 @@
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
+. tests/rows.sh
 
 program=docker-credential-ecr-rs
 installer=$PWD/install.sh
@@ -21,31 +22,15 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 chmod 0755 "$scratch" # the read-only case runs as another user
 
-passed=0 failed=0
-# case_ends NAME: reads the problems that the case found from $problems.
-case_ends() {
-    if [ -z "$problems" ]; then
-        passed=$((passed + 1))
-        printf 'ok      install: %s\n' "$1"
-    else
-        failed=$((failed + 1))
-        printf 'FAILED  install: %s\n%s\n' "$1" "$problems"
-        printf '%s\n' "$output" | sed 's/^/        | /'
-    fi
-    problems=
-}
-problems=
-wrong() { problems+="        $*"$'\n'; }
-
-# run STATUS ARGUMENTS...: runs the installer outside the checkout; its text is in $output.
+# run STATUS ARGUMENTS...: runs the installer outside the checkout; its text is in $said.
 run() {
     local expected=$1 status
     shift
-    output=$(cd "$scratch" && HOME=$scratch/home PATH=$path sh "$scratch/alone/install.sh" "$@" 2>&1 </dev/null)
+    said=$(cd "$scratch" && HOME=$scratch/home PATH=$path sh "$scratch/alone/install.sh" "$@" 2>&1 </dev/null)
     status=$?
     [ "$status" = "$expected" ] || wrong "exit status $status, not $expected: install.sh $*"
 }
-says() { [[ $output == *"$1"* ]] || wrong "does not say: $1"; }
+says() { [[ $said == *"$1"* ]] || wrong "does not say: $1"; }
 # Every path below a folder, so that "writes nothing" and "leaves nothing" are exact.
 listing() { (cd "$1" && find . -mindepth 1 | LC_ALL=C sort); }
 holds() { [ "$(listing "$1")" = "$2" ] || wrong "$1 holds: $(listing "$1" | tr '\n' ' ')"; }
@@ -85,38 +70,38 @@ holds "$scratch/p1" "$installed"
 [ "$(stat -c %a "$scratch/p1/bin/$program")" = 755 ] || wrong "mode $(stat -c %a "$scratch/p1/bin/$program")"
 says "export PATH=\"$scratch/p1/bin:\$PATH\""
 says '"credsStore": "ecr-rs"'
-case_ends "an archive goes into an empty prefix, and PATH is explained"
+row "an archive goes into an empty prefix, and PATH is explained"
 
 run 0 --prefix "$scratch/p1" --archive "$second"
 holds "$scratch/p1" "$installed"
 [ "$("$scratch/p1/bin/$program" version)" = second ] || wrong "the old program is still there"
-case_ends "a second run replaces the program"
+row "a second run replaces the program"
 
 run 0 --prefix "$scratch/p1" --uninstall --dry-run
 says "would remove $scratch/p1/bin/$program"
 holds "$scratch/p1" "$installed"
 run 0 --prefix "$scratch/p1" --uninstall
 holds "$scratch/p1" ""
-case_ends "uninstall leaves an empty prefix, and its dry run removes nothing"
+row "uninstall leaves an empty prefix, and its dry run removes nothing"
 
 run 0 --prefix "$scratch/new/deep/prefix" --archive "$first"
 run 0 --prefix "$scratch/new/deep/prefix" --uninstall
 [ ! -e "$scratch/new" ] || wrong "left behind: $(find "$scratch/new" | tr '\n' ' ')"
-case_ends "uninstall removes the folders that install made, and the prefix itself"
+row "uninstall removes the folders that install made, and the prefix itself"
 
 mkdir -p "$scratch/shared/bin"
 echo other >"$scratch/shared/bin/other"
 run 0 --prefix "$scratch/shared" --archive "$first"
 run 0 --prefix "$scratch/shared" --uninstall
 holds "$scratch/shared" $'./bin\n./bin/other'
-case_ends "uninstall keeps what was there before"
+row "uninstall keeps what was there before"
 
 run 0 --prefix "$scratch/mine" --archive "$first"
 echo changed >"$scratch/mine/bin/$program"
 run 1 --prefix "$scratch/mine" --uninstall
 says "kept, for it is not what was installed"
 [ -f "$scratch/mine/bin/$program" ] || wrong "removed a program that it did not install"
-case_ends "uninstall keeps a program that someone replaced"
+row "uninstall keeps a program that someone replaced"
 
 # undoing ANSWER: a release whose stand-in notes each `setup` and ends `setup --undo` so.
 undoing() {
@@ -139,7 +124,7 @@ grep -q "setup --undo --dry-run$" "$scratch/calls" || wrong "the dry run does no
 grep -q "setup --undo$" "$scratch/calls" && wrong "the dry run undoes"
 run 0 --prefix "$scratch/undone" --uninstall
 grep -q "^$scratch/undone/bin/$program setup --undo$" "$scratch/calls" || wrong "setup is not undone"
-[[ $output != *"was not touched"* ]] || wrong "says that nothing was touched"
+[[ $said != *"was not touched"* ]] || wrong "says that nothing was touched"
 holds "$scratch/undone" ""
 undoing 1
 mkdir "$scratch/stuck"
@@ -148,32 +133,32 @@ run 1 --prefix "$scratch/stuck" --uninstall
 says "nothing was removed"
 holds "$scratch/stuck" "$installed"
 undoing 0
-case_ends "uninstall gives the clients' files back first, and removes nothing where that fails"
+row "uninstall gives the clients' files back first, and removes nothing where that fails"
 
 run 1 --prefix "$scratch/empty" --uninstall
 says "nothing was installed below $scratch/empty"
-case_ends "uninstall without an install is a clear error"
+row "uninstall without an install is a clear error"
 
 run 0 --prefix "$scratch/dry" --archive "$first" --dry-run
 says "would write $scratch/dry/bin/$program"
 [ ! -e "$scratch/dry" ] || wrong "the dry run wrote $(find "$scratch/dry" | tr '\n' ' ')"
-case_ends "a dry run of an archive writes nothing"
+row "a dry run of an archive writes nothing"
 
 run 0 --prefix "$scratch/with spaces/and 'quotes'" --archive "$first"
 [ "$("$scratch/with spaces/and 'quotes'/bin/$program" version)" = first ] || wrong "the program does not run"
 run 0 --prefix "$scratch/with spaces/and 'quotes'" --uninstall
 [ ! -e "$scratch/with spaces" ] || wrong "left behind: $(find "$scratch/with spaces" | tr '\n' ' ')"
-case_ends "a prefix with spaces and quotes"
+row "a prefix with spaces and quotes"
 
 run 0 --archive "$first"
 says "installed $scratch/home/.local/bin/$program"
 path=$scratch/home/.local/bin:$PATH
 run 0 --archive "$first"
-[[ $output != *warning* ]] || wrong "warns although PATH holds the folder"
+[[ $said != *warning* ]] || wrong "warns although PATH holds the folder"
 path=$PATH
 run 0 --uninstall
 holds "$scratch/home" ""
-case_ends "the default prefix is ~/.local, and a PATH that holds it is not mentioned"
+row "the default prefix is ~/.local, and a PATH that holds it is not mentioned"
 
 # What must be refused.
 
@@ -185,13 +170,13 @@ run 1 --prefix "$scratch/none" --archive "$scratch/bad/${first##*/}"
 says "nothing was installed"
 [ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
 run 1 --prefix "$scratch/none" --archive "$scratch/bad/${first##*/}" --dry-run
-case_ends "a bad checksum is refused before anything is written"
+row "a bad checksum is refused before anything is written"
 
 printf x >>"$scratch/bad/${first##*/}"
 cp "$scratch/release/SHA256SUMS" "$scratch/bad/SHA256SUMS"
 run 1 --prefix "$scratch/none" --archive "$scratch/bad/${first##*/}"
 [ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
-case_ends "an archive that was changed is refused"
+row "an archive that was changed is refused"
 
 grep -v 0.1.0 "$scratch/release/SHA256SUMS" >"$scratch/bad/SHA256SUMS"
 run 1 --prefix "$scratch/none" --archive "$scratch/bad/${first##*/}"
@@ -200,7 +185,7 @@ rm "$scratch/bad/SHA256SUMS"
 run 1 --prefix "$scratch/none" --archive "$scratch/bad/${first##*/}"
 says "there is no checksum file"
 [ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
-case_ends "an archive without a checksum is refused"
+row "an archive without a checksum is refused"
 
 printf 'exit 3\n' >"$scratch/stage/$program"
 tar -C "$scratch/stage" -czf "$scratch/bad/broken.tar.gz" "$program"
@@ -208,7 +193,7 @@ tar -C "$scratch/stage" -czf "$scratch/bad/broken.tar.gz" "$program"
 run 1 --prefix "$scratch/none" --archive "$scratch/bad/broken.tar.gz"
 says "does not run on this machine"
 [ ! -e "$scratch/none" ] || wrong "left behind $(find "$scratch/none" | tr '\n' ' ')"
-case_ends "a program that does not run is not installed"
+row "a program that does not run is not installed"
 
 tar -C "$scratch/stage" -czf "$scratch/bad/two.tar.gz" "$program-0.1.0-x86_64-unknown-linux-musl" "$program-0.2.0-x86_64-unknown-linux-musl"
 tar -C "$scratch/alone" -czf "$scratch/bad/zero.tar.gz" install.sh
@@ -218,13 +203,13 @@ says "holds more than one"
 run 1 --prefix "$scratch/none" --archive "$scratch/bad/zero.tar.gz"
 says "holds no $program"
 [ ! -e "$scratch/none" ] || wrong "left behind $(find "$scratch/none" | tr '\n' ' ')"
-case_ends "an archive with two programs or none is refused"
+row "an archive with two programs or none is refused"
 
 mkdir -p "$scratch/readonly"
 chmod 0555 "$scratch/readonly"
 chmod -R a+rX "$scratch/release" "$scratch/alone"
 if [ "$(id -u)" = 0 ]; then # root may write anywhere, so nobody tries
-    output=$(cd / && HOME=$scratch/home setpriv --reuid=65534 --regid=65534 --clear-groups \
+    said=$(cd / && HOME=$scratch/home setpriv --reuid=65534 --regid=65534 --clear-groups \
         sh "$scratch/alone/install.sh" --prefix "$scratch/readonly" --archive "$first" 2>&1 </dev/null)
     [ $? = 1 ] || wrong "exit status is not 1"
 else
@@ -233,7 +218,7 @@ fi
 says "cannot make the folder $scratch/readonly/bin"
 says "hint: choose a --prefix"
 holds "$scratch/readonly" ""
-case_ends "a read-only prefix is a clear error"
+row "a read-only prefix is a clear error"
 
 run 1 --prefix "$scratch/none"
 says "this is not a checkout, and no release was named"
@@ -244,7 +229,7 @@ says "--prefix needs a value"
 run 0 --help
 says "Usage: install.sh"
 [ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
-case_ends "no source, wrong arguments and --help"
+row "no source, wrong arguments and --help"
 
 # Downloads, from a loopback HTTPS server that answers with whole files.
 
@@ -291,7 +276,7 @@ for downloader in curl wget; do
         [ "$("$scratch/loaded/bin/$program" version)" = first ] || wrong "the program does not run"
         run 0 --prefix "$scratch/loaded" --uninstall
     done
-    case_ends "a release comes over https with $downloader, redirects included"
+    row "a release comes over https with $downloader, redirects included"
 
     ECR_RS_RELEASES=https://localhost:$port/plain
     run 1 --prefix "$scratch/none" --target x86_64-unknown-linux-musl
@@ -308,12 +293,12 @@ for downloader in curl wget; do
     ECR_RS_RELEASES=https://localhost:$port
     run 1 --prefix "$scratch/none" --target no-such-target
     [ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
-    case_ends "cleartext, a redirect to cleartext, a bad checksum and a missing archive are refused with $downloader"
+    row "cleartext, a redirect to cleartext, a bad checksum and a missing archive are refused with $downloader"
 done
 run 0 --prefix "$scratch/none" --dry-run --target x86_64-unknown-linux-musl
 says "would download https://localhost:$port/SHA256SUMS"
 [ ! -e "$scratch/none" ] || wrong "wrote $(find "$scratch/none" | tr '\n' ' ')"
-case_ends "a dry run of a download writes nothing"
+row "a dry run of a download writes nothing"
 
 # A release's own script: its address is in it, and gh or cosign says where the archive was made.
 sed 's|^repository=.*|repository=owner/name|' "$installer" >"$scratch/alone/install.sh"
@@ -337,7 +322,7 @@ attested() {
 asked() { [[ $(cat "$scratch/asked") == $1 ]] || wrong "was asked: $(cat "$scratch/asked")"; }
 
 attested 0 "was not checked: that takes gh, logged in, or cosign 2.4 or newer"
-case_ends "without gh and cosign it is said that the provenance was not checked"
+row "without gh and cosign it is said that the provenance was not checked"
 
 for verdict in 0 1; do
     # shellcheck disable=SC2016 # its own
@@ -349,7 +334,7 @@ for verdict in 0 1; do
     esac
     asked "attestation verify */${first##*/} --repo owner/name --signer-workflow owner/name/.github/workflows/release.yml"
 done
-case_ends "gh says whether a release made the archive, and where it says no nothing is installed"
+row "gh says whether a release made the archive, and where it says no nothing is installed"
 
 # gh that is not logged in is as good as none.
 stand_in gh 'exit 1'
@@ -368,55 +353,54 @@ for verdict in 0 1; do
 done
 stand_in cosign 'note "$@"; exit 0'
 attested 0 "was not checked: that takes gh, logged in, or cosign 2.4 or newer"
-case_ends "without gh cosign says it by the release's statement, and one that is too old is not asked"
+row "without gh cosign says it by the release's statement, and one that is too old is not asked"
 rm "$path/gh" "$path/cosign"
 unset ECR_RS_RELEASES
 run 0 --prefix "$scratch/none" --dry-run --target x86_64-unknown-linux-musl
 says "would download https://github.com/owner/name/releases/download/v0.1.0/SHA256SUMS"
-case_ends "a release's own script knows its address"
+row "a release's own script knows its address"
 cp "$installer" "$scratch/alone/install.sh"
 path=$PATH
 
 # curl | sh, cut off after each line and in the middle of the last.
 lines=$(wc -l <"$installer")
 for ((line = 1; line < lines; line++)); do
-    output=$(head -n "$line" "$installer" | HOME=$scratch/home sh -s -- --prefix "$scratch/cut" --archive "$first" 2>&1)
+    said=$(head -n "$line" "$installer" | HOME=$scratch/home sh -s -- --prefix "$scratch/cut" --archive "$first" 2>&1)
     [ ! -e "$scratch/cut" ] || { wrong "installed after line $line" && break; }
 done
 last=$(tail -n 1 "$installer")
 for ((length = 1; length < ${#last}; length++)); do
-    output=$({ head -n "$((lines - 1))" "$installer" && printf %s "${last:0:length}"; } |
+    said=$({ head -n "$((lines - 1))" "$installer" && printf %s "${last:0:length}"; } |
         HOME=$scratch/home sh -s -- --prefix "$scratch/cut" --archive "$first" 2>&1)
     [ ! -e "$scratch/cut" ] || { wrong "installed after: ${last:0:length}" && break; }
 done
-output=$(HOME=$scratch/home sh -s -- --prefix "$scratch/cut" --archive "$first" 2>&1 <"$installer") || wrong "exit status $?"
+said=$(HOME=$scratch/home sh -s -- --prefix "$scratch/cut" --archive "$first" 2>&1 <"$installer") || wrong "exit status $?"
 [ "$("$scratch/cut/bin/$program" version)" = first ] || wrong "the whole script does not install"
-case_ends "a script that is cut off installs nothing"
+row "a script that is cut off installs nothing"
 
 # From the checkout.
 
-output=$(sh "$installer" --prefix "$scratch/built" --dry-run 2>&1 </dev/null) || wrong "exit status $?"
+said=$(sh "$installer" --prefix "$scratch/built" --dry-run 2>&1 </dev/null) || wrong "exit status $?"
 says "would run: cargo build --release --locked"
 [ ! -e "$scratch/built" ] || wrong "the dry run wrote $(find "$scratch/built" | tr '\n' ' ')"
-output=$(sh "$installer" --prefix "$scratch/built" 2>&1 </dev/null) || wrong "exit status $?"
+said=$(sh "$installer" --prefix "$scratch/built" 2>&1 </dev/null) || wrong "exit status $?"
 [ "$("$scratch/built/bin/ecr-rs" version)" = "$("$scratch/built/bin/$program" version)" ] || wrong "no short name"
 for extra in man/man1/$program.1 man/man1/$program-signatures-list.1 bash-completion/completions/$program \
     bash-completion/completions/ecr-rs fish/vendor_completions.d/ecr-rs.fish fish/vendor_completions.d/$program.fish zsh/site-functions/_$program; do
     [ -s "$scratch/built/share/$extra" ] || wrong "share/$extra is missing"
 done
 "$scratch/built/bin/$program" version >"$scratch/version" 2>&1 || wrong "the program does not run"
-output=$(sh "$installer" --prefix "$scratch/built" --uninstall 2>&1 </dev/null) || wrong "exit status $?"
+said=$(sh "$installer" --prefix "$scratch/built" --uninstall 2>&1 </dev/null) || wrong "exit status $?"
 [ ! -e "$scratch/built" ] || wrong "left behind $(find "$scratch/built" | tr '\n' ' ')"
-case_ends "the checkout is built and installed"
+row "the checkout is built and installed"
 
-output=$(PATH=$scratch/with-curl sh "$installer" --prefix "$scratch/built" 2>&1 </dev/null) && wrong "exit status 0"
+said=$(PATH=$scratch/with-curl sh "$installer" --prefix "$scratch/built" 2>&1 </dev/null) && wrong "exit status 0"
 says "cargo is not installed"
 says "hint:"
-case_ends "a checkout without cargo is a clear error"
+row "a checkout without cargo is a clear error"
 
-output=$(sed -n 's/^release=\([^ ]*\).*/\1/p' install.sh)
-[ "$output" = "$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" ] || wrong "install.sh is of release $output, Cargo.toml is not"
-case_ends "install.sh and Cargo.toml name the same release"
+said=$(sed -n 's/^release=\([^ ]*\).*/\1/p' install.sh)
+[ "$said" = "$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" ] || wrong "install.sh is of release $said, Cargo.toml is not"
+row "install.sh and Cargo.toml name the same release"
 
-printf 'install.sh: %s passed, %s failed\n' "$passed" "$failed"
-[ "$failed" = 0 ]
+rows_end

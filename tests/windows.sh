@@ -10,6 +10,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . scripts/debian-rust.sh
 . tests/loopback.sh
+. tests/rows.sh
 unset CARGO_TARGET_DIR RUSTFLAGS
 root=$PWD
 target=x86_64-pc-windows-gnu
@@ -61,27 +62,12 @@ run() {
         <"$scratch/in" >"$scratch/out" 2>"$scratch/err"
     status=$?
     out=$(tr -d '\r' <"$scratch/out") err=$(tr -d '\r' <"$scratch/err")
-    printf '+ %s: exit status %s\n%s\n%s\n' "$*" "$status" "$out" "$err" >>"$scratch/case"
+    said+="+ $*: exit status $status"$'\n'"$out"$'\n'"$err"$'\n'
     [ "$status" = "$expected" ] || wrong "exit status $status, not $expected: $*"
 }
-wrong() { problems+="        $*"$'\n'; }
 is() { [ "$2" = "$3" ] || wrong "$1 is: $2"; }
 says() { [[ $out$err == *"$1"* ]] || wrong "does not say: $1"; }
 
-passed=0 failed=0 problems=
-# row WHAT: ends a case.
-row() {
-    if [ -z "$problems" ]; then
-        passed=$((passed + 1))
-        printf 'ok      windows: %s\n' "$1"
-    else
-        failed=$((failed + 1))
-        printf 'FAILED  windows: %s\n%s' "$1" "$problems"
-        sed 's/^/        | /' "$scratch/case"
-    fi
-    problems=
-    : >"$scratch/case"
-}
 calls() { grep -c "$1" "$scratch/aws/calls" || :; }
 
 build || stop "the program does not build"
@@ -98,7 +84,6 @@ mkfifo "$scratch/idle"
 "$wine" cmd.exe <"$scratch/idle" >"$scratch/wineboot" 2>&1 &
 exec 9>"$scratch/idle"
 not_found='credentials not found in native keychain'
-: >"$scratch/case"
 
 run 0 '' version
 says 'docker-credential-ecr-rs'
@@ -194,7 +179,7 @@ push() {
             --data-binary "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"$digest\",\"size\":2},\"layers\":[]}" \
             "$repository/manifests/v1"
 }
-push >"$scratch/case" 2>&1 || wrong "the image cannot be pushed"
+said=$(push 2>&1) || wrong "the image cannot be pushed"
 image=$LOOPBACK_HOST/app:v1
 trusted=(--signing-profile "$LOOPBACK_SIGNING_PROFILE" --signer-root "Z:$LOOPBACK_SIGNER_ROOT")
 run 1 '' verify "$image" "${trusted[@]}"
@@ -206,5 +191,4 @@ says "$LOOPBACK_SIGNING_PROFILE"
 run 1 '' verify "$image" --signing-profile "$LOOPBACK_SIGNING_PROFILE-other" --signer-root "Z:$LOOPBACK_SIGNER_ROOT"
 row "sign, verify and signatures list in ECR"
 
-printf '\nwindows.sh: %s passed, %s failed\n' "$passed" "$failed"
-[ "$failed" = 0 ]
+rows_end

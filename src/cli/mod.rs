@@ -17,6 +17,7 @@ mod man;
 mod man_text;
 mod managed_signing;
 mod output;
+mod pairs;
 mod profile;
 mod profile_rule;
 mod progress;

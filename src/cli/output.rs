@@ -84,14 +84,6 @@ pub(super) fn hanging(text: &str, column: usize) -> String {
     lines.join(&format!("\n{:column$}", ""))
 }
 
-/// Reads `KEY=VALUE`.
-pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
-        _ => Err("write KEY=VALUE".into()),
-    }
-}
-
 /// The colours in use (ECMA-48, "select graphic rendition").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Colour {

@@ -1,7 +1,6 @@
 //! `profile`: the signing profiles of AWS Signer.
 
 use std::{
-    collections::BTreeMap,
     io::{self, Write},
     process::ExitCode,
 };
@@ -11,7 +10,8 @@ use serde_json::{Value, json};
 use super::{
     clients::SigningArgs,
     confirm::confirm,
-    output::{OutputFormat, key_value, write_json},
+    output::{OutputFormat, write_json},
+    pairs::{by_key, key_value},
 };
 use crate::{
     app::clients::Clients,
@@ -216,7 +216,7 @@ struct Work<'a> {
 impl Work<'_> {
     fn create(&self, create: &Create, name: &SigningProfile) -> Result<String, Report> {
         let validity = create.validity.as_deref().map(Validity::parse).transpose()?;
-        let tags: BTreeMap<String, String> = create.tags.iter().cloned().collect();
+        let tags = by_key("--tag", &create.tags)?;
         if let Some(known) = self.clients.run(self.signer.describe(name))? {
             return Err(Report::new(format!("there is a signing profile {} already", known.arn))
                 .hint("sign with that ARN, or choose another name: a canceled profile's name stays taken"));

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     clients::{RegistryArgs, SigningArgs},
-    output::{OutputFormat, exit_code, key_value, write_json},
+    output::{OutputFormat, exit_code, write_json},
+    pairs::{by_key, key_value},
     profile_rule,
     progress::Progress,
     root_args::RootArgs,
@@ -146,7 +147,7 @@ impl Sign {
         let (http, auths) = self.registry.open(&app, &log, &clients, &images, stdin)?;
         let signer = clients.signer(Some(&profile))?;
         let profile = self.prepared(&clients, &signer, profile, &log)?;
-        let metadata: BTreeMap<String, String> = self.metadata.iter().cloned().collect();
+        let metadata = by_key("--user-metadata", &self.metadata)?;
         let context = SigningContext {
             signer: &signer,
             profile: &profile,

@@ -54,7 +54,7 @@ pub(super) fn text(
                 continue;
             }
         };
-        let first = repositories.insert(done.split_once('@').map_or(done.as_str(), |(name, _)| name));
+        let first = repositories.insert(done.rsplit_once('@').map_or(done.as_str(), |(name, _)| name));
         if detail == Detail::Summary && !first {
             untold += 1;
         }
@@ -63,7 +63,7 @@ pub(super) fn text(
             Outcome::Signed(signed) if quiet => writeln!(stdout, "{}", name_of(signed))?,
             Outcome::Signed(signed) => {
                 if told {
-                    writeln!(stdout, "signed {}", signed.image)?;
+                    writeln!(stdout, "signed {}", fold(&signed.image))?;
                     tag(signed.tag.as_deref(), stdout)?;
                     writeln!(stdout, "  signature: {}", name_of(signed))?;
                     writeln!(stdout, "  profile:   {}", fold(&signed.profile_version))?;
@@ -74,13 +74,13 @@ pub(super) fn text(
                 signed.warnings.iter().for_each(|warning| log.warn(warning));
             }
             Outcome::AlreadySigned { image, signature } if told && !quiet => {
-                writeln!(stdout, "already signed {image}")?;
+                writeln!(stdout, "already signed {}", fold(image))?;
                 writeln!(stdout, "  signature: {signature}")?;
             }
             Outcome::Planned(plan) => {
                 plan.warnings.iter().for_each(|warning| log.warn(warning));
                 if told {
-                    writeln!(stdout, "would sign {}", plan.image)?;
+                    writeln!(stdout, "would sign {}", fold(&plan.image))?;
                     tag(plan.tag.as_deref(), stdout)?;
                     let payload = fold(&String::from_utf8_lossy(&plan.payload));
                     writeln!(stdout, "  payload ({} bytes): {payload}", plan.payload.len())?;
@@ -116,8 +116,8 @@ fn tag(tag: Option<&str>, stdout: &mut dyn Write) -> io::Result<()> {
 
 /// The signature by its own name.
 fn name_of(signed: &Signed) -> String {
-    let repository = signed.image.split_once('@').map_or("", |(name, _)| name);
-    format!("{repository}@{}", signed.signature)
+    let repository = signed.image.rsplit_once('@').map_or("", |(name, _)| name); // a layout's folder may have one
+    format!("{}@{}", fold(repository), signed.signature)
 }
 
 /// One outcome for programs.

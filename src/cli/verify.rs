@@ -1,11 +1,12 @@
 //! `verify`: images in, a verdict on each out.
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use super::{
     aws_args::AwsArgs,
     clients::RegistryArgs,
-    output::{OutputFormat, exit_code, key_value, write_json},
+    output::{OutputFormat, exit_code, write_json},
+    pairs::{by_key, key_value},
     progress::Progress,
     root_args::RootArgs,
     verify_report as report,
@@ -98,7 +99,7 @@ impl Verify {
             images.iter().zip(&trusted).map(|(image, trust)| trust.on(image, self.scope.as_deref())).collect();
         let clients = Clients::open(&app, None, &images, trusted.iter().find_map(Trusted::signing_profile))?;
         let (http, auths) = self.registry.open(&app, &log, &clients, &images, stdin)?;
-        let metadata: BTreeMap<String, String> = self.metadata.iter().cloned().collect();
+        let metadata = by_key("--user-metadata", &self.metadata)?;
         let (signers, plugins) = (clients.signers(), Plugins::of(&app.environment));
         let options = Options {
             metadata: &metadata,

@@ -8,11 +8,12 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    digest::Digest,
     log::Log,
     notary::certificate::rfc3339,
     report::{Level, Report, excerpt, fold},
     verify::{
-        judge::{Check, Judgement},
+        judge::Check,
         run::{Judged, Outcome, Verdict},
     },
 };
@@ -24,22 +25,24 @@ pub(super) fn text(quiet: bool, summary: bool, verdicts: &[Verdict<'_>], stdout:
     let mut untold = 0;
     for verdict in verdicts {
         let name = name_of(verdict);
-        let first = repositories.insert(name.split_once('@').map_or(name, |(repository, _)| repository));
-        if summary && !quiet && !first && matches!(verdict.outcome, Outcome::Verified(_)) {
+        let first = repositories.insert(name.rsplit_once('@').map_or(name, |(repository, _)| repository));
+        if summary && !quiet && !first && is_verified(verdict) {
             untold += 1;
             continue;
         }
+        let name = fold(name); // of a layout it is a path
         match &verdict.outcome {
             Outcome::Verified(_) if quiet => writeln!(stdout, "{name}")?,
             _ if quiet => {}
             Outcome::Unchecked => writeln!(stdout, "not checked {name}")?,
             Outcome::Verified(judged) => {
-                writeln!(stdout, "verified {name}")?;
+                let word = if is_verified(verdict) { "verified" } else { "accepted" };
+                writeln!(stdout, "{word} {name}")?;
                 policy(verdict, stdout)?;
                 signature(judged, stdout)?;
             }
             Outcome::Refused { signatures, .. } => {
-                writeln!(stdout, "not verified {}", fold(name))?;
+                writeln!(stdout, "not verified {name}")?;
                 policy(verdict, stdout)?;
                 signatures.iter().try_for_each(|judged| signature(judged, stdout))?;
             }
@@ -57,7 +60,8 @@ pub(super) fn tell(verdicts: &[Verdict<'_>], log: &Log<'_>) {
         let name = name_of(verdict);
         match &verdict.outcome {
             Outcome::Verified(judged) => {
-                if !verdict.reference.contains('@') {
+                let by_digest = |(digest, _): &(Digest, String)| verdict.reference.ends_with(digest.as_str());
+                if !verdict.resolved.as_ref().is_some_and(by_digest) {
                     log.warn(format_args!(
                         "{} can move; what is verified, and what to run, is {name}",
                         verdict.reference
@@ -77,6 +81,15 @@ pub(super) fn tell(verdicts: &[Verdict<'_>], log: &Log<'_>) {
                 log.report(Level::Error, &why.clone().under(format!("{name} is not verified")));
             }
         }
+    }
+}
+
+/// Whether somebody whom the policy trusts signed. Under `audit` a stranger's signature satisfies it as well: then
+/// the integrity of what anybody may have made is all that is known.
+fn is_verified(verdict: &Verdict<'_>) -> bool {
+    match &verdict.outcome {
+        Outcome::Verified(judged) => judged.judgement.is_trusted(),
+        Outcome::Unchecked | Outcome::Refused { .. } => false,
     }
 }
 
@@ -119,11 +132,12 @@ pub(super) fn json(verdicts: &[Verdict<'_>]) -> Value {
 
 fn image(verdict: &Verdict<'_>) -> Value {
     let none: &[Judged] = &[];
-    let (verified, error, signatures) = match &verdict.outcome {
-        Outcome::Verified(judged) => (true, None, std::slice::from_ref(&**judged)),
-        Outcome::Unchecked => (false, None, none),
-        Outcome::Refused { why, signatures } => (false, Some(why.full()), signatures.as_slice()),
+    let (error, signatures) = match &verdict.outcome {
+        Outcome::Verified(judged) => (None, std::slice::from_ref(&**judged)),
+        Outcome::Unchecked => (None, none),
+        Outcome::Refused { why, signatures } => (Some(why.full()), signatures.as_slice()),
     };
+    let verified = is_verified(verdict);
     json!({
         "reference": verdict.reference,
         "digest": verdict.resolved.as_ref().map(|(digest, _)| digest),
@@ -131,15 +145,12 @@ fn image(verdict: &Verdict<'_>) -> Value {
         "level": verdict.statement.map(|statement| statement.level.name()),
         "statement": verdict.statement.map(|statement| &statement.name),
         "error": error,
-        "signatures": signatures.iter().map(judged).collect::<Vec<_>>(),
+        "signatures": signatures.iter().map(|judged| signature_json(judged, verified)).collect::<Vec<_>>(),
     })
 }
 
-fn judged(Judged { digest, judgement }: &Judged) -> Value {
-    json!({ "digest": digest, "verified": judgement.verified(), "checks": checks(judgement) })
-}
-
-fn checks(judgement: &Judgement) -> Vec<Value> {
+/// Only the signature that decided is there where the image is verified.
+fn signature_json(Judged { digest, judgement }: &Judged, verified: bool) -> Value {
     let told = |check: &Check| json!({ "name": check.name.name(), "result": check.result.name(), "reason": told(&check.reason) });
-    judgement.checks.iter().map(told).collect()
+    json!({ "digest": digest, "verified": verified, "checks": judgement.checks.iter().map(told).collect::<Vec<_>>() })
 }

@@ -3,6 +3,7 @@
 //! Strict on purpose: a misspelt key in a file that picks credentials must not be passed over. Every
 //! error names the file, the line and, for a key, the nearest one that exists.
 
+mod file;
 mod glob;
 mod keys;
 mod locate;

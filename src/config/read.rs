@@ -16,6 +16,7 @@ use toml_edit::{
 };
 
 use super::{
+    file::{ConfigFile, RegistryRule, Text},
     glob::Glob,
     model::{AssumedRole, CacheStore, Config, LoginStore, ProfileChoice, Rule},
 };
@@ -24,62 +25,6 @@ use crate::{
     registry::{Custom, TOKEN_LIFETIME, is_account, is_region, is_role_arn},
     report::{Report, nearest},
 };
-
-/// The file as it is written. A key that is not here is an error.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct ConfigFile {
-    cache: Cache,
-    other_registries: OtherRegistries,
-    defaults: Defaults,
-    registry: Vec<Spanned<RegistryRule>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct Cache {
-    store: Option<Spanned<CacheStore>>,
-    refresh_before: Option<Spanned<Text>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct OtherRegistries {
-    store: Option<Spanned<Text>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Defaults {
-    profile: Option<Text>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RegistryRule {
-    #[serde(rename = "match")]
-    hosts: Option<Spanned<Text>>,
-    profile: Option<Text>,
-    role_arn: Option<Spanned<Text>>,
-    external_id: Option<Spanned<Text>>,
-    session_name: Option<Spanned<Text>>,
-    account: Option<Spanned<Text>>,
-    region: Option<Spanned<Text>>,
-    signing_profile: Option<Spanned<Text>>,
-}
-
-/// A text that is not empty.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Text(String);
-
-impl TryFrom<String> for Text {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Text, &'static str> {
-        if text.is_empty() { Err("an empty text is no value: remove the line") } else { Ok(Text(text)) }
-    }
-}
 
 impl Config {
     /// Reads the file's text.

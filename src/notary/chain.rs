@@ -34,7 +34,7 @@ pub fn check_chain(chain: &[Certificate]) -> Result<(), Report> {
         return Err(Report::new("the certificate chain is empty"));
     };
     if chain.len() > MAX_CHAIN {
-        return Err(Report::new(format!("the chain has {} certificates, more than {MAX_CHAIN}", chain.len())));
+        return Err(Report::new(format!("the chain has more than {MAX_CHAIN} certificates")));
     }
     let bad = |certificate: &Certificate, why: String| {
         Report::new(format!("the certificate `{}` breaks the chain: {why}", certificate.subject))

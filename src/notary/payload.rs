@@ -108,7 +108,7 @@ mod tests {
             format!(r#"{{"targetArtifact":{{"mediaType":"{}","digest":"{digest}","size":527}}}}"#, media::MANIFEST);
         assert_eq!(String::from_utf8(of(&target()).unwrap()).unwrap(), plain);
         let mut annotated = annotate(&target(), &metadata(&[("b", "2"), ("a", "<1>\"")])).unwrap();
-        annotated.platform = Some(json!({"os": "linux"}));
+        annotated.has_platform = true;
         annotated.artifact_type = Some("x".into());
         assert_eq!(
             String::from_utf8(of(&annotated).unwrap()).unwrap(),

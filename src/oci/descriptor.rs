@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::digest::Digest;
 
@@ -22,12 +22,9 @@ pub struct Descriptor {
     /// Notes on it, in the order of their keys.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_none")]
     pub annotations: BTreeMap<String, String>,
-    /// The platform, as an index gives it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform: Option<serde_json::Value>,
-    /// The content itself, base64, where it is small.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<String>,
+    /// Whether an index gives it a platform. Which one is of no use here, and may be any JSON.
+    #[serde(rename = "platform", default, skip_serializing, deserialize_with = "is_there")]
+    pub has_platform: bool,
 }
 
 impl Descriptor {
@@ -44,8 +41,7 @@ impl Descriptor {
             size,
             artifact_type: None,
             annotations: BTreeMap::new(),
-            platform: None,
-            data: None,
+            has_platform: false,
         }
     }
 
@@ -64,6 +60,11 @@ impl fmt::Display for Descriptor {
 /// Go writes an empty map as `null`.
 fn null_is_none<'de, D: serde::Deserializer<'de>>(input: D) -> Result<BTreeMap<String, String>, D::Error> {
     Ok(Option::deserialize(input)?.unwrap_or_default())
+}
+
+/// Whether there is a value, whatever it is.
+fn is_there<'de, D: serde::Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
+    Ok(Option::<IgnoredAny>::deserialize(input)?.is_some())
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ const MAX_NAME: usize = 255;
 /// The name of an image: `[REGISTRY/]REPOSITORY[:TAG][@DIGEST]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// Host and port, as in the name; `docker.io` where the name has none. Empty for an image layout on disk,
+    /// Host and port, in lower case; `docker.io` where the name has none. Empty for an image layout on disk,
     /// which has no registry.
     pub registry: String,
     /// The path below the registry; `library/` is put before the Hub's official images. Of an image layout,
@@ -63,8 +63,8 @@ impl Reference {
         if registry.len() + 1 + path.len() > MAX_NAME {
             return Err(bad("name", name, "is longer than 255 characters"));
         }
-        let registry = match registry {
-            "index.docker.io" => HUB.0,
+        let registry = match canonical(registry) {
+            hub if hub == "index.docker.io" => HUB.0.to_owned(),
             other => other,
         };
         let repository =
@@ -73,7 +73,7 @@ impl Reference {
             (None, None) => Some("latest".to_owned()),
             (tag, _) => tag.map(str::to_owned),
         };
-        Ok(Reference { registry: registry.to_owned(), repository, tag, digest })
+        Ok(Reference { registry, repository, tag, digest })
     }
 
     /// Reads the name of an image in a layout on disk: `FOLDER:TAG` or `FOLDER@DIGEST`, as Notation and ORAS
@@ -150,6 +150,20 @@ pub fn check_name(name: &str) -> Result<(), String> {
     let (registry, repository) = name.split_once('/').ok_or("it has no registry before a `/`")?;
     check_registry(registry).map_err(|why| format!("the registry `{registry}` {why}"))?;
     check_repository(repository).map_err(|why| format!("the repository `{repository}` {why}"))
+}
+
+/// A name of a registry and a repository with its host in lower case, since all spellings of a host are one registry:
+/// none is another one to a trust policy. A host that would be none in lower case stays as it is.
+pub fn canonical_name(name: &str) -> String {
+    match name.split_once('/') {
+        Some((registry, repository)) => format!("{}/{repository}", canonical(registry)),
+        None => name.to_owned(),
+    }
+}
+
+fn canonical(registry: &str) -> String {
+    let lower = registry.to_ascii_lowercase();
+    if is_registry(&lower) { lower } else { registry.to_owned() }
 }
 
 /// Whether a registry's host is this machine, so that plain HTTP is spoken to it, as docker does.
@@ -261,7 +275,11 @@ mod tests {
             ("localhost:5000/app:v1", "localhost:5000", "app", Some("v1"), false, "a port and a tag"),
             ("localhost:5000/app", "localhost:5000", "app", Some("latest"), false, "a port is no tag"),
             ("host.example/a/b/c:v1", "host.example", "a/b/c", Some("v1"), false, "a deep path"),
-            ("HOST/app", "HOST", "app", Some("latest"), false, "upper case makes a registry"),
+            ("HOST/app", "HOST", "app", Some("latest"), false, "upper case makes a registry, lower case would not"),
+            ("Host.Example/app", "host.example", "app", Some("latest"), false, "a host has no case"),
+            ("LocalHost:5000/app", "localhost:5000", "app", Some("latest"), false, "with a port"),
+            ("Index.Docker.io/alpine", "docker.io", "library/alpine", Some("latest"), false, "the Hub, too"),
+            ("[2001:DB8::1]:5000/app", "[2001:db8::1]:5000", "app", Some("latest"), false, "IPv6"),
             ("[::1]:5000/app:v1", "[::1]:5000", "app", Some("v1"), false, "IPv6"),
             ("a.b/x__y/z--z.q:T_1.-", "a.b", "x__y/z--z.q", Some("T_1.-"), false, "separators"),
             (&format!("h.x/app@{digest}"), "h.x", "app", None, true, "a digest needs no tag"),

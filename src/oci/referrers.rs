@@ -244,7 +244,7 @@ fn signatures_among(mut listed: Vec<Descriptor>) -> Vec<Descriptor> {
 /// Whether an index lists signatures and nothing else, so that it may be deleted when the tag has left it:
 /// somebody may have put the tag on an index that others run.
 fn lists_only_signatures(listed: &[Descriptor]) -> bool {
-    listed.iter().all(|entry| entry.artifact_type.as_deref() == Some(media::SIGNATURE) && entry.platform.is_none())
+    listed.iter().all(|entry| entry.artifact_type.as_deref() == Some(media::SIGNATURE) && !entry.has_platform)
 }
 
 /// What stands under the tag that lists an image's referrers.

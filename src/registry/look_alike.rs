@@ -3,7 +3,11 @@
 //! A token never leaves for such a host; that it is misspelt is said wherever a person would else hear
 //! of a missing login. Pure.
 
-use super::{PARTITIONS, address::Address, is_account, is_region};
+use super::{
+    address::Address,
+    names::{is_account, is_region},
+    partition::PARTITIONS,
+};
 
 /// What is wrong with a host that looks like a private registry of ECR; `None` where it does not.
 ///

@@ -2,12 +2,15 @@
 //! registry. Pure: no I/O, no clock, no environment.
 
 mod address;
+mod ecr;
 mod look_alike;
+mod names;
 mod partition;
 
-use std::time::Duration;
-
+pub(crate) use ecr::PUBLIC_HOSTS;
+pub use ecr::{Kind, PUBLIC_HOST, PUBLIC_REGION, Registry, TOKEN_LIFETIME, USERNAME};
 pub use look_alike::look_alike;
+pub use names::{is_account, is_region, is_role_arn};
 pub use partition::{PARTITIONS, Partition};
 
 use address::Address;
@@ -21,33 +24,6 @@ pub enum Server {
     Other(String),
 }
 
-/// A registry of Amazon ECR.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registry {
-    /// The host as the key of tokens: lower-case, without port.
-    pub host: String,
-    /// Private or public.
-    pub kind: Kind,
-    /// The region whose API mints the token.
-    pub region: String,
-    /// Whether the host is a FIPS one, so that the FIPS endpoint must be called.
-    pub fips: bool,
-    /// Whether the host is a dual-stack one, so that the dual-stack endpoint must be called.
-    pub dual_stack: bool,
-}
-
-/// The two kinds of ECR.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
-    /// `ACCOUNT.dkr.ecr.REGION.SUFFIX`, or a custom domain that the configuration maps.
-    Private {
-        /// The 12-digit AWS account that owns the registry.
-        account: String,
-    },
-    /// `public.ecr.aws` and `ecr-public.aws.com`.
-    Public,
-}
-
 /// A custom domain in front of a private registry, from a `[[registry]]` rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Custom {
@@ -56,21 +32,6 @@ pub struct Custom {
     /// The registry's region.
     pub region: String,
 }
-
-/// How long a login token of ECR lives (AWS documentation, ECR `GetAuthorizationToken`): 12 hours.
-pub const TOKEN_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
-
-/// The one region of ECR Public's API (AWS documentation, ecr-public GetAuthorizationToken).
-pub const PUBLIC_REGION: &str = "us-east-1";
-
-/// The host that keys ECR Public's token; both public hosts share it.
-pub const PUBLIC_HOST: &str = "public.ecr.aws";
-
-/// ECR Public's hosts: IPv4 and dual-stack.
-pub(crate) const PUBLIC_HOSTS: [(&str, bool); 2] = [(PUBLIC_HOST, false), ("ecr-public.aws.com", true)];
-
-/// The user name of every ECR token (ECR API reference, GetAuthorizationToken: `AWS:password`).
-pub const USERNAME: &str = "AWS";
 
 impl Server {
     /// Reads the server name as a client sent it; `None` when it is empty.
@@ -87,104 +48,29 @@ impl Server {
         }
         let clear = line.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
         let address = Address::of(&text);
-        Some(match Registry::at(&address, custom).filter(|_| clear) {
+        Some(match at(&address, custom).filter(|_| clear) {
             Some(registry) => Server::Ecr(registry),
             None => Server::Other(address.canonical()),
         })
     }
 }
 
-impl Registry {
-    /// The registry's 12-digit account; empty for ECR Public.
-    pub fn account(&self) -> &str {
-        match &self.kind {
-            Kind::Private { account } => account,
-            Kind::Public => "",
-        }
+/// The registry at an address: one of Amazon's own hosts, or a custom domain of the configuration.
+fn at(address: &Address<'_>, custom: impl Fn(&str) -> Option<Custom>) -> Option<Registry> {
+    if address.host == address.authority
+        && let Some(registry) = Registry::of_host(&address.host)
+    {
+        return Some(registry);
     }
-
-    fn at(address: &Address<'_>, custom: impl Fn(&str) -> Option<Custom>) -> Option<Registry> {
-        if address.host == address.authority
-            && let Some(registry) = Registry::private(&address.host).or_else(|| Registry::public(&address.host))
-        {
-            return Some(registry);
-        }
-        // A custom domain may have a port of its own: the configuration names it with the port.
-        let Custom { account, region } = custom(&address.authority)?;
-        Some(Registry {
-            host: address.authority.clone(),
-            kind: Kind::Private { account },
-            region,
-            fips: false,
-            dual_stack: false,
-        })
-    }
-
-    fn private(host: &str) -> Option<Registry> {
-        let (account, rest) = host.split_once('.')?;
-        // `dkr.ecr` is the classic shape, `dkr-ecr` the dual-stack one; each has a FIPS twin.
-        let (service, rest, dual_stack) = match rest.strip_prefix("dkr.") {
-            Some(rest) => {
-                let (service, rest) = rest.split_once('.')?;
-                (service, rest, false)
-            }
-            None => {
-                let (service, rest) = rest.strip_prefix("dkr-")?.split_once('.')?;
-                (service, rest, true)
-            }
-        };
-        let fips = match service {
-            "ecr" => false,
-            "ecr-fips" => true,
-            _ => return None,
-        };
-        let (region, suffix) = rest.split_once('.')?;
-        // The suffix says the rest: the classic shape has both in China.
-        let dual_stack = dual_stack || PARTITIONS.iter().any(|one| one.classic_dual_stack_suffix == Some(suffix));
-        let known = PARTITIONS.iter().any(|partition| match dual_stack {
-            true => partition.registry_dual_stack_suffix == Some(suffix),
-            false => partition.dns_suffix == suffix,
-        });
-        (is_account(account) && is_region(region) && known).then(|| Registry {
-            host: host.into(),
-            kind: Kind::Private { account: account.into() },
-            region: region.into(),
-            fips,
-            dual_stack,
-        })
-    }
-
-    fn public(host: &str) -> Option<Registry> {
-        let (_, dual_stack) = PUBLIC_HOSTS.iter().find(|(name, _)| *name == host)?;
-        Some(Registry {
-            host: PUBLIC_HOST.into(),
-            kind: Kind::Public,
-            region: PUBLIC_REGION.into(),
-            fips: false,
-            dual_stack: *dual_stack,
-        })
-    }
-}
-
-/// Whether this is an AWS account id: 12 digits.
-pub fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// Whether this is the ARN of an IAM role: `arn:PARTITION:iam::ACCOUNT:role/NAME` (IAM user guide, "ARN format").
-pub fn is_role_arn(text: &str) -> bool {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    matches!(parts[..], ["arn", partition, "iam", "", account, resource]
-        if partition.starts_with("aws") && is_account(account) && resource.len() > 5 && resource.starts_with("role/"))
-        && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// Whether this can be an AWS region: it becomes a part of a host name that we call.
-pub fn is_region(text: &str) -> bool {
-    (1..=40).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && !text.starts_with('-')
-        && !text.ends_with('-')
+    // A custom domain may have a port of its own: the configuration names it with the port.
+    let Custom { account, region } = custom(&address.authority)?;
+    Some(Registry {
+        host: address.authority.clone(),
+        kind: Kind::Private { account },
+        region,
+        fips: false,
+        dual_stack: false,
+    })
 }
 
 #[cfg(test)]
@@ -218,56 +104,6 @@ mod tests {
     #[track_caller]
     fn check(line: &str, expected: Server, why: &str) {
         assert_eq!(Server::parse(line, |_| None), Some(expected), "{why}: {line:?}");
-    }
-
-    #[test]
-    fn private_registries() {
-        const A: &str = "123456789012";
-        for (host, region, fips, dual_stack, why) in [
-            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "eu-west-1", false, false, "commercial"),
-            ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1", true, false, "GovCloud FIPS"),
-            ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", "cn-north-1", false, false, "China"),
-            (
-                "123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu",
-                "eusc-de-east-1",
-                false,
-                false,
-                "European Sovereign Cloud",
-            ),
-            ("123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov", "us-iso-east-1", false, false, "ISO"),
-            ("123456789012.dkr.ecr.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1", false, false, "ISO-B"),
-            ("123456789012.dkr.ecr.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1", false, false, "ISO-E"),
-            ("123456789012.dkr.ecr.us-isof-south-1.csp.hci.ic.gov", "us-isof-south-1", false, false, "ISO-F"),
-            ("123456789012.dkr-ecr.us-west-2.on.aws", "us-west-2", false, true, "dual-stack"),
-            ("123456789012.dkr-ecr-fips.us-west-2.on.aws", "us-west-2", true, true, "dual-stack FIPS"),
-            (
-                "123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn",
-                "cn-north-1",
-                false,
-                true,
-                "dual-stack China",
-            ),
-            (
-                "123456789012.dkr.ecr.xx-new-9.amazonaws.com",
-                "xx-new-9",
-                false,
-                false,
-                "a region of tomorrow needs no release",
-            ),
-        ] {
-            check(host, ecr(host, A, region, fips, dual_stack), why);
-        }
-    }
-
-    /// A row of amazon-ecr-credential-helper's own table.
-    #[test]
-    fn f1_15_china_has_dual_stack_hosts_of_the_classic_shape() {
-        const HOST: &str = "210987654321.dkr.ecr.cn-north-1.on.amazonwebservices.com.cn";
-        check(HOST, ecr(HOST, "210987654321", "cn-north-1", false, true), "dual-stack by its suffix");
-        let attack = format!("{HOST}.evil.example");
-        check(&attack, other(&attack), "suffix attack");
-        let elsewhere = "210987654321.dkr.ecr.us-east-1.on.aws";
-        check(elsewhere, other(elsewhere), "AWS's other dual-stack suffix has the other shape alone");
     }
 
     #[test]

@@ -118,6 +118,9 @@ pub(super) fn read_text(path: &Path) -> Result<String, Report> {
     })
 }
 
+/// Where the kernel makes every file, so that nobody else's can be there, whatever a folder's mode is.
+const KERNELS_FOLDERS: [&str; 2] = ["/proc", "/sys"];
+
 /// Looks at the nearest folder that exists: may files be put there?
 fn check_folder(file: &Path) -> Result<(PathBuf, Metadata), Report> {
     let folder = file.ancestors().skip(1).find(|folder| folder.as_os_str().is_empty() || folder.exists());
@@ -130,6 +133,10 @@ fn check_folder(file: &Path) -> Result<(PathBuf, Metadata), Report> {
             file.display()
         ))
         .hint("remove it, or name another folder"));
+    }
+    if KERNELS_FOLDERS.iter().any(|kernels| folder.starts_with(kernels)) {
+        return Err(Report::new(format!("no file can be made in {}, which is the kernel's", folder.display()))
+            .hint("set HOME, or the client's own variable such as DOCKER_CONFIG, to a folder on a disk"));
     }
     if private_fs::owner(&metadata) == private_fs::user() && private_fs::is_read_only(&metadata) && cfg!(unix) {
         return Err(Report::new(format!("the folder {} is read-only", folder.display()))

@@ -21,6 +21,7 @@ use crate::{
     },
     environment::Environment,
     notary::certificate::Certificate,
+    oci::reference::canonical_name,
     report::Report,
     verify::{
         places::{POLICY_FILES, notation_folder, present},
@@ -156,7 +157,10 @@ impl Plan {
     /// Plans the policy.
     fn policy(&mut self, file: UserFile, request: &TrustRequest, store: &StoreName) -> Result<Option<String>, Report> {
         let (origin, mut question) = (file.path.display().to_string(), None);
-        let scopes = if request.scopes.is_empty() { vec![EVERYTHING.into()] } else { request.scopes.clone() };
+        let mut scopes: Vec<String> = request.scopes.iter().map(|scope| canonical_name(scope)).collect();
+        if scopes.is_empty() {
+            scopes.push(EVERYTHING.into());
+        }
         let mut document = match &file.text {
             None => json!({ "version": "1.0", "trustPolicies": [] }),
             Some(text) => {
@@ -273,8 +277,8 @@ fn is_met(statement: &Statement, request: &TrustRequest, store: &StoreName) -> b
 }
 
 fn names_one_of(statement: &Value, scopes: &[String]) -> bool {
-    let listed = statement["registryScopes"].as_array();
-    listed.is_some_and(|listed| listed.iter().any(|one| scopes.iter().any(|scope| one == scope)))
+    let listed = statement["registryScopes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    listed.map(canonical_name).any(|one| scopes.contains(&one))
 }
 
 /// Adds a text to a list of a statement, where it is not in it.

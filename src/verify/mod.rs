@@ -4,6 +4,7 @@ pub mod anchors;
 pub(crate) mod checks;
 pub mod distinguished_name;
 pub mod judge;
+mod judgement;
 pub mod lint;
 pub mod places;
 pub mod plugin;

@@ -24,7 +24,7 @@ pub struct Policy {
 pub struct Statement {
     /// `name`.
     pub name: String,
-    /// `registryScopes`: `REGISTRY/REPOSITORY` each, or `*` alone.
+    /// `registryScopes`: `REGISTRY/REPOSITORY` each, the host in lower case, or `*` alone.
     pub scopes: Vec<String>,
     /// `level`.
     pub level: Level,

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     aws::signing_profile::SigningProfile,
     notary::envelope::json,
-    oci::reference::check_name,
+    oci::reference::{canonical_name, check_name},
     report::{Report, nearest},
 };
 
@@ -277,7 +277,7 @@ impl Rules<'_> {
                 self.refuse(place, format!("the scope `{scope}` is no repository: {why}"), hint);
             }
         }
-        scopes
+        scopes.iter().map(|scope| canonical_name(scope)).collect()
     }
 
     fn store(&mut self, place: &str, text: &str) -> Option<StoreName> {

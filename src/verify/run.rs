@@ -259,7 +259,7 @@ impl<'a> Verifier<'a> {
             if judged.judgement.verified() {
                 return Ok(judged);
             }
-            judged.judgement.envelope = None; // it may be large
+            (judged.judgement.envelope, judged.judgement.signed_by) = (None, None); // they may be large
             others.push((place, judged));
         }
         others.sort_by_key(|(place, _)| *place);

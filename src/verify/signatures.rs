@@ -1,5 +1,7 @@
 //! The signatures that an image has: found, read, judged, told.
 
+use std::cell::Cell;
+
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -24,6 +26,10 @@ use crate::{
 /// Signatures of one image that are read at the same time.
 const CONCURRENCY: usize = 8;
 
+/// Most bytes of the envelopes of one image that are read, of all together, since they are kept: two of the largest,
+/// thousands of the usual.
+const MAX_READ: u64 = 2 * MAX_ENVELOPE as u64;
+
 /// A signature as the registry lists it, and what reading it gave.
 #[derive(Debug)]
 pub struct Signature {
@@ -46,16 +52,27 @@ pub async fn read(repository: &Repository, image: &Descriptor, roots: &Roots) ->
 
 async fn read_all(repository: &Repository, image: &Descriptor, roots: &Roots) -> Result<Vec<Signature>, Report> {
     let listed = repository.signatures(&image.digest).await?;
+    let left = Cell::new(MAX_READ);
     let reading = stream::iter(listed).map(|descriptor| async {
-        let envelope = open(repository, image, &descriptor).await;
+        let envelope = open(repository, image, &descriptor, &left).await;
         let by = envelope.as_ref().map_err(Clone::clone).and_then(|envelope| SignedBy::of(envelope, roots));
         Signature { descriptor, envelope, by }
     });
     Ok(reading.buffered(CONCURRENCY).collect().await)
 }
 
-async fn open(repository: &Repository, image: &Descriptor, descriptor: &Descriptor) -> Result<Envelope, Report> {
+async fn open(
+    repository: &Repository,
+    image: &Descriptor,
+    descriptor: &Descriptor,
+    left: &Cell<u64>,
+) -> Result<Envelope, Report> {
     let blob = find_envelope(repository, image, descriptor).await?;
+    let Some(then) = left.get().checked_sub(blob.size) else {
+        let most = MAX_READ / (1024 * 1024);
+        return Err(Report::new(format!("it was not read: the signatures of the image have more than {most} MiB")));
+    };
+    left.set(then);
     let bytes = repository.blob(&blob, MAX_ENVELOPE).await?;
     let envelope = envelope::open(&blob.media_type, &bytes)?;
     let target = envelope.target()?;

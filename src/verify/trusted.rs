@@ -3,14 +3,14 @@
 use super::{
     anchors::Anchors,
     places::Found,
-    policy::{Policy, TrustedIdentity},
+    policy::{EVERYTHING, Policy, TrustedIdentity},
     run::Wanted,
     trust_store::TrustStore,
 };
 use crate::{
     aws::{signer_roots::Roots, signing_profile::SigningProfile},
     config::Config,
-    oci::Reference,
+    oci::{Reference, reference::canonical_name},
     report::Report,
 };
 
@@ -44,9 +44,20 @@ impl Trusted {
         Ok(Trusted { policy: found.read()?, stores: found.store })
     }
 
-    /// An image with the statement that is for its repository, or for the scope that is given in its place.
+    /// An image with the statement that is for its repository, or for the scope that is given in its place. An image
+    /// layout has no repository, whatever its folder is called: without a scope the statement for `*` is meant.
     pub fn on(&self, image: &Reference, scope: Option<&str>) -> Wanted<'_> {
-        let trust = self.policy.select(scope.unwrap_or(&image.name()));
+        let trust = match (scope, image.layout()) {
+            (Some(scope), _) => self.policy.select(&canonical_name(scope)),
+            (None, None) => self.policy.select(&image.name()),
+            (None, Some(_)) => self.policy.select(EVERYTHING).map_err(|_| {
+                Report::new(format!(
+                    "{}: no statement is for every repository, and a layout has none",
+                    self.policy.origin
+                ))
+                .hint("say whose statement is meant: --scope REGISTRY/REPOSITORY")
+            }),
+        };
         let trust = trust.map(|statement| (statement, Anchors::of(statement, &self.stores)));
         Wanted { image: image.clone(), trust }
     }
@@ -65,7 +76,10 @@ impl Trusted {
 /// # Errors
 /// What it names is no signing profile.
 pub fn profile_of_rule(config: &Config, image: &Reference) -> Result<Option<SigningProfile>, Report> {
-    let Some(rule) = config.rule_for(image.host()) else { return Ok(None) };
+    // The port that HTTPS has is no other registry, as for tokens.
+    let bare = image.host().strip_suffix(":443");
+    let rule = config.rule_for(image.host()).or_else(|| config.rule_for(bare?));
+    let Some(rule) = rule else { return Ok(None) };
     let Some(arn) = &rule.signing_profile else { return Ok(None) };
     SigningProfile::parse(arn).map(Some).map_err(|err| err.under(rule.place()))
 }

@@ -9,7 +9,7 @@ use std::{
     process::{Child, Command},
     sync::Mutex,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::json;
@@ -19,7 +19,8 @@ use crate::support::{
     bus::Knob,
     loopback::{ACCOUNT, CONTAINER_AUTHORIZATION, CONTAINER_PATH, REGION, ROLE, WEB_IDENTITY_TOKEN},
     program::{Outcome, Program, finish_within},
-    signing_fixture::SigningFixture,
+    signer::envelope::Draft,
+    signing_fixture::{MANIFEST, SIGNATURE, SigningFixture},
 };
 
 const MIB: u64 = 1 << 20;
@@ -222,11 +223,68 @@ fn rows() -> Vec<Row> {
                 for number in 0..4 {
                     fixture.push_envelope("app", &digest, "application/jose+json", &vec![number; 24 << 20]);
                 }
-                let image = format!("{}/app@{digest}", fixture.host());
-                let words = ["verify", &image, "--signing-profile", &fixture.profile, "--signer-root", &fixture.root()];
-                (fixture.program(), words.map(str::to_owned).to_vec(), String::new())
+                verify_image(fixture, &digest)
             })
         },
+        Row {
+            // Two of them are read, and kept.
+            memory: 2 * 48 * MIB + USUAL,
+            ..row("registry: eight signatures of 24 MiB, listed", "more than 64 MiB", |fixture| {
+                let digest = fixture.push("app", "v1");
+                for number in 0..8 {
+                    fixture.push_envelope("app", &digest, "application/jose+json", &vec![number; 24 << 20]);
+                }
+                let image = format!("{}/app@{digest}", fixture.host());
+                (fixture.program(), ["signatures", "list", &image].map(str::to_owned).to_vec(), String::new())
+            })
+        },
+        Row {
+            // Two of them at the same time; what is wrong with one is said in its own words, several times over.
+            memory: 5 * 48 * MIB + USUAL,
+            ..row("registry: sixteen signatures with a name of 24 MiB", "it has the member `aaa", |fixture| {
+                let digest = fixture.push("app", "v1");
+                for number in 0..16 {
+                    let name = format!(r#"{{"{}{number}":1}}"#, "a".repeat(24 << 20));
+                    fixture.push_envelope("app", &digest, "application/jose+json", name.as_bytes());
+                }
+                verify_image(fixture, &digest)
+            })
+        },
+        // Each byte of these wants to become a value of many bytes. They are in a buffer that doubles.
+        Row {
+            memory: 2 * 32 * MIB + USUAL,
+            ..row("registry: a signature of 24 MiB of numbers", "more than 100000 values", |fixture| {
+                let numbers = format!(r#"{{"header":[{}0]}}"#, "0,".repeat(12 << 20));
+                verify_envelope(fixture, "application/jose+json", numbers.as_bytes())
+            })
+        },
+        Row {
+            memory: 2 * 32 * MIB + USUAL,
+            ..row("registry: the same in COSE", "has 25165824 bytes, more than", |fixture| {
+                let mut numbers = vec![0; 24 << 20];
+                numbers[..6].copy_from_slice(&[0xd2, 0x9a, 0x01, 0x7f, 0xff, 0xfa]); // a tagged list of all that follows
+                verify_envelope(fixture, "application/cose", &numbers)
+            })
+        },
+        Row {
+            // The envelope, and its texts once more.
+            memory: 3 * 32 * MIB + USUAL,
+            ..row("registry: a signature with 24 MiB of certificates", "more than 32 certificates", |fixture| {
+                let chain = &fixture.signer.chain;
+                let digest = fixture.push("app", "v1");
+                let mut draft = Draft::aws(chain, &fixture.payload("app", &digest), "p", "j", SystemTime::now());
+                draft.certificates = vec![chain.certificates[0].clone(); (18 << 20) / chain.certificates[0].len()];
+                verify_envelope(fixture, "application/jose+json", &draft.jws(chain))
+            })
+        },
+        row("registry: a list that is one platform of 2 MB", "answered 404", |fixture| {
+            let lie = json!({
+                "mediaType": MANIFEST, "digest": format!("sha256:{}", "0".repeat(64)), "size": 7,
+                "artifactType": SIGNATURE, "platform": vec![0; 1_000_000],
+            });
+            fixture.aws.registry.behave(|personality| personality.lies = vec![lie]);
+            verify_image(fixture, &fixture.push("app", "v1"))
+        }),
         row("AWS Signer: it never says what is revoked", "it is not known whether it is revoked", |fixture| {
             command_with(fixture, &["verify"], "GetRevocationStatus", Fault::Silent)
         }),
@@ -244,6 +302,19 @@ fn rows() -> Vec<Row> {
         row("keychain: a byte at a time", "", |fixture| get_of_bus(fixture, Knob::Trickle)),
         row("keychain: no answer", "", |fixture| get_of_bus(fixture, Knob::Silent)),
     ]
+}
+
+/// `verify` of an image whose one signature is these bytes.
+fn verify_envelope(fixture: &SigningFixture, media_type: &str, envelope: &[u8]) -> (Program, Vec<String>, String) {
+    let digest = fixture.push("app", "v1");
+    fixture.push_envelope("app", &digest, media_type, envelope);
+    verify_image(fixture, &digest)
+}
+
+fn verify_image(fixture: &SigningFixture, digest: &str) -> (Program, Vec<String>, String) {
+    let image = format!("{}/app@{digest}", fixture.host());
+    let words = ["verify", &image, "--signing-profile", &fixture.profile, "--signer-root", &fixture.root()];
+    (fixture.program(), words.map(str::to_owned).to_vec(), String::new())
 }
 
 /// The peak of a process's memory in bytes (proc(5), VmHWM), looked at until it is gone.

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::support::{
     aws::faults::Fault,
+    bus::Knob,
     loopback::{ACCESS_KEY_ID, ACCOUNT, REGION, SECRET_ACCESS_KEY},
     machine::Machine,
     program::Program,
@@ -177,6 +178,27 @@ fn f3_6_the_hosts_of_rules_and_cache_are_checked() {
     let failed = |host: &str| findings.iter().any(|one| one["host"] == host && one["verdict"] == "failed");
     assert!(failed(HOST) && failed("11112222333.dkr.ecr.eu-west-1.amazonaws.com"), "{report:#}");
     assert!(findings.iter().any(|one| one["host"] == cached) && !failed(cached), "{report:#}");
+}
+
+/// A daemon that never answers is waited for once, and told of once.
+#[test]
+fn a_silent_keychain_is_asked_once() {
+    let (machine, program) = healthy();
+    machine.bus.set(Knob::Silent);
+    for (host, verdict, told) in [(HOST, Some(0), 1), ("ghcr.io", Some(1), 2)] {
+        machine.bus.take_calls();
+        let (status, report) = examine(&program, &[host]);
+        assert_eq!(machine.bus.take_calls().get("Hello"), Some(&1), "one connection, and one silence: {report:#}");
+        assert_eq!(status, verdict, "{report:#}");
+        let findings = report["findings"].as_array().unwrap();
+        let silent: Vec<&str> =
+            findings.iter().filter_map(|one| one["what"].as_str()).filter(|what| what.contains("in time")).collect();
+        assert_eq!(silent.len(), told, "{silent:?}");
+        assert!(silent[0].contains("and the logins of other registries cannot be had"), "{silent:?}");
+    }
+    machine.configure("[cache]\nstore = \"file\"\n");
+    let (_, report) = examine(&program, &[HOST]);
+    assert!(report.to_string().contains("the logins of other registries cannot be had from"), "{report:#}");
 }
 
 #[test]

@@ -122,6 +122,8 @@ mod sign_words;
 
 // Verifying.
 #[cfg(target_os = "linux")] // the program's keychain, again
+mod verify_attacks;
+#[cfg(target_os = "linux")] // the same
 mod verify_command;
 #[cfg(target_os = "linux")] // the same
 mod verify_faults;

@@ -162,6 +162,12 @@ fn a_policy_that_is_there_gains_and_loses_nothing() {
         ),
         (vec![other.clone(), all.clone()], &["--yes"], vec![other.clone(), gained], "the statement's profile more"),
         (
+            vec![statement("a", &["H.Example/a"], &[&format!("{ARN}2")])],
+            &["--yes", "--scope", "h.EXAMPLE/a"],
+            vec![statement("a", &["H.Example/a"], &[&format!("{ARN}2"), ARN])],
+            "another spelling of the host is no other repository",
+        ),
+        (
             vec![all.clone()],
             &["--scope", "h.example/a", "--scope", "h.example/b"],
             vec![all.clone(), statement("aws-signer-tp", &["h.example/a", "h.example/b"], &[ARN])],

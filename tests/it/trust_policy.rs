@@ -2,6 +2,7 @@
 
 use ecr_rs::{
     aws::signing_profile::SigningProfile,
+    oci::Reference,
     verify::policy::{Action, Actions, Level, Policy, StoreKind, StoreName, TrustedIdentity, VerifyTimestamp},
 };
 use serde_json::{Value, json};
@@ -339,6 +340,24 @@ fn the_exact_scope_goes_before_everything() {
     let narrow = parse(&with(json!({ "registryScopes": ["h.example/app"] }))).unwrap();
     let report = narrow.select("h.example/other").unwrap_err();
     assert!(report.what().contains("no statement is for h.example/other"), "{report}");
+}
+
+/// Who names an image in another spelling of its host is judged by the same statement.
+#[test]
+fn a_host_has_no_case() {
+    for (scope, image) in [
+        ("h.example/app", "H.Example/app"),
+        ("H.Example/app", "h.example/app"),
+        ("H.EXAMPLE:5000/app", "h.example:5000/app"),
+        ("docker.io/library/alpine", "Docker.IO/alpine"),
+        ("HOST/app", "HOST/app"),
+    ] {
+        let policy = parse(&with(json!({ "registryScopes": [scope] }))).unwrap();
+        let name = Reference::parse(image).unwrap().name();
+        policy.select(&name).unwrap_or_else(|report| panic!("{scope}, {image}: {report}"));
+    }
+    let report = parse(&with(json!({ "registryScopes": ["h.example/app", "H.example/app"] }))).unwrap_err();
+    assert!(report.what().contains("the scope `h.example/app` is there twice"), "{report}");
 }
 
 #[test]

@@ -166,6 +166,15 @@ fn under_audit_a_strangers_word_is_a_claim() {
     fixture.push_envelope("app", &bare, JWS, &draft.jws(&stranger));
     let bare = image.replace(image.split_once('@').unwrap().1, &bare);
     let ran = verify(&fixture, &bare, &policy).exits(0, "audit only tells");
+    assert!(ran.stdout.starts_with(&format!("accepted {bare}\n")), "integrity alone verifies nothing: {ran:?}");
+    let told =
+        fixture.run(&["verify", &bare, "--policy", &policy, "--signer-root", &fixture.root(), "--output", "json"]);
+    let told = told.exits(0, "for programs").json();
+    let one = &told["images"][0];
+    assert_eq!(
+        (&one["verified"], &one["signatures"][0]["verified"], &one["error"]),
+        (&json!(false), &json!(false), &json!(null))
+    );
     assert!(ran.stdout.contains(&format!("signed by     {version} (claimed)\n")), "{ran:?}");
     assert!(ran.stderr.contains("authenticity does not hold, which the trust policy only wants told"), "{ran:?}");
     let strict =

@@ -620,5 +620,5 @@ fn a_chain_has_an_end() {
     draft.certificates = vec![chain.certificates[0].clone(); 5000];
     let (name, reason) = failure(Case::of(&chain, draft.jws(&chain)));
     assert_eq!(name, "integrity");
-    assert!(reason.contains("5000 certificates, more than 32"), "{reason}");
+    assert!(reason.contains("more than 32 certificates"), "{reason}");
 }

@@ -1,6 +1,6 @@
 //! Where tokens are kept: the keychain, the lock, and the token of this registry.
 
-use std::time::SystemTime;
+use std::{rc::Rc, time::SystemTime};
 
 use super::finding::Finding;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     config::LoginStore,
     docker::logins::LOGIN,
     environment::Environment,
-    keychain::{Damaged, Error, ErrorKind, Inventory, Keychain, Selection},
+    keychain::{Damaged, Error, ErrorKind, Inventory, Selection},
     names::{HELPER_PREFIX, PROGRAM},
     token::{
         cache::{self, Cached, TokenLabel},
@@ -19,12 +19,33 @@ use crate::{
 
 const CHECK: &str = "cache";
 
-/// Whether tokens can be had and kept: no secret is read and nothing is written. Gives back what is kept.
-pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
+/// What is known of the tokens.
+pub(super) struct Tokens {
+    /// Whether they can be had and kept.
+    pub(super) finding: Finding,
+    /// Those that are kept.
+    pub(super) labels: Vec<TokenLabel>,
+    /// Why nothing more is asked of the store, which keeps the logins of other registries too: it did not answer.
+    pub(super) silence: Option<Error>,
+}
+
+/// Whether tokens can be had and kept: no secret is read and nothing is written.
+pub(super) fn store(app: &App) -> Tokens {
+    let keychain = &*app.cache;
     let name = keychain.name();
+    let silence = |fault: &Error| {
+        let shared = fault.kind == ErrorKind::Timeout && Rc::ptr_eq(&app.cache, &app.logins);
+        shared.then(|| fault.clone())
+    };
+    let also = |silence: &Option<Error>| match silence {
+        Some(_) => ", and the logins of other registries cannot be had",
+        None => "",
+    };
     match cache::inventory(keychain, None) {
         Ok(Cached { incomplete: Some(fault), tokens, .. }) => {
-            (Finding::warning(CHECK, format!("not all tokens can be listed: {fault}"), fault.hint()), tokens)
+            let silence = silence(&fault);
+            let what = format!("not all tokens can be listed{}: {fault}", also(&silence));
+            Tokens { finding: Finding::warning(CHECK, what, fault.hint()), labels: tokens, silence }
         }
         Ok(Cached { tokens, damaged, incomplete: None }) => {
             let what = format!("{name}, tokens in it: {}", tokens.len());
@@ -37,7 +58,7 @@ pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
                     format!("the next `get` replaces its own; `{PROGRAM} clear --all` removes them"),
                 ),
             };
-            (finding, tokens)
+            Tokens { finding, labels: tokens, silence: None }
         }
         // An ECR `get` works all the same: it asks AWS each time.
         Err(fault) => {
@@ -47,7 +68,9 @@ pub(super) fn store(keychain: &dyn Keychain) -> (Finding, Vec<TokenLabel>) {
                 }
                 _ => fault.hint(),
             };
-            (Finding::warning(CHECK, format!("every `get` asks AWS: {fault}"), hint), Vec::new())
+            let silence = silence(&fault);
+            let what = format!("every `get` asks AWS{}: {fault}", also(&silence));
+            Tokens { finding: Finding::warning(CHECK, what, hint), labels: Vec::new(), silence }
         }
     }
 }

@@ -16,6 +16,7 @@ mod settings;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    rc::Rc,
 };
 
 use super::{
@@ -29,10 +30,12 @@ use crate::{
     config::Config,
     door::{Start, Streams},
     environment::Environment,
+    keychain::unavailable::UnavailableStore,
     registry::{Partition, Server},
     report::Report,
     verify::places,
 };
+use cache::Tokens;
 use finding::{Finding, Findings};
 
 /// The end of the help text.
@@ -132,10 +135,13 @@ impl Doctor {
 
         // A config.toml that cannot be read stops every `get`: what it would have chosen is not known.
         if let Ok(config) = loaded {
-            let app = App { chosen: self.aws.chosen(), ..App::open(environment, config, start.now) };
-            let (store, labels) = cache::store(&*app.cache);
-            all.add([store, cache::lock(&app.environment)]);
-            all.add([cache::logins(&app)]);
+            let mut app = App { chosen: self.aws.chosen(), ..App::open(environment, config, start.now) };
+            let Tokens { finding, labels, silence } = cache::store(&app);
+            all.add([finding, cache::lock(&app.environment)]);
+            match silence {
+                None => all.add([cache::logins(&app)]),
+                Some(silence) => app.logins = Rc::new(UnavailableStore(silence)), // to wait for it once is enough
+            }
             let servers = match asked {
                 Some(asked) => vec![asked],
                 None => {

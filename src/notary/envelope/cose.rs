@@ -13,7 +13,10 @@ use super::{
     signed::Envelope,
 };
 use crate::{
-    notary::{certificate::Certificate, chain::check_chain},
+    notary::{
+        certificate::Certificate,
+        chain::{MAX_CHAIN, check_chain},
+    },
     oci::media,
     report::Report,
 };
@@ -24,8 +27,15 @@ const X5CHAIN: i64 = 33;
 /// CBOR's tag of a time in seconds since 1970 (RFC 8949, 3.4.2).
 const EPOCH_TIME: u64 = 1;
 
+/// Largest envelope. The longest chain and a payload fit many times; each byte more can make a value, which takes some
+/// thirty in memory.
+const MAX_COSE: usize = 256 * 1024;
+
 pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
     let bad = |why: String| Report::new(format!("the COSE envelope cannot be accepted: {why}"));
+    if bytes.len() > MAX_COSE {
+        return Err(bad(format!("it has {} bytes, more than {MAX_COSE}", bytes.len())));
+    }
     let sign1 = CoseSign1::from_tagged_slice(bytes).map_err(|err| bad(err.to_string()))?;
     let protected = &sign1.protected.header;
     // A header that nobody signed must not stand beside a signed one of its name (RFC 9052, 3).
@@ -134,6 +144,7 @@ fn chain(unprotected: &Header) -> Result<Vec<Certificate>, String> {
     };
     certificates
         .iter()
+        .take(MAX_CHAIN + 1) // one more refuses the chain, whatever comes behind it
         .map(|value| Certificate::read(value.as_bytes().ok_or("a certificate is not a byte string")?))
         .collect()
 }

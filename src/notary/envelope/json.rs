@@ -8,8 +8,16 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Reads one JSON object; a repeated member at any depth is an error.
+/// Most values of a document. Two bytes can make one, which takes some seventy in memory.
+const MAX_VALUES: usize = 100_000;
+
+/// Reads one JSON object; a repeated member at any depth is an error, and so is a document of too many values.
 pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
+    // Each value but the first stands behind one of these; those in texts are counted, too.
+    let values = bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+    if values > MAX_VALUES {
+        return Err(format!("it has more than {MAX_VALUES} values"));
+    }
     match serde_json::from_slice::<Unique>(bytes).map_err(|err| err.to_string())?.0 {
         Value::Object(members) => Ok(members),
         _ => Err("it is not a JSON object".into()),
@@ -92,6 +100,8 @@ mod tests {
             (r#"{"a":1} x"#, Some("trailing")),
             (r#"{"a":1"#, Some("EOF")),
             (&format!("{{\"a\":{}1{}}}", "[".repeat(200), "]".repeat(200)), Some("recursion limit")),
+            (&format!("{{\"a\":[{}1]}}", "1,".repeat(MAX_VALUES - 2)), None),
+            (&format!("{{\"a\":[{}1]}}", "1,".repeat(MAX_VALUES - 1)), Some("more than 100000 values")),
         ] {
             match (object(text.as_bytes()), expected) {
                 (Ok(members), None) => {

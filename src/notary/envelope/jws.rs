@@ -13,7 +13,10 @@ use super::{
     signed::Envelope,
 };
 use crate::{
-    notary::{certificate::Certificate, chain::check_chain},
+    notary::{
+        certificate::Certificate,
+        chain::{MAX_CHAIN, check_chain},
+    },
     oci::media,
     report::Report,
 };
@@ -95,6 +98,7 @@ impl Parts {
         let certificates = header.get("x5c").and_then(Value::as_array).ok_or("it has no certificates (`x5c`)")?;
         let chain = certificates
             .iter()
+            .take(MAX_CHAIN + 1) // one more refuses the chain, whatever comes behind it
             .enumerate()
             .map(|(index, certificate)| {
                 let der = certificate.as_str().ok_or("it is not a text".to_owned());

@@ -193,6 +193,19 @@ mod unix {
         set_mode(&folder, 0o700);
     }
 
+    /// Whatever its mode says, and whoever asks: `chmod` would not help.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_home_of_the_kernels_is_refused() {
+        for folder in ["/proc/home", "/proc", "/sys/home/user"] {
+            let mut world = World::new();
+            world.set("DOCKER_CONFIG", folder);
+            let err = world.setup("docker").unwrap_err();
+            assert!(err.what().starts_with("no file can be made in /"), "{folder}: {err}");
+            assert!(advice(&err).contains("set HOME") && !advice(&err).contains("chmod"), "{folder}: {err:?}");
+        }
+    }
+
     /// A file of another user: root makes one, anybody else takes one of root's.
     #[test]
     fn another_users_file_is_refused() {

@@ -136,6 +136,10 @@ impl Registry {
         found.sort_by_key(|entry| entry["digest"].to_string());
         let body = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": found }).to_string();
         let reply = Reply::of(200, INDEX, body);
+        let reply = match self.personality().next_page {
+            Some(page) => reply.with("Link", format!("<{page}>; rel=\"next\"")),
+            None => reply,
+        };
         Ok(match wanted {
             Some(_) => reply.with("OCI-Filters-Applied", "artifactType"),
             None => reply,

@@ -44,6 +44,8 @@ pub struct Personality {
     /// Entries of nobody's on each page of the referrers API, with so many bytes in each. There is always
     /// another page.
     pub flood: Option<(usize, usize)>,
+    /// Where the referrers API says that its next page is.
+    pub next_page: Option<String>,
     /// The words in which each manifest is refused.
     pub refusal: Option<String>,
 }
@@ -58,6 +60,7 @@ impl Default for Personality {
             lies: Vec::new(),
             challenge: None,
             flood: None,
+            next_page: None,
             refusal: None,
         }
     }
