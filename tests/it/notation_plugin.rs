@@ -288,6 +288,12 @@ fn it_signs_what_verifies() {
             "the caller's region goes before the ARN's",
         ),
         (
+            with(&request, "/pluginConfig", json!({ "aws-region": "evil.example/?" })),
+            "VALIDATION_ERROR",
+            "aws-region is \"evil.example/?\", which is not a region",
+            "no region: it would be a part of a host's name",
+        ),
+        (
             with(&request, "/pluginConfig", json!({ "aws-profile": "nobody" })),
             "ERROR",
             "nobody",
