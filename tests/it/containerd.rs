@@ -6,7 +6,7 @@ use std::{
     io::Write,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Child, Stdio},
     thread,
     time::Duration,
 };
@@ -410,9 +410,15 @@ fn killed_at_any_moment_it_leaves_no_half_verdict() {
 #[test]
 fn whatever_hangs_there_is_an_answer() {
     let late = "there is no verdict within 8 s, while asking its registry and AWS Signer";
-    for (operation, words) in [("GetManifest", late), ("GetReferrers", late), ("GetRevocationStatus", late)] {
+    for (operation, fault, words) in [
+        ("GetManifest", Fault::Silent, late),
+        ("GetReferrers", Fault::Silent, late),
+        ("GetRevocationStatus", Fault::Silent, late),
+        ("GetManifest", Fault::Trickle, late),
+        ("GetReferrers", Fault::Trickle, late),
+    ] {
         let node = Node::new();
-        node.fixture.aws.faults.always(operation, Fault::Silent);
+        node.fixture.aws.faults.always(operation, fault);
         blocked(node.ask_signed(), words, operation);
         assert!(!node.verdicts().exists(), "{operation}");
     }
@@ -449,6 +455,21 @@ fn whoever_is_down_or_says_no_blocks() {
         .without("AWS_SECRET_ACCESS_KEY")
         .with("AWS_EC2_METADATA_DISABLED", "true");
     blocked(node.ask_by(&nobody, &format!("{ECR}/app:v1"), &node.signed), "no login for", "no credentials");
+}
+
+#[test]
+fn an_answer_that_nobody_reads_allows_nothing() {
+    let node = Node::new();
+    let arguments = node.arguments(&format!("{ECR}/app:signed"), &node.signed);
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let status = |close: fn(&mut Child)| {
+        let mut child = node.program().spawn(&words);
+        close(&mut child);
+        child.stdin.take().unwrap().write_all(descriptor(&node.signed).as_bytes()).unwrap();
+        child.wait().unwrap().code()
+    };
+    assert_eq!(status(|child| drop(child.stdout.take())), Some(1), "a sentence that nobody reads");
+    assert_eq!(status(|child| drop(child.stderr.take())), Some(0), "the log need not be read");
 }
 
 #[test]
