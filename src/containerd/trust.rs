@@ -85,7 +85,9 @@ pub(super) fn in_force(
 /// verifiers; the certificates of AWS Signer are built in, since a slot has a policy and no store.
 fn of_slot(folder: &Path) -> Result<Option<Trust>, Report> {
     let (policy, beside) = (folder.join("trustpolicy.json"), folder.join("truststore"));
-    if policy.symlink_metadata().is_err_and(|err| err.kind() == std::io::ErrorKind::NotFound) {
+    let is_absent = |path: &Path| path.symlink_metadata().is_err_and(|err| err.kind() == std::io::ErrorKind::NotFound);
+    // A link that leads nowhere is no slot without a policy: it is one that cannot be read.
+    if is_absent(folder) || (folder.is_dir() && is_absent(&policy)) {
         return Ok(None);
     }
     let store = if beside.is_dir() { TrustStore::Folder(beside) } else { TrustStore::BuiltIn };

@@ -267,6 +267,13 @@ fn without_a_policy_nothing_is_trusted() {
     blocked(node.ask_signed(), "cannot be read", "a link to what never ends");
     fs::remove_file(&policy).unwrap();
 
+    let (etc, elsewhere) = (node.etc(), node.root().join("etc/elsewhere"));
+    fs::rename(&etc, &elsewhere).unwrap();
+    symlink(OURS, &etc).unwrap();
+    blocked(node.ask_signed(), "Too many levels of symbolic links", "nobody can tell whether one is there");
+    fs::remove_file(&etc).unwrap();
+    fs::rename(&elsewhere, &etc).unwrap();
+
     // A rule's profile, under AWS Signer's own roots: the loopback's is none of them.
     node.put(
         "config.toml",
@@ -555,6 +562,9 @@ fn a_slot_of_bottlerocket() {
     }
     fs::remove_dir_all(node.fixture.home.path().join(slot)).unwrap();
     allowed(ask(&node.unsigned), "is not checked: every image is allowed", "no setting of this name");
+    symlink("nowhere", node.fixture.home.path().join(slot)).unwrap();
+    blocked(ask(&node.signed), "trustpolicy.json cannot be read", "a link that leads nowhere fails closed");
+    fs::remove_file(node.fixture.home.path().join(slot)).unwrap();
     node.trust("strict");
     blocked(ask(&node.unsigned), "it has no signature", "the machine's policy counts where the slot has none");
 }

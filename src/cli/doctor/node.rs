@@ -173,10 +173,12 @@ pub(super) fn policy(
         .iter()
         .map(|statement| Finding::ok(POLICY, format!("{}: {statement}", path.display())))
         .collect();
-    let open = path.symlink_metadata().is_ok_and(|found| private_fs::check_trusted(&found) == Err(Untrusted::Open));
-    if open {
-        let what = format!("others can write to {}, and decide who is trusted", path.display());
-        findings.push(Finding::failed(POLICY, what, format!("chmod go-w {}", path.display())));
+    // Whoever can write to the folder can put another file in the policy's place.
+    for place in path.parent().into_iter().chain([path.as_path()]) {
+        if place.symlink_metadata().is_ok_and(|found| private_fs::check_trusted(&found) == Err(Untrusted::Open)) {
+            let what = format!("others can write to {}, and decide who is trusted", place.display());
+            findings.push(Finding::failed(POLICY, what, format!("chmod go-w {}", place.display())));
+        }
     }
     for lint::Finding { gravity, report } in lint::findings(&trusted.policy, &trusted.stores, now) {
         let verdict = if gravity == Level::Error { Verdict::Failed } else { Verdict::Warning };

@@ -268,6 +268,13 @@ fn the_policy_is_read() {
     fs::set_permissions(&policy, fs::Permissions::from_mode(0o666)).unwrap();
     let (status, what) = verdict();
     assert!(status == Some(1) && what.contains("others can write to"), "{what}");
+    fs::set_permissions(&policy, fs::Permissions::from_mode(0o644)).unwrap();
+    let folder = policy.parent().unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let (status, what) = verdict();
+    let expected = format!("others can write to {}, and decide", folder.display());
+    assert!(status == Some(1) && what.contains(&expected), "its folder: {what}");
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(&policy, "{").unwrap();
     assert_eq!(verdict().0, Some(1), "a policy that cannot be read");
     fs::remove_file(&policy).unwrap();
