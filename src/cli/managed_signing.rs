@@ -148,7 +148,8 @@ impl ManagedSigning {
                     OutputFormat::Json => write_json(&place.to_json(found.as_deref().unwrap_or_default()), stdout),
                     OutputFormat::Text => place.write(found.as_deref().unwrap_or_default(), stdout),
                 };
-                done(written)
+                written.and_then(|()| stdout.flush())?;
+                Ok(ExitCode::SUCCESS)
             }
             ManagedSigning::Set(set) => {
                 let rules = SigningRule::parse_all(&set.rules)?;
@@ -319,7 +320,7 @@ impl Status {
             }
             OutputFormat::Text => found.iter().try_for_each(|one| writeln!(stdout, "{}", line(one))),
         };
-        written.and_then(|()| stdout.flush()).ok(); // a closed pipe is no failure: the exit code tells
+        written.and_then(|()| stdout.flush())?;
         if self.wait && !in_time {
             return Err(Report::new(format!("the signatures of {image} are not complete after {} s", self.timeout))
                 .hint("wait longer with --timeout"));

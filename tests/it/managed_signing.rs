@@ -377,3 +377,17 @@ fn what_is_not_there_is_named() {
     assert!(refused.stderr.contains("ECR cannot read the signing rules"), "{refused:?}");
     assert!(refused.stderr.contains("hint: check the network"), "{refused:?}");
 }
+
+#[test]
+fn an_answer_that_cannot_be_written_is_none() {
+    let fixture = Fixture::new();
+    fixture.signing.configure(ACCOUNT, REGION, json!([{ "signingProfileArn": RELEASE }]));
+    fixture.signing.push(ACCOUNT, REGION, "app", "v1");
+    for arguments in [&["show"][..], &["show", "--output", "json"], &["status", IMAGE]] {
+        let mut command = fixture.program().command(&[&["managed-signing"], arguments].concat());
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = command.stdout(full).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && told.contains("cannot write the answer"), "{arguments:?}: {told}");
+    }
+}
