@@ -40,6 +40,9 @@ pub(super) struct Trust {
 /// (bottlerocket-core-kit, `sources/image-verifiers`).
 const SLOTS: &str = "containerd/image-verifiers";
 
+/// What Bottlerocket's own verifiers have behind the name of their slot: `notation-image-verifier` is of `notation`.
+const VERIFIER: &str = "-image-verifier";
+
 /// Looks for what is in force for an image where the program was started under this name: the policy of
 /// Bottlerocket's slot of that name, that of the machine, the signing profile of the image's rule.
 ///
@@ -52,8 +55,10 @@ pub(super) fn in_force(
     image: &Reference,
 ) -> Result<InForce, Report> {
     let slots = environment.system_folder.join(SLOTS);
-    if let Some(trust) = of_slot(&slots.join(name))? {
-        return Ok(InForce::Policy(trust));
+    for slot in [Some(name), name.strip_suffix(VERIFIER)].into_iter().flatten() {
+        if let Some(trust) = of_slot(&slots.join(slot))? {
+            return Ok(InForce::Policy(trust));
+        }
     }
     if let Some(found) = places::machine(environment) {
         return Ok(InForce::Policy(Trust::read(found)?));

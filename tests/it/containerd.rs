@@ -547,6 +547,13 @@ fn a_slot_of_bottlerocket() {
     let other = node.program();
     blocked(node.ask_by(&other, &name, &node.signed), "trustpolicy.json", "under another name it is not this slot's");
 
+    // As Bottlerocket calls its own: `notation-image-verifier` has the slot `notation`.
+    let suffixed = binary.with_file_name("my-verifier.v1-image-verifier");
+    symlink(Machine::binary(), &suffixed).unwrap();
+    let suffixed = node.started_as(&suffixed);
+    allowed(node.ask_by(&suffixed, &name, &node.signed), "is verified", "Bottlerocket's suffix");
+    blocked(node.ask_by(&suffixed, &name, &node.unsigned), "it has no signature", "Bottlerocket's suffix");
+
     // The settings have a policy alone: AWS Signer's roots are built in.
     fs::remove_dir_all(node.fixture.home.path().join(slot).join("truststore")).unwrap();
     put(&node.policy("strict").to_string().replace("signingAuthority:loopback", "signingAuthority:aws-signer-ts"));
