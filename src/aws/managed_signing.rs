@@ -95,12 +95,17 @@ impl SigningRule {
         }
         let filters: Vec<String> = filters.into_iter().flat_map(|text| text.split(',')).map(String::from).collect();
         if let Some(bad) = filters.iter().find(|filter| !is_filter(filter)) {
-            return Err(Report::new(format!("`{}` is no filter of repositories", excerpt(bad)))
-                .hint("write the name of a repository, in lower case, with `*` for any characters: app/*"));
+            let what = format!("`{}` is no filter of repositories", excerpt(bad));
+            return Err(Report::new(what).hint(
+                "write names of repositories, in lower case and without blanks, with `*` for any characters: app/*,base",
+            ));
         }
         if filters.len() > MAX_FILTERS {
             return Err(Report::new(format!("a rule has at most {MAX_FILTERS} filters, not {}", filters.len()))
                 .hint("use `*`, or several rules"));
+        }
+        if let Some(twice) = twice(&filters) {
+            return Err(Report::new(format!("the filter `{twice}` is there twice in one rule")).hint("leave one out"));
         }
         Ok(SigningRule { profile_arn: arn.into(), filters })
     }
@@ -111,7 +116,11 @@ impl SigningRule {
             return Err(Report::new(format!("a registry has at most {MAX_RULES} rules, not {}", texts.len()))
                 .hint("put several filters into one rule: PROFILE-ARN=app/*,base/*"));
         }
-        texts.iter().map(|text| SigningRule::parse(text)).collect()
+        let rules = texts.iter().map(|text| SigningRule::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        match twice(&rules) {
+            Some(rule) => Err(Report::new(format!("a rule is there twice: {rule}")).hint("leave one out")),
+            None => Ok(rules),
+        }
     }
 
     fn of(rule: types::SigningRule) -> SigningRule {
@@ -161,6 +170,11 @@ impl ProfileStatus {
             failure_reason: status.failure_reason,
         }
     }
+}
+
+/// What is there more than once.
+fn twice<T: PartialEq>(all: &[T]) -> Option<&T> {
+    all.iter().enumerate().find_map(|(place, one)| all[..place].contains(one).then_some(one))
 }
 
 /// The parts of a name of a repository, with stars: each begins and ends with a letter, a digit or a star, and
@@ -346,6 +360,8 @@ mod tests {
             (format!("{ARN}=/app"), "no filter", "an empty part"),
             (format!("{ARN}=a--b"), "no filter", "two separators"),
             (format!("{ARN}=a b"), "no filter", "a blank"),
+            (format!("{ARN}=a, b"), "`b` is no filter", "a blank after a comma"),
+            (format!("{ARN}=a,b,a"), "the filter `a` is there twice", "a filter twice"),
             (format!("{ARN}=a?"), "no filter", "another wildcard"),
             (format!("{ARN}=\u{1b}[2J"), "no filter", "a terminal sequence"),
             (format!("{long}a"), "no filter", "257 characters"),
@@ -354,8 +370,12 @@ mod tests {
             let report = SigningRule::parse(&text).expect_err(why);
             assert!(report.what().contains(words) && !report.what().contains('\u{1b}'), "{why}: {report:?}");
         }
-        let rules = |count: usize| SigningRule::parse_all(&vec![ARN.to_owned(); count]);
+        let rules = |count: usize| {
+            SigningRule::parse_all(&(0..count).map(|number| format!("{ARN}=a{number}")).collect::<Vec<_>>())
+        };
         assert!(rules(10).is_ok() && rules(11).is_err(), "ten rules at most");
+        let same = SigningRule::parse_all(&strings(&[ARN, ARN])).expect_err("twice");
+        assert!(same.what().contains("a rule is there twice"), "{same:?}");
     }
 
     fn strings(texts: &[&str]) -> Vec<String> {

@@ -22,8 +22,8 @@ use crate::{
     log::Log,
     names::PROGRAM,
     oci::Reference,
-    registry::{Kind, Registry, Server},
-    report::{Report, fold},
+    registry::{Kind, Registry, Server, is_region},
+    report::{Report, excerpt, fold},
 };
 
 /// Have ECR sign images when they are pushed, and see how far that is.
@@ -148,7 +148,8 @@ impl ManagedSigning {
                     OutputFormat::Json => write_json(&place.to_json(found.as_deref().unwrap_or_default()), stdout),
                     OutputFormat::Text => place.write(found.as_deref().unwrap_or_default(), stdout),
                 };
-                done(written)
+                written.and_then(|()| stdout.flush())?;
+                Ok(ExitCode::SUCCESS)
             }
             ManagedSigning::Set(set) => {
                 let rules = SigningRule::parse_all(&set.rules)?;
@@ -164,6 +165,7 @@ impl ManagedSigning {
                 let question = format!("replace all signing rules of {} by {}?", place.name(), count(rules.len()));
                 ask.confirm(&question, set.yes, stdin)?;
                 let now = app.aws.set_signing_rules(&place.identity, &place.region, &rules)?;
+                place.confirm(&app)?;
                 if !difference(&now, &rules).is_empty() {
                     return Err(Report::new(format!("AWS took other signing rules than these for {}", place.name()))
                         .hint(format!("`{PROGRAM} managed-signing show` prints them")));
@@ -201,7 +203,9 @@ impl Ask<'_> {
 struct Place {
     identity: Identity,
     region: String,
-    /// Its account, where it is known.
+    /// The account that the host says, where one was named.
+    asked: Option<String>,
+    /// The account that AWS says, which it does where there are rules.
     account: Option<String>,
 }
 
@@ -230,7 +234,11 @@ impl Place {
             return Err(Report::new("nobody says in which AWS region the registry is")
                 .hint("name it: --region REGION, or --registry HOST"));
         }
-        Ok(Place { identity, region, account: registry.map(|registry| registry.account().into()) })
+        if !is_region(&region) {
+            return Err(Report::new(format!("{:?} is not a region", excerpt(&region)))
+                .hint("name one, such as --region eu-west-1"));
+        }
+        Ok(Place { identity, region, asked: registry.map(|registry| registry.account().into()), account: None })
     }
 
     /// Its rules; `None` where it has none.
@@ -239,16 +247,26 @@ impl Place {
     /// Also where the credentials are another account's: AWS knows no registry but their own.
     fn rules(&mut self, app: &App) -> Result<Option<Vec<SigningRule>>, Report> {
         let Some(found) = app.aws.signing_rules(&self.identity, &self.region)? else { return Ok(None) };
-        match (&self.account, &found.account) {
+        match (&self.asked, &found.account) {
             (Some(asked), Some(is)) if asked != is => {
                 Err(Report::new(format!("the credentials are of account {is}, and the registry is of {asked}"))
                     .hint("choose another profile with --profile, or by a [[registry]] rule of config.toml"))
             }
             _ => {
-                self.account = found.account.or(self.account.take());
+                self.account = found.account;
                 Ok(Some(found.rules))
             }
         }
+    }
+
+    /// Makes sure that what was set is in the registry that was named. Where there were no rules, AWS has not said
+    /// before whose registry the credentials change.
+    fn confirm(&mut self, app: &App) -> Result<(), Report> {
+        if self.asked.is_none() || self.account.is_some() {
+            return Ok(());
+        }
+        let delete = format!("to take it back: {PROGRAM} managed-signing delete --region {}", self.region);
+        self.rules(app).map(drop).map_err(|err| err.under("the rules were set in another registry").hint(delete))
     }
 
     fn name(&self) -> String {
@@ -302,7 +320,7 @@ impl Status {
             }
             OutputFormat::Text => found.iter().try_for_each(|one| writeln!(stdout, "{}", line(one))),
         };
-        written.and_then(|()| stdout.flush()).ok(); // a closed pipe is no failure: the exit code tells
+        written.and_then(|()| stdout.flush())?;
         if self.wait && !in_time {
             return Err(Report::new(format!("the signatures of {image} are not complete after {} s", self.timeout))
                 .hint("wait longer with --timeout"));
@@ -329,7 +347,7 @@ fn region_of(rules: &[SigningRule]) -> Option<&str> {
 
 /// What replacing rules comes to: those that go, that come and that stay. Nothing where all stay.
 fn difference(before: &[SigningRule], after: &[SigningRule]) -> Vec<String> {
-    if before.len() == after.len() && before.iter().all(|rule| after.contains(rule)) {
+    if before.iter().all(|rule| after.contains(rule)) && after.iter().all(|rule| before.contains(rule)) {
         return Vec::new();
     }
     let gone = before.iter().filter(|rule| !after.contains(rule)).map(|rule| format!("- {rule}"));

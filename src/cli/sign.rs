@@ -59,7 +59,8 @@ pub(super) struct Sign {
     /// Sign an index and everything that it lists
     #[arg(long)]
     recursive: bool,
-    /// Leave images alone that this profile has signed already, with the same metadata, unless that was revoked
+    /// Leave images alone that this profile has signed already, by whomever (ECR's managed signing, too), with the
+    /// same metadata, unless that was revoked
     #[arg(long)]
     if_unsigned: bool,
     /// Create the signing profile if there is none of that name

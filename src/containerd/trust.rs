@@ -40,6 +40,9 @@ pub(super) struct Trust {
 /// (bottlerocket-core-kit, `sources/image-verifiers`).
 const SLOTS: &str = "containerd/image-verifiers";
 
+/// What Bottlerocket's own verifiers have behind the name of their slot: `notation-image-verifier` is of `notation`.
+const VERIFIER: &str = "-image-verifier";
+
 /// Looks for what is in force for an image where the program was started under this name: the policy of
 /// Bottlerocket's slot of that name, that of the machine, the signing profile of the image's rule.
 ///
@@ -52,8 +55,10 @@ pub(super) fn in_force(
     image: &Reference,
 ) -> Result<InForce, Report> {
     let slots = environment.system_folder.join(SLOTS);
-    if let Some(trust) = of_slot(&slots.join(name))? {
-        return Ok(InForce::Policy(trust));
+    for slot in [Some(name), name.strip_suffix(VERIFIER)].into_iter().flatten() {
+        if let Some(trust) = of_slot(&slots.join(slot))? {
+            return Ok(InForce::Policy(trust));
+        }
     }
     if let Some(found) = places::machine(environment) {
         return Ok(InForce::Policy(Trust::read(found)?));
@@ -85,7 +90,9 @@ pub(super) fn in_force(
 /// verifiers; the certificates of AWS Signer are built in, since a slot has a policy and no store.
 fn of_slot(folder: &Path) -> Result<Option<Trust>, Report> {
     let (policy, beside) = (folder.join("trustpolicy.json"), folder.join("truststore"));
-    if policy.symlink_metadata().is_err_and(|err| err.kind() == std::io::ErrorKind::NotFound) {
+    let is_absent = |path: &Path| path.symlink_metadata().is_err_and(|err| err.kind() == std::io::ErrorKind::NotFound);
+    // A link that leads nowhere is no slot without a policy: it is one that cannot be read.
+    if is_absent(folder) || (folder.is_dir() && is_absent(&policy)) {
         return Ok(None);
     }
     let store = if beside.is_dir() { TrustStore::Folder(beside) } else { TrustStore::BuiltIn };

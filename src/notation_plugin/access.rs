@@ -9,6 +9,7 @@ use crate::{
     config::Config,
     door::Start,
     identity::Chosen,
+    registry::is_region,
     report::{Report, excerpt},
 };
 
@@ -29,7 +30,14 @@ impl Settings {
             let hint = "set AWS_ENDPOINT_URL_SIGNER, and AWS_ENDPOINT_URL_SIGNER_DATA for verifying";
             return Err(Failure::invalid(Report::new(what).hint(hint)));
         }
-        Ok(Settings { profile: take("aws-profile"), region: take("aws-region"), root: take("signer-root") })
+        let region = take("aws-region");
+        if let Some(bad) = region.as_ref().filter(|region| !is_region(region)) {
+            return Err(Failure::invalid(
+                Report::new(format!("aws-region is {:?}, which is not a region", excerpt(bad)))
+                    .hint("leave it out, and the profile's ARN says it"),
+            ));
+        }
+        Ok(Settings { profile: take("aws-profile"), region, root: take("signer-root") })
     }
 
     /// The root that a new signature must lead to: that of `signer-root`, else AWS Signer's own.

@@ -48,9 +48,10 @@ impl Plan {
                 let (plan, question) = Plan::trust_in(&wanted, folder.clone(), None)?;
                 if question.is_some() {
                     let (folder, what) = (folder.display(), "has a trust policy that trusts others");
+                    let then = node_command("setup containerd", &request.root);
                     return Err(Report::new(format!("{folder} {what}, and it is left as it is")).hint(format!(
                         "NOTATION_CONFIG={folder} {PROGRAM} trust init --signing-profile {profile}, which asks; \
-                         then {PROGRAM} setup containerd"
+                         then {then}"
                     )));
                 }
                 plan
@@ -58,13 +59,13 @@ impl Plan {
             None if is_trusting(environment)? => Plan::default(),
             None => {
                 let what = format!("there is no trust policy in {}: every pull would be blocked", folder.display());
-                return Err(Report::new(what).hint(format!("{PROGRAM} setup containerd --signing-profile ARN")));
+                return Err(Report::new(what).hint(node_command(SET_UP, &request.root)));
             }
         };
         let config = ContainerdConfig::read(environment, &request.root)?;
         let table = config.verifier();
-        plan.lines(&config, &table, environment)?;
-        plan.link(request, &config.under_root(&table.bin_dir), &table.bin_dir)?;
+        plan.lines(&config, &table, request, environment)?;
+        plan.link(request, &config, &table.bin_dir)?;
         Ok(plan)
     }
 
@@ -102,6 +103,7 @@ impl Plan {
         &mut self,
         config: &ContainerdConfig,
         table: &VerifierTable,
+        request: &NodeRequest,
         environment: &Environment,
     ) -> Result<(), Report> {
         let short = table.seconds.is_none_or(|seconds| seconds < SECONDS);
@@ -129,7 +131,8 @@ impl Plan {
         }
         for (path, key) in config.bypasses() {
             let what = format!("with {key} in {} the kubelet's pulls are not verified", path.display());
-            self.warnings.push(Report::new(what).hint(format!("take it out; {PROGRAM} doctor containerd looks again")));
+            let again = node_command("doctor containerd", &request.root);
+            self.warnings.push(Report::new(what).hint(format!("take it out; {again} looks again")));
         }
         if ContainerdConfig::path(environment).exists() && !self.changes.is_empty() {
             self.notes.push("containerd: reads config.toml when it starts: systemctl restart containerd".into());
@@ -138,19 +141,20 @@ impl Plan {
     }
 
     /// Plans the link. It has no copy beside it: whatever lies in that folder is run as a verifier.
-    fn link(&mut self, request: &NodeRequest, folder: &Path, spelled: &Path) -> Result<(), Report> {
+    fn link(&mut self, request: &NodeRequest, config: &ContainerdConfig, bin_dir: &Path) -> Result<(), Report> {
+        let folder = config.under_root(bin_dir);
         let program = request.program.as_deref().ok_or_else(|| Report::new("this program cannot tell its own file"))?;
         let target = match program.strip_prefix(&request.root) {
             Ok(inside) => Path::new("/").join(inside),
             Err(_) => program.into(),
         };
-        let there = request.root.join(target.strip_prefix("/").unwrap_or(&target));
+        let there = config.under_root(&target);
         if !process::is_executable(&there) {
             return Err(Report::new(format!("{} is no program, and the link would lead there", there.display()))
-                .hint(format!("install {} {}", program.display(), there.display())));
+                .hint(format!("install -D {} {}", program.display(), there.display())));
         }
         for entry in folder.read_dir().into_iter().flatten().flatten() {
-            if entry.path().metadata().is_ok_and(|found| found.is_dir()) || !process::is_executable(&entry.path()) {
+            if !process::is_executable(&config.real(&entry.path())) {
                 let what = format!("{} is no program: containerd runs it all the same", entry.path().display());
                 self.warnings.push(Report::new(what).hint("move it away, or every pull of this node is blocked"));
             }
@@ -162,9 +166,20 @@ impl Plan {
             self.notes.push(format!("containerd: {} leads to {target} already", path.display()));
             return Ok(());
         }
-        self.notes.push(format!("containerd: asks {target} before each pull, by the link in {}", spelled.display()));
+        self.notes.push(format!("containerd: asks {target} before each pull, by the link in {}", bin_dir.display()));
         self.changes.push(Change { kind: FileKind::Link, file, after: Some(target), backup: Backup::Leave });
         Ok(())
+    }
+}
+
+/// What sets a node up on which nobody is trusted yet.
+pub(crate) const SET_UP: &str = "setup containerd --signing-profile ARN";
+
+/// A command of ours about the node whose disk is at this root, for a hint.
+pub(crate) fn node_command(command: &str, root: &Path) -> String {
+    match root == Path::new("/") {
+        true => format!("{PROGRAM} {command}"),
+        false => format!("{PROGRAM} {command} --root {}", root.display()),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     collections::VecDeque,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use toml_edit::{DocumentMut, Item};
@@ -21,11 +21,12 @@ pub(super) const VERIFIER: &str = "io.containerd.image-verifier.v1.bindir";
 const BIN_DIR: &str = "/opt/containerd/image-verifier/bin";
 
 /// Tables of the CRI's images: since version 3 of the file, and those that are carried over from older ones.
-const IMAGES: [&[&str]; 4] = [
+const IMAGES: [&[&str]; 5] = [
     &["io.containerd.cri.v1.images"],
     &["io.containerd.grpc.v1.cri"],
     &["io.containerd.grpc.v1.cri", "containerd"],
     &["cri"],
+    &["cri", "containerd"],
 ];
 
 /// The plugins without which no verifier is called.
@@ -33,6 +34,9 @@ const NEEDED: [&str; 2] = [VERIFIER, "io.containerd.transfer.v1.local"];
 
 /// Most files that are read: a circle of imports ends by itself, a glob may find anything.
 const MAX_FILES: usize = 1000;
+
+/// Most links of a path (Linux, path_resolution(7)).
+const MAX_LINKS: usize = 40;
 
 /// The files, in the order in which containerd reads them.
 pub(crate) struct ContainerdConfig {
@@ -61,8 +65,8 @@ impl ContainerdConfig {
     /// # Errors
     /// One of them cannot be read, as containerd could not.
     pub(crate) fn read(environment: &Environment, root: &Path) -> Result<ContainerdConfig, Report> {
-        let main = ContainerdConfig::path(environment);
         let mut config = ContainerdConfig { root: root.into(), files: Vec::new() };
+        let main = config.under_root(config.inside(&ContainerdConfig::path(environment)));
         let mut pending = VecDeque::from([main.clone()]);
         while let Some(path) = pending.pop_front() {
             if config.files.iter().any(|(known, _)| *known == path) {
@@ -70,6 +74,10 @@ impl ContainerdConfig {
             }
             if config.files.len() == MAX_FILES {
                 return Err(Report::new(format!("{} imports more than {MAX_FILES} files", main.display())));
+            }
+            if path.metadata().is_ok_and(|found| !found.is_file()) {
+                return Err(Report::new(format!("{} is no file, and containerd reads it as one", path.display()))
+                    .hint("name files in `imports`, such as conf.d/*.toml, or put a regular file there"));
             }
             let Some(text) = file::read_if_there(&path)? else {
                 if path == main {
@@ -88,29 +96,79 @@ impl ContainerdConfig {
         Ok(config)
     }
 
-    /// The files that an import names: relative to the file that has it, `*` as in Go's `filepath.Glob`, which
-    /// is read here in the last part alone.
+    /// The files that an import names: relative to the file that has it, `*` as in Go's `filepath.Glob`, and no
+    /// other pattern of that.
     fn resolve(&self, parent: &Path, import: &str) -> Vec<PathBuf> {
-        let path = match Path::new(import) {
-            absolute if absolute.is_absolute() => self.under_root(absolute),
-            relative => parent.parent().unwrap_or(Path::new("")).join(relative),
-        };
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-            return vec![path];
-        };
-        if !name.contains('*') {
-            return vec![path];
+        let path = Path::new("/").join(self.inside(parent)).with_file_name(import);
+        if !import.contains('*') {
+            return vec![self.under_root(&path)];
         }
-        let entries = folder.read_dir().into_iter().flatten().flatten().take(MAX_FILES);
-        let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(|found| matches(name, found)));
-        let mut found: Vec<PathBuf> = named.map(|entry| entry.path()).collect();
+        let mut found = vec![PathBuf::from("/")];
+        for part in path.components().skip(1) {
+            let part = part.as_os_str();
+            found = match part.to_str().filter(|part| part.contains('*')) {
+                None => found.into_iter().map(|folder| folder.join(part)).collect(),
+                Some(pattern) => found.iter().flat_map(|folder| self.named(folder, pattern)).take(MAX_FILES).collect(),
+            };
+        }
+        let there = |path: &PathBuf| path.symlink_metadata().is_ok();
+        found.iter().map(|path| self.under_root(path)).filter(there).collect()
+    }
+
+    /// What is in a folder of that machine under such a name, by name.
+    fn named(&self, folder: &Path, pattern: &str) -> Vec<PathBuf> {
+        let entries = self.under_root(folder).read_dir().into_iter().flatten().flatten().take(MAX_FILES);
+        let names = entries.map(|entry| entry.file_name());
+        let names = names.filter(|name| name.to_str().is_some_and(|name| matches(pattern, name)));
+        let mut found: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
         found.sort();
         found
     }
 
-    /// A path of that machine, from here.
+    /// A path of that machine, from here. On another disk links lead where they lead on that machine; on this one
+    /// the system follows them.
     pub(crate) fn under_root(&self, path: &Path) -> PathBuf {
-        self.root.join(path.strip_prefix("/").unwrap_or(path))
+        if self.root == Path::new("/") { self.root.join(path) } else { self.followed(path) }
+    }
+
+    /// Where a path, as it is from here, really lies.
+    pub(crate) fn real(&self, path: &Path) -> PathBuf {
+        self.followed(self.inside(path))
+    }
+
+    /// A path as that machine calls it.
+    fn inside<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.root).unwrap_or(path)
+    }
+
+    /// A path of that machine, from here, its links followed.
+    fn followed(&self, path: &Path) -> PathBuf {
+        let (mut done, mut left, mut links) = (PathBuf::new(), path.to_owned(), 0);
+        while let Some(part) = left.components().next() {
+            let rest: PathBuf = left.components().skip(1).collect();
+            left = match part {
+                Component::Normal(name) => match self.root.join(&done).join(name).read_link() {
+                    Ok(target) if links < MAX_LINKS => {
+                        links += 1;
+                        target.join(rest)
+                    }
+                    Ok(_) | Err(_) => {
+                        done.push(name);
+                        rest
+                    }
+                },
+                Component::ParentDir => {
+                    done.pop();
+                    rest
+                }
+                Component::RootDir => {
+                    done.clear();
+                    rest
+                }
+                Component::CurDir | Component::Prefix(_) => rest,
+            };
+        }
+        self.root.join(done)
     }
 
     /// The files that are there.

@@ -31,7 +31,7 @@ pub use backup::copy_path as backup_path;
 pub use clear_text::ClearLogin;
 pub(crate) use client::Logins;
 pub use containerd::NodeRequest;
-pub(crate) use containerd::is_our_name;
+pub(crate) use containerd::{SET_UP, is_our_name, node_command};
 pub(crate) use containerd_config::ContainerdConfig;
 pub use places::{docker as docker_path, notation as notation_path, podman_auth_files};
 pub use plan::Plan;

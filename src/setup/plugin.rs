@@ -57,6 +57,13 @@ impl PluginChange {
     ) -> Result<(Option<PluginChange>, String), Report> {
         let place = place(environment)?;
         let program = program.ok_or_else(|| Report::new("the system does not tell where this program's file is"))?;
+        if place.is_dir() {
+            return Err(Report::new(format!(
+                "{} is a folder, and Notation looks for a program there",
+                place.display()
+            ))
+            .hint("move it away"));
+        }
         let (path, present) = (place.display(), Present::at(&place, environment));
         if let Present::Other(who) = &present
             && !replace
@@ -72,13 +79,15 @@ impl PluginChange {
         Ok((Some(PluginChange { place, what: What::Install { program: program.into(), keeps } }), note))
     }
 
-    /// What taking it out takes, with a note; nothing where no plugin of ours is there.
+    /// What taking it out takes, with a note; nothing where no plugin of ours is there and none was kept. A run that
+    /// was cut short may have kept the other and not put ours in its place.
     pub(super) fn undo(environment: &Environment) -> Option<(PluginChange, String)> {
         let place = place(environment).ok()?;
+        let restores = copy_path(&place).symlink_metadata().is_ok();
         match Present::at(&place, environment) {
-            Present::Nothing | Present::Other(_) => None,
-            Present::Ours => {
-                let restores = copy_path(&place).symlink_metadata().is_ok();
+            Present::Nothing if !restores => None,
+            Present::Other(_) => None,
+            Present::Nothing | Present::Ours => {
                 let done = if restores { "is as it was" } else { "is gone" };
                 let note = format!("notation: the plugin {} {done}", place.display());
                 Some((PluginChange { place, what: What::Remove { restores } }, note))

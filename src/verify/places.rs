@@ -48,11 +48,12 @@ pub fn folders(environment: &Environment) -> Vec<PathBuf> {
     notation_folder(environment).into_iter().chain([machine]).collect()
 }
 
-/// What is in force for the machine, where a policy is there: that, and the store beside it.
+/// What is in force for the machine, where a policy is there: that, and the store beside it. Where nobody can tell
+/// whether one is there, it counts as one that cannot be read.
 pub fn machine(environment: &Environment) -> Option<Found> {
     let folder = environment.system_folder.join(PROGRAM);
     let mut files = POLICY_FILES.iter().map(|name| folder.join(name));
-    let policy = files.find(|path| path.symlink_metadata().is_ok())?;
+    let policy = files.find(|path| !path.symlink_metadata().is_err_and(|err| err.kind() == ErrorKind::NotFound))?;
     Some(Found { policy, store: TrustStore::Folder(folder.join("truststore")) })
 }
 

@@ -19,6 +19,8 @@ containerd_cases() {
     check 1 "containerd's bindir: a registry that hangs, our sentence" bindir_hangs
     check 0 "containerd's bindir: a link under another name" bindir_link
     check 1 "containerd's bindir: a stray file blocks every pull" bindir_stray
+    check 1 "containerd's bindir: a file in the folder's place blocks every pull" bindir_no_folder
+    check 1 "containerd's bindir: a root that cannot be written, allowed" bindir_read_only
     step start_containerd
     check 1 "ctr, containerd $containerd: what is signed is pulled" ctr_pulls
     check 1 "ctr, containerd $containerd: what is not signed is refused" ctr_refuses
@@ -30,10 +32,13 @@ containerd_cases() {
     for key in "${bypasses[@]}"; do
         printf '[plugins."io.containerd.cri.v1.images"]\n%s\n' "$key" >/etc/containerd/conf.d/bypass.toml
         start_containerd || stop "containerd does not start with $key"
+        key=${key%%$'\n'*}
         check 1 "CRI, ${key%% *}: pulled unverified, as doctor says" cri_bypassed
         stop_containerd
     done
     rm -r /etc/containerd/conf.d
+    # After all that asks AWS: a failure answers for three seconds.
+    check 0 "containerd's bindir: no network, our sentence" bindir_no_network
     step start_containerd
     check 0 "ecr-rs setup --undo containerd: everything is pulled" containerd_undone
     stop_containerd
@@ -49,6 +54,8 @@ bypasses=(
     'registry.auths."https://h.example".username = "x"'
     'max_concurrent_downloads = 4'
     'image_pull_with_sync_fs = true'
+    # Of version 1 of the file, which is carried over where there is a runtime.
+    $'[plugins.cri.containerd]\ndiscard_unpacked_layers = true\nruntimes.runc.runtime_type = "io.containerd.runc.v2"'
 )
 
 push_images_for_node() {
@@ -106,10 +113,11 @@ doctor_bypass() {
 # Without a home folder and a session, as a service of the machine has it. No function: what is started with it in
 # the background is the program itself.
 as_containerd=(env -u HOME -u DBUS_SESSION_BUS_ADDRESS -u XDG_RUNTIME_DIR -u DOCKER_HOST)
-# bindir TAG: exit 0 allowed, 1 blocked, 3 not called.
+# bindir TAG: exit 0 allowed, 1 blocked, 3 not called. `within_namespace` has the program that starts it, if any.
+within_namespace=()
 bindir() {
     local status=0
-    "${as_containerd[@]}" bindir-verifier "$verifiers" "$image:$1" "$(crane digest "$image:$1")" >"$scratch/judgement" || status=$?
+    "${as_containerd[@]}" "${within_namespace[@]}" bindir-verifier "$verifiers" "$image:$1" "$(crane digest "$image:$1")" >"$scratch/judgement" || status=$?
     cat "$scratch/judgement"
     return "$status"
 }
@@ -128,6 +136,17 @@ bindir_hangs() {
     says 1 unsigned 'is not verified: there is no verdict within 8 s, while asking its registry'
     behave clear
 }
+bindir_no_network() {
+    rm -rf /run/docker-credential-ecr-rs
+    local within_namespace=(unshare --net)
+    says 1 signed "is not verified: "
+    grep -F 'cannot reach' "$scratch/judgement"
+}
+bindir_read_only() {
+    rm -rf /run/docker-credential-ecr-rs
+    local within_namespace=(unshare --mount bash -c 'mount -o remount,bind,ro / && ! touch /writable && exec "$@"' -)
+    says 0 signed 'is verified: '
+}
 bindir_link() {
     ln -s "$(command -v docker-credential-ecr-rs)" "$verifiers/zz-other"
     says 0 signed ', zz-other => '
@@ -139,6 +158,15 @@ bindir_stray() {
     docker-credential-ecr-rs doctor containerd >"$scratch/doctor" && return 1
     grep 'README is no program: containerd runs it all the same, and every pull is blocked' "$scratch/doctor"
     rm "$verifiers/README"
+}
+bindir_no_folder() {
+    mv "$verifiers" "$verifiers.kept"
+    touch "$verifiers"
+    says 3 signed 'failed to list directory contents'
+    docker-credential-ecr-rs doctor containerd >"$scratch/doctor" && return 1
+    grep 'cannot be listed, and every pull is blocked' "$scratch/doctor"
+    rm "$verifiers"
+    mv "$verifiers.kept" "$verifiers"
 }
 
 # containerd with folders and a socket of its own. It pulls; it never runs a container.

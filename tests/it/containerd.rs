@@ -6,7 +6,7 @@ use std::{
     io::Write,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Child, Stdio},
     thread,
     time::Duration,
 };
@@ -267,6 +267,13 @@ fn without_a_policy_nothing_is_trusted() {
     blocked(node.ask_signed(), "cannot be read", "a link to what never ends");
     fs::remove_file(&policy).unwrap();
 
+    let (etc, elsewhere) = (node.etc(), node.root().join("etc/elsewhere"));
+    fs::rename(&etc, &elsewhere).unwrap();
+    symlink(OURS, &etc).unwrap();
+    blocked(node.ask_signed(), "Too many levels of symbolic links", "nobody can tell whether one is there");
+    fs::remove_file(&etc).unwrap();
+    fs::rename(&elsewhere, &etc).unwrap();
+
     // A rule's profile, under AWS Signer's own roots: the loopback's is none of them.
     node.put(
         "config.toml",
@@ -410,9 +417,15 @@ fn killed_at_any_moment_it_leaves_no_half_verdict() {
 #[test]
 fn whatever_hangs_there_is_an_answer() {
     let late = "there is no verdict within 8 s, while asking its registry and AWS Signer";
-    for (operation, words) in [("GetManifest", late), ("GetReferrers", late), ("GetRevocationStatus", late)] {
+    for (operation, fault, words) in [
+        ("GetManifest", Fault::Silent, late),
+        ("GetReferrers", Fault::Silent, late),
+        ("GetRevocationStatus", Fault::Silent, late),
+        ("GetManifest", Fault::Trickle, late),
+        ("GetReferrers", Fault::Trickle, late),
+    ] {
         let node = Node::new();
-        node.fixture.aws.faults.always(operation, Fault::Silent);
+        node.fixture.aws.faults.always(operation, fault);
         blocked(node.ask_signed(), words, operation);
         assert!(!node.verdicts().exists(), "{operation}");
     }
@@ -449,6 +462,21 @@ fn whoever_is_down_or_says_no_blocks() {
         .without("AWS_SECRET_ACCESS_KEY")
         .with("AWS_EC2_METADATA_DISABLED", "true");
     blocked(node.ask_by(&nobody, &format!("{ECR}/app:v1"), &node.signed), "no login for", "no credentials");
+}
+
+#[test]
+fn an_answer_that_nobody_reads_allows_nothing() {
+    let node = Node::new();
+    let arguments = node.arguments(&format!("{ECR}/app:signed"), &node.signed);
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let status = |close: fn(&mut Child)| {
+        let mut child = node.program().spawn(&words);
+        close(&mut child);
+        child.stdin.take().unwrap().write_all(descriptor(&node.signed).as_bytes()).unwrap();
+        child.wait().unwrap().code()
+    };
+    assert_eq!(status(|child| drop(child.stdout.take())), Some(1), "a sentence that nobody reads");
+    assert_eq!(status(|child| drop(child.stderr.take())), Some(0), "the log need not be read");
 }
 
 #[test]
@@ -519,6 +547,13 @@ fn a_slot_of_bottlerocket() {
     let other = node.program();
     blocked(node.ask_by(&other, &name, &node.signed), "trustpolicy.json", "under another name it is not this slot's");
 
+    // As Bottlerocket calls its own: `notation-image-verifier` has the slot `notation`.
+    let suffixed = binary.with_file_name("my-verifier.v1-image-verifier");
+    symlink(Machine::binary(), &suffixed).unwrap();
+    let suffixed = node.started_as(&suffixed);
+    allowed(node.ask_by(&suffixed, &name, &node.signed), "is verified", "Bottlerocket's suffix");
+    blocked(node.ask_by(&suffixed, &name, &node.unsigned), "it has no signature", "Bottlerocket's suffix");
+
     // The settings have a policy alone: AWS Signer's roots are built in.
     fs::remove_dir_all(node.fixture.home.path().join(slot).join("truststore")).unwrap();
     put(&node.policy("strict").to_string().replace("signingAuthority:loopback", "signingAuthority:aws-signer-ts"));
@@ -534,6 +569,9 @@ fn a_slot_of_bottlerocket() {
     }
     fs::remove_dir_all(node.fixture.home.path().join(slot)).unwrap();
     allowed(ask(&node.unsigned), "is not checked: every image is allowed", "no setting of this name");
+    symlink("nowhere", node.fixture.home.path().join(slot)).unwrap();
+    blocked(ask(&node.signed), "trustpolicy.json cannot be read", "a link that leads nowhere fails closed");
+    fs::remove_file(node.fixture.home.path().join(slot)).unwrap();
     node.trust("strict");
     blocked(ask(&node.unsigned), "it has no signature", "the machine's policy counts where the slot has none");
 }

@@ -1,6 +1,6 @@
 //! The kubelet's door, as the kubelet calls it: a request in, a response out, no home folder, no keychain.
 
-use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
+use std::{fs, io::Write, os::unix::fs::symlink, path::Path, process::Stdio, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -113,6 +113,37 @@ const IMAGES: &[(&str, &str, &str)] = &[
         "123456789123.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn",
         "IPv6 in China",
     ),
+    ("123456789123.dkr-ecr.us-gov-east-1.on.aws/a", "123456789123.dkr-ecr.us-gov-east-1.on.aws", "IPv6 in GovCloud"),
+    (
+        "123456789123.dkr-ecr-fips.us-gov-east-1.on.aws/a",
+        "123456789123.dkr-ecr-fips.us-gov-east-1.on.aws",
+        "IPv6 in GovCloud, FIPS",
+    ),
+    (
+        "123456789012.dkr.ecr.lala-land-1.amazonaws.com/a",
+        "123456789012.dkr.ecr.lala-land-1.amazonaws.com",
+        "a new region, classic",
+    ),
+    (
+        "123456789012.dkr.ecr.lala-land-1.amazonaws.com.cn/a",
+        "123456789012.dkr.ecr.lala-land-1.amazonaws.com.cn",
+        "a new region in China",
+    ),
+    (
+        "123456789012.dkr-ecr.lala-land-1.on.aws/a",
+        "123456789012.dkr-ecr.lala-land-1.on.aws",
+        "a new region, dual-stack",
+    ),
+    (
+        "123456789012.dkr-ecr-fips.lala-land-1.on.aws/a",
+        "123456789012.dkr-ecr-fips.lala-land-1.on.aws",
+        "a new region, dual-stack, FIPS",
+    ),
+    (
+        "123456789012.dkr-ecr.lala-land-1.on.amazonwebservices.com.cn/a",
+        "123456789012.dkr-ecr.lala-land-1.on.amazonwebservices.com.cn",
+        "a new region in China, dual-stack",
+    ),
     (
         "123456789012.dkr.ecr-fips.lala-land-1.amazonaws.com/a",
         "123456789012.dkr.ecr-fips.lala-land-1.amazonaws.com",
@@ -155,6 +186,7 @@ const FOREIGN: &[&str] = &[
     "123456789012.dkr.ecr.lala-land-1.amazonaws.lol/a",
     "123456789012.dog.ecr.lala-land-1.amazonaws.com/a",
     "123456789012.dkr.cat.lala-land-1.amazonaws.com/a",
+    "123456789012.dkr.cat.lala-land-1.awsamazon.com/a",
     "123456789012.lala-land-1.amazonaws.com/a",
     "123456789012.dkr.ecr.us-iso-east-1.amazonaws.gov/a",
     "evil.example/111122223333.dkr.ecr.eu-west-1.amazonaws.com",
@@ -246,6 +278,7 @@ fn a_service_account_pulls_under_its_own_role() {
         ("", token, &[(POD_ROLE, ROLE)], OTHER_ROLE, SESSION, "an annotation before that"),
         ("", token, &[(ECR_ROLE, " "), (POD_ROLE, "")], OTHER_ROLE, OTHER_SESSION, "empty annotations name nothing"),
         ("", token, &[], "", ALICE, "nobody names a role: the node's identity"),
+        ("", token, &[("eks.amazonaws.com/other", ROLE)], "", ALICE, "an annotation that is not known names nothing"),
         ("", "", &[(ECR_ROLE, ROLE)], ROLE, ALICE, "no token, as for a static pod: the node's identity"),
         (&rule, token, &[(ECR_ROLE, ROLE)], "", SESSION, "a rule's role is for the node"),
         ("", &format!("{token}\n"), &[(ECR_ROLE, ROLE)], "", SESSION, "a line break after the token"),
@@ -462,6 +495,43 @@ fn a_fault_of_aws_is_one_line() {
         let program = setup(&machine, node(&machine));
         refused(program.run(&["kubelet"], request(ECR).to_string()), words, why);
     }
+}
+
+/// The rows of the program that is replaced (`Test_GetCredentials_Private`, `Test_GetCredentials_Public`): answers of
+/// AWS in which the token is not there. ECR Public can be pulled from without one.
+#[test]
+fn an_answer_without_a_token_is_none() {
+    for (field, public) in [
+        ("authorizationData", false),
+        ("authorizationToken", false),
+        ("authorizationData", true),
+        ("authorizationToken", true),
+    ] {
+        let machine = Machine::new();
+        let (operation, image) = match public {
+            true => ("ecr-public:GetAuthorizationToken", "public.ecr.aws"),
+            false => ("GetAuthorizationToken", ECR),
+        };
+        machine.aws.faults.always(operation, Fault::Without(field));
+        let outcome = node(&machine).run(&["kubelet"], request(image).to_string());
+        let why = format!("{image} without {field}");
+        match public {
+            true => assert!(outcome.exits(0, &why).json().get("auth").is_none(), "{why}"),
+            false => drop(refused(outcome, "no token for", &why)),
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_reads_is_an_error() {
+    let machine = Machine::new();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = node(&machine).command(&["kubelet"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(request(ECR).to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && told.contains("cannot write the answer"), "{told}");
 }
 
 #[test]

@@ -90,6 +90,14 @@ fn a_configuration_has_a_life() {
              set 2 rules for account 111122223333 in eu-west-1\n"
         )
     );
+    // AWS may have a rule twice, which nobody can set here: what is new is new all the same.
+    fixture.signing.configure(
+        ACCOUNT,
+        REGION,
+        json!([{ "signingProfileArn": NIGHTLY }, { "signingProfileArn": NIGHTLY }]),
+    );
+    let set = fixture.run(&["set", NIGHTLY, RELEASE, "--yes"]).exits(0, "beside one that was there twice");
+    assert!(set.stdout.contains(&format!("+ {RELEASE} signs every repository")), "{set:?}");
     let deleted = fixture.run(&["delete", "--yes"]).exits(0, "delete");
     assert!(
         deleted.stdout.ends_with("deleted the signing rules of account 111122223333 in eu-west-1\n"),
@@ -137,6 +145,13 @@ fn what_cannot_be_set_is_refused_before_any_call() {
         ),
         (vec!["arn:aws:iam::111122223333:role/x"], "is not a signing profile", 1),
         (many, "a registry has at most 10 rules, not 11", 1),
+        (vec![RELEASE, RELEASE], "a rule is there twice", 1),
+        (vec![RELEASE, "--region", "../eu-west-1"], "\"../eu-west-1\" is not a region", 1),
+        (
+            vec!["arn:aws:signer:eu-west-1:111122223333:/signing-profiles/release=app, base"],
+            "in lower case and without blanks",
+            1,
+        ),
         (vec![&*long], "a rule has at most 100 filters, not 101", 1),
         (
             vec!["arn:aws:signer:eu-west-1:111122223333:/signing-profiles/release=App"],
@@ -180,6 +195,14 @@ fn the_registry_is_found_by_host_region_rules_or_credentials() {
     let foreign = fixture.run(&["set", RELEASE, "--yes", "--registry", &host]).exits(1, "another account's registry");
     let words = "the credentials are of account 111122223333, and the registry is of 444455556666";
     assert!(foreign.stderr.contains(words), "{foreign:?}");
+    // Where there are no rules, AWS does not say whose registry it is: before they are set nobody knows.
+    let fixture = Fixture::new();
+    let shown = fixture.run(&["show", "--registry", &host]).exits(0, "nobody's rules").stdout;
+    assert!(shown.starts_with("this account in eu-west-1 has no signing rules"), "{shown}");
+    let foreign = fixture.run(&["set", RELEASE, "--yes", "--registry", &host]).exits(1, "another account's, empty");
+    let told = ["the rules were set in another registry", words, "managed-signing delete --region eu-west-1"];
+    assert!(told.iter().all(|told| foreign.stderr.contains(told)), "{foreign:?}");
+    assert!(!foreign.stdout.contains("set 1 rule"), "{foreign:?}");
     for host in ["ghcr.io", "public.ecr.aws"] {
         let refused = fixture.run(&["show", "--registry", host]).exits(1, host);
         assert!(refused.stderr.contains("is no private registry of Amazon ECR"), "{refused:?}");
@@ -353,4 +376,18 @@ fn what_is_not_there_is_named() {
     let refused = nobody.run(&["managed-signing", "show"], "").exits(1, "nobody listens");
     assert!(refused.stderr.contains("ECR cannot read the signing rules"), "{refused:?}");
     assert!(refused.stderr.contains("hint: check the network"), "{refused:?}");
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_none() {
+    let fixture = Fixture::new();
+    fixture.signing.configure(ACCOUNT, REGION, json!([{ "signingProfileArn": RELEASE }]));
+    fixture.signing.push(ACCOUNT, REGION, "app", "v1");
+    for arguments in [&["show"][..], &["show", "--output", "json"], &["status", IMAGE]] {
+        let mut command = fixture.program().command(&[&["managed-signing"], arguments].concat());
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = command.stdout(full).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && told.contains("cannot write the answer"), "{arguments:?}: {told}");
+    }
 }

@@ -288,6 +288,12 @@ fn it_signs_what_verifies() {
             "the caller's region goes before the ARN's",
         ),
         (
+            with(&request, "/pluginConfig", json!({ "aws-region": "evil.example/?" })),
+            "VALIDATION_ERROR",
+            "aws-region is \"evil.example/?\", which is not a region",
+            "no region: it would be a part of a host's name",
+        ),
+        (
             with(&request, "/pluginConfig", json!({ "aws-profile": "nobody" })),
             "ERROR",
             "nobody",
@@ -494,9 +500,17 @@ fn setup_puts_it_where_notation_looks_and_takes_it_out_again() {
         setup(&["notation", "--plugin"]).exits(0, "again, with nothing to do");
         setup(&["notation", "--undo"]).exits(0, "undone");
         assert!(fs::read(&place).unwrap() == before && !kept.exists(), "{words}: it is as it was");
+        fs::rename(&place, &kept).unwrap();
+        setup(&["notation", "--undo"]).exits(0, "after a run that was cut short between the two");
+        assert!(fs::read(&place).unwrap() == before && !kept.exists(), "{words}: it is as it was");
         let outcome = setup(&["notation", "--undo"]).exits(0, "again");
         assert!(fs::read(&place).unwrap() == before, "what is not ours stays: {outcome:?}");
     }
+    fs::remove_file(&place).unwrap();
+    fs::create_dir(&place).unwrap();
+    let outcome = setup(&["notation", "--plugin", "--replace"]).exits(1, "a folder, which undo could not bring back");
+    assert!(outcome.stderr.contains("is a folder") && place.is_dir(), "{outcome:?}");
+    fs::remove_dir(&place).unwrap();
     script(&place, &aws);
     let told = program.run(&["doctor"], "");
     assert!(told.stdout.contains("is not this program's: AWS Signer plugin for Notation, 1.0.2292"), "{told:?}");

@@ -116,9 +116,16 @@ fn command_in(hint: &str) -> Option<&str> {
 pub(super) struct Findings {
     /// The registry that a finding is about, and the finding.
     findings: Vec<(Option<String>, Finding)>,
+    /// The command that looks again, where registries are not what was looked at.
+    again: Option<String>,
 }
 
 impl Findings {
+    /// None yet, where this command looks again.
+    pub(super) fn of(again: String) -> Findings {
+        Findings { again: Some(again), ..Findings::default() }
+    }
+
     /// Adds findings about the machine.
     pub(super) fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
         self.findings.extend(findings.into_iter().map(|finding| (None, finding)));
@@ -151,8 +158,9 @@ impl Findings {
         match self.first() {
             None => format!("{PROGRAM} status"),
             Some((host, finding)) => {
-                let again =
+                let registry =
                     || format!("{PROGRAM} doctor {}", host.as_deref().unwrap_or_default()).trim_end().to_owned();
+                let again = || self.again.clone().unwrap_or_else(registry);
                 finding.hint.as_deref().and_then(command_in).map_or_else(again, str::to_owned)
             }
         }

@@ -33,6 +33,7 @@ use crate::{
     keychain::unavailable::UnavailableStore,
     registry::{Partition, Server},
     report::Report,
+    setup::node_command,
     verify::places,
 };
 use cache::Tokens;
@@ -85,14 +86,14 @@ impl Doctor {
 
     /// The way of a pull on a node: containerd, its verifiers, the policy, the credentials.
     fn examine_node(&self, start: Start) -> Findings {
-        let mut all = Findings::default();
+        let mut all = Findings::of(node_command("doctor containerd", &self.root));
         let environment = start.environment.under(&self.root);
         // As the verifier sees it.
         let environment =
             Environment { config_folder: Some(environment.system_folder.clone()), interactive: false, ..environment };
         let loaded = Config::load(&environment);
         all.add(node::containerd(&environment, &self.root));
-        let (policy, trusted) = node::policy(&environment, start.now.into());
+        let (policy, trusted) = node::policy(&environment, &self.root, start.now.into());
         let rules = loaded.as_ref().map_or(&[][..], |config| &config.rules);
         let arns: Vec<&String> = rules.iter().filter_map(|rule| rule.signing_profile.as_ref()).collect();
         match (&trusted, arns.first()) {

@@ -1,6 +1,7 @@
 //! `doctor containerd`: whether a pull on a node would be verified at all, and by what.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -16,7 +17,7 @@ use crate::{
     process::{self, Limits, Stderr},
     report::{Level, Report, excerpt},
     secret::Wiped,
-    setup::{ContainerdConfig, is_our_name},
+    setup::{ContainerdConfig, SET_UP, is_our_name, node_command},
     verify::{
         lint,
         places::{self, Found},
@@ -63,7 +64,7 @@ pub(super) fn containerd(environment: &Environment, root: &Path) -> Vec<Finding>
     if findings.iter().all(|finding| finding.check != PULLS) {
         findings.push(Finding::ok(PULLS, "nothing in containerd's configuration goes past the verifiers"));
     }
-    findings.extend(verifiers(&config));
+    findings.extend(verifiers(&config, root));
     findings
 }
 
@@ -102,22 +103,26 @@ fn version(environment: &Environment) -> Finding {
 }
 
 /// The folder of the verifiers, and everything in it.
-fn verifiers(config: &ContainerdConfig) -> Vec<Finding> {
+fn verifiers(config: &ContainerdConfig, root: &Path) -> Vec<Finding> {
     let table = config.verifier();
     let folder = config.under_root(&table.bin_dir);
+    let listed = match folder.read_dir() {
+        Ok(listed) => Some(listed),
+        Err(err) if err.kind() == ErrorKind::NotFound => None,
+        Err(err) => {
+            let what = format!("{} cannot be listed, and every pull is blocked: {err}", folder.display());
+            let hint = format!("make {} a folder that root can read", folder.display());
+            return vec![Finding::failed(VERIFIERS, what, hint)];
+        }
+    };
     let mut entries: Vec<PathBuf> =
-        folder.read_dir().into_iter().flatten().flatten().take(1000).map(|entry| entry.path()).collect();
+        listed.into_iter().flatten().flatten().take(1000).map(|entry| entry.path()).collect();
     entries.sort();
     let mut findings = Vec::new();
     let mut ours = false;
     for (place, path) in entries.iter().enumerate() {
         let shown = path.display();
-        // Where it leads on that machine, a link of a link once more.
-        let file = (0..8).fold(path.clone(), |file, _| match file.read_link() {
-            Ok(target) if target.is_absolute() => config.under_root(&target),
-            Ok(target) => file.parent().unwrap_or(&folder).join(target),
-            Err(_) => file,
-        });
+        let file = config.real(path);
         let is_ours = file.file_name().and_then(|name| name.to_str()).is_some_and(is_our_name);
         if !process::is_executable(&file) {
             let what = format!("{shown} is no program: containerd runs it all the same, and every pull is blocked");
@@ -138,7 +143,7 @@ fn verifiers(config: &ContainerdConfig) -> Vec<Finding> {
             true => format!("{} has no verifier: every image is allowed", folder.display()),
             false => format!("nothing in {} is this program", folder.display()),
         };
-        findings.push(Finding::failed(VERIFIERS, what, format!("{PROGRAM} setup containerd --signing-profile ARN")));
+        findings.push(Finding::failed(VERIFIERS, what, node_command(SET_UP, root)));
     }
     if table.seconds.is_none_or(|seconds| seconds < SECONDS) {
         let what = "per_verifier_timeout is shorter than an answer may take: a slow one blocks the pull without a word";
@@ -148,11 +153,14 @@ fn verifiers(config: &ContainerdConfig) -> Vec<Finding> {
 }
 
 /// Who is trusted there, and the policy that says so.
-pub(super) fn policy(environment: &Environment, now: chrono::DateTime<chrono::Utc>) -> (Vec<Finding>, Option<Trusted>) {
+pub(super) fn policy(
+    environment: &Environment,
+    root: &Path,
+    now: chrono::DateTime<chrono::Utc>,
+) -> (Vec<Finding>, Option<Trusted>) {
     let Some(found) = places::machine(environment) else {
         let what = format!("there is no trust policy in {}", environment.system_folder.join(PROGRAM).display());
-        let hint = format!("{PROGRAM} setup containerd --signing-profile ARN");
-        return (vec![Finding::failed(POLICY, what, hint)], None);
+        return (vec![Finding::failed(POLICY, what, node_command(SET_UP, root))], None);
     };
     let Found { policy: path, .. } = found.clone();
     let trusted = match Trusted::found(found) {
@@ -165,14 +173,18 @@ pub(super) fn policy(environment: &Environment, now: chrono::DateTime<chrono::Ut
         .iter()
         .map(|statement| Finding::ok(POLICY, format!("{}: {statement}", path.display())))
         .collect();
-    let open = path.symlink_metadata().is_ok_and(|found| private_fs::check_trusted(&found) == Err(Untrusted::Open));
-    if open {
-        let what = format!("others can write to {}, and decide who is trusted", path.display());
-        findings.push(Finding::failed(POLICY, what, format!("chmod go-w {}", path.display())));
+    // Whoever can write to the folder can put another file in the policy's place.
+    for place in path.parent().into_iter().chain([path.as_path()]) {
+        if place.symlink_metadata().is_ok_and(|found| private_fs::check_trusted(&found) == Err(Untrusted::Open)) {
+            let what = format!("others can write to {}, and decide who is trusted", place.display());
+            findings.push(Finding::failed(POLICY, what, format!("chmod go-w {}", place.display())));
+        }
     }
     for lint::Finding { gravity, report } in lint::findings(&trusted.policy, &trusted.stores, now) {
         let verdict = if gravity == Level::Error { Verdict::Failed } else { Verdict::Warning };
-        let report = if report.advice().is_some() { report } else { report.hint(format!("{PROGRAM} trust check")) };
+        let check =
+            || format!("NOTATION_CONFIG={} {PROGRAM} trust check", environment.system_folder.join(PROGRAM).display());
+        let report = if report.advice().is_some() { report } else { report.hint(check()) };
         findings.push(Finding::reported(POLICY, verdict, &report));
     }
     (findings, Some(trusted))

@@ -79,6 +79,10 @@ fn what_goes_past_the_verifiers_is_named() {
         (older("max_concurrent_downloads = 10"), "max_concurrent_downloads other than 3"),
         (older("containerd.discard_unpacked_layers = true"), "discard_unpacked_layers = true"),
         ("[plugins.cri.registry.mirrors.'h.example']\nendpoint = []\n".into(), "registry.mirrors"),
+        ("[plugins.cri.containerd]\ndiscard_unpacked_layers = true\n".into(), "discard_unpacked_layers = true"),
+        ("imports = ['conf.d']\n".into(), "conf.d is no file, and containerd reads it as one"),
+        ("imports = ['c*.d/sub/*.toml']\n".into(), "image_pull_with_sync_fs = true in "),
+        ("imports = ['c*.d/sub/10.toml']\n".into(), "image_pull_with_sync_fs = true in "),
         (
             "disabled_plugins = ['io.containerd.image-verifier.v1.bindir']\n".into(),
             "switches io.containerd.image-verifier",
@@ -89,6 +93,7 @@ fn what_goes_past_the_verifiers_is_named() {
         let machine = Machine::new();
         let root = healthy(&machine);
         put(&root, CONFIG, &config);
+        put(&root, "etc/containerd/conf.d/sub/10.toml", &images("image_pull_with_sync_fs = true"));
         let (status, report) = looked_at(&machine, &root);
         let first = report["findings"].as_array().unwrap().iter().find(|finding| finding["verdict"] == "failed");
         let first = first.unwrap_or_else(|| panic!("{config}: {report:#}"));
@@ -128,8 +133,17 @@ fn an_import_has_the_last_word() {
 #[test]
 fn the_folder_of_verifiers_is_looked_through() {
     type Break = fn(&Path);
-    let rows: [(Break, &str, &str, &str); 9] = [
+    let rows: [(Break, &str, &str, &str); 10] = [
         (|root| fs::remove_dir_all(root.join(BIN)).unwrap(), "failed", "every image is allowed", "no folder"),
+        (
+            |root| {
+                fs::remove_dir_all(root.join(BIN)).unwrap();
+                put(root, BIN, "");
+            },
+            "failed",
+            "cannot be listed, and every pull is blocked",
+            "a file in its place",
+        ),
         (|root| fs::remove_file(root.join(BIN).join("verifier")).unwrap(), "failed", "every image is allowed", "empty"),
         (|root| put(root, &format!("{BIN}/README"), ""), "failed", "every pull is blocked", "a stray file"),
         (
@@ -192,6 +206,50 @@ fn the_folder_of_verifiers_is_looked_through() {
     }
 }
 
+/// On a disk that is mounted here, a link leads where it leads on that machine.
+#[test]
+fn links_lead_where_they_lead_there() {
+    let machine = Machine::new();
+    let root = healthy(&machine);
+    let verifiers = root.join("var/verifiers");
+    fs::create_dir_all(verifiers.parent().unwrap()).unwrap();
+    fs::rename(root.join(BIN), &verifiers).unwrap();
+    symlink("/var/verifiers", root.join(BIN)).unwrap();
+    symlink("../usr/./local", root.join("local")).unwrap();
+    fs::remove_file(verifiers.join("verifier")).unwrap();
+    symlink("/local/bin/docker-credential-ecr-rs", verifiers.join("verifier")).unwrap();
+    put(&root, "nix/config.toml", "version = 3\n");
+    fs::create_dir_all(root.join("etc/containerd")).unwrap();
+    symlink("/nix/config.toml", root.join(CONFIG)).unwrap();
+    let (status, report) = looked_at(&machine, &root);
+    assert_eq!((status, &report["first"]), (Some(0), &Value::Null), "{report:#}");
+    put(
+        &root,
+        "nix/config.toml",
+        "version = 3\n[plugins.'io.containerd.cri.v1.images']\nuse_local_image_pull = true\n",
+    );
+    let (_, report) = looked_at(&machine, &root);
+    assert!(report["first"].as_str().unwrap().contains("nix/config.toml"), "{report:#}");
+    fs::remove_file(verifiers.join("verifier")).unwrap();
+    symlink("verifier", verifiers.join("verifier")).unwrap();
+    let (_, report) = looked_at(&machine, &root);
+    assert!(report.to_string().contains("verifier is no program"), "a circle ends: {report:#}");
+}
+
+/// What is to be done is to be done on that disk.
+#[test]
+fn hints_are_about_the_disk_that_was_looked_at() {
+    let machine = Machine::new();
+    let root = machine.home.path().join("empty");
+    let (_, report) = looked_at(&machine, &root);
+    let there = format!(" --root {}", root.display());
+    let set_up = format!("docker-credential-ecr-rs setup containerd --signing-profile ARN{there}");
+    for finding in report["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] == "failed") {
+        assert_eq!(finding["hint"], set_up, "{finding:#}");
+    }
+    assert_eq!(report["run"], format!("docker-credential-ecr-rs doctor containerd{there}"), "{report:#}");
+}
+
 #[test]
 fn the_policy_is_read() {
     let machine = Machine::new();
@@ -210,6 +268,13 @@ fn the_policy_is_read() {
     fs::set_permissions(&policy, fs::Permissions::from_mode(0o666)).unwrap();
     let (status, what) = verdict();
     assert!(status == Some(1) && what.contains("others can write to"), "{what}");
+    fs::set_permissions(&policy, fs::Permissions::from_mode(0o644)).unwrap();
+    let folder = policy.parent().unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let (status, what) = verdict();
+    let expected = format!("others can write to {}, and decide", folder.display());
+    assert!(status == Some(1) && what.contains(&expected), "its folder: {what}");
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(&policy, "{").unwrap();
     assert_eq!(verdict().0, Some(1), "a policy that cannot be read");
     fs::remove_file(&policy).unwrap();

@@ -239,3 +239,39 @@ fn strangers_in_the_folder_are_told() {
     let done = disk.setup(&["--signing-profile", PROFILE]).exits(0, "set up");
     assert_eq!(done.stderr.matches("is no program: containerd runs it all the same").count(), 2, "{done:?}");
 }
+
+/// The disk of another machine may lead anywhere with its links, but not out of itself.
+#[test]
+fn links_of_the_disk_stay_on_it() {
+    let disk = Disk::new();
+    let outside = tempfile::tempdir().unwrap();
+    let leads = |name: &str, to: &str| {
+        fs::create_dir_all(disk.at(name).parent().unwrap()).unwrap();
+        symlink(to, disk.at(name)).unwrap();
+    };
+    leads("opt/containerd/image-verifier/bin", &outside.path().join("bin").display().to_string());
+    leads("etc/containerd/config.toml", &outside.path().join("config.toml").display().to_string());
+    let (main, there) = (outside.path().join("config.toml"), outside.path().strip_prefix("/").unwrap());
+    let text = "[plugins.\"io.containerd.image-verifier.v1.bindir\"]\nmax_verifiers = 0\n";
+    fs::write(&main, text).unwrap();
+    let inside = disk.put(there.join("config.toml").to_str().unwrap(), text);
+    disk.setup(&["--signing-profile", PROFILE]).exits(0, "set up");
+    assert_eq!(fs::read_to_string(&main).unwrap(), text, "this machine's");
+    assert!(fs::read_to_string(&inside).unwrap().contains("max_verifiers = 10"), "that machine's");
+    assert!(!outside.path().join("bin").exists() && disk.root().join(there).join("bin").join(OURS).is_symlink());
+    disk.setup(&["--undo"]).exits(0, "undone");
+    assert_eq!(fs::read_to_string(&inside).unwrap(), text);
+    assert!(!disk.root().join(there).join("bin").join(OURS).is_symlink());
+}
+
+#[test]
+fn hints_are_about_that_disk() {
+    let disk = Disk::new();
+    let root = format!(" --root {}", disk.root().display());
+    let refused = disk.setup(&[]).exits(1, "nobody is trusted");
+    assert!(refused.stderr.contains(&format!("setup containerd --signing-profile ARN{root}\n")), "{refused:?}");
+    fs::remove_file(disk.at(BINARY)).unwrap();
+    let refused = disk.setup(&["--signing-profile", PROFILE]).exits(1, "no program there");
+    let install = format!("hint: install -D {BINARY} {}", disk.at(BINARY).display());
+    assert!(refused.stderr.contains(&install), "{refused:?}");
+}
