@@ -3,9 +3,9 @@
 //! Source: containerd, `docs/image-verification.md` and `pkg/imageverifier/bindir/bindir.go`.
 
 use std::{
-    io::Read,
+    io::{self, Read},
     path::PathBuf,
-    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread,
     time::Duration,
 };
@@ -31,8 +31,9 @@ const MAX_DESCRIPTOR: usize = 4 << 20;
 /// Most bytes of a name: 255 of registry and repository, 128 of a tag, 135 of a digest (distribution/reference).
 const MAX_NAME: usize = 1 << 10;
 
-/// How long standard input is waited for. containerd writes it at once, and then closes it.
-const STDIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long standard input may be silent. containerd writes it at once, and then closes it; on a busy node its writes
+/// may be apart.
+const STDIN_SILENCE: Duration = Duration::from_secs(1);
 
 /// What containerd asks.
 #[derive(Debug, PartialEq, Eq)]
@@ -116,8 +117,8 @@ impl Request {
         })
     }
 
-    /// Looks whether standard input agrees. What does not come to its end in time is not waited for: the flags
-    /// say all, and this says it again. So is what is no descriptor, by what containerd calls it.
+    /// Looks whether standard input agrees. What is silent before its end is not waited for: the flags say all, and
+    /// this says it again. So is what is no descriptor, by what containerd calls it.
     ///
     /// # Errors
     /// It is no descriptor, or that of other content.
@@ -125,10 +126,14 @@ impl Request {
         if self.media_type.as_deref() != Some(DESCRIPTOR) {
             return Ok(());
         }
-        let bytes = match read(stdin).recv_timeout(STDIN_TIMEOUT) {
-            Ok(read) => read,
-            Err(RecvTimeoutError::Timeout) => return Ok(()),
-            Err(RecvTimeoutError::Disconnected) => Err("it cannot be read".into()),
+        let reading = read(stdin);
+        let bytes = loop {
+            match reading.recv_timeout(STDIN_SILENCE) {
+                Ok(Progress::More) => {}
+                Ok(Progress::Ended(read)) => break read,
+                Err(RecvTimeoutError::Timeout) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => break Err("it cannot be read".into()),
+            }
         };
         let bad = |what: String| Report::new(format!("standard input is no descriptor: {what}"));
         let bytes = bytes.map_err(bad)?;
@@ -143,12 +148,31 @@ impl Request {
     }
 }
 
+/// What comes from standard input.
+enum Progress {
+    /// Some of it.
+    More,
+    /// All of it, or why there is no more.
+    Ended(Result<Vec<u8>, String>),
+}
+
+/// Says that something was read, each time.
+struct Telling<R>(R, Sender<Progress>);
+
+impl<R: Read> Read for Telling<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(buffer)?;
+        self.1.send(Progress::More).ok(); // nobody waits any more
+        Ok(count)
+    }
+}
+
 /// Reads to the end on a thread that nobody waits for.
-fn read(mut stdin: impl Read + Send + 'static) -> Receiver<Result<Vec<u8>, String>> {
+fn read(stdin: impl Read + Send + 'static) -> Receiver<Progress> {
     let (sender, receiver) = mpsc::channel();
     let reading = move || {
-        let read = door::read_input(&mut stdin, 1024, MAX_DESCRIPTOR).map(|bytes| bytes.to_vec());
-        sender.send(read).ok(); // nobody waits any more
+        let read = door::read_input(&mut Telling(stdin, sender.clone()), 1024, MAX_DESCRIPTOR);
+        sender.send(Progress::Ended(read.map(|bytes| bytes.to_vec()))).ok(); // the same
     };
     // Without a thread the sender is gone, which the receiver sees.
     thread::Builder::new().spawn(reading).ok();
