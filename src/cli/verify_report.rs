@@ -36,8 +36,7 @@ pub(super) fn text(quiet: bool, summary: bool, verdicts: &[Verdict<'_>], stdout:
             _ if quiet => {}
             Outcome::Unchecked => writeln!(stdout, "not checked {name}")?,
             Outcome::Verified(judged) => {
-                let word = if is_verified(verdict) { "verified" } else { "accepted" };
-                writeln!(stdout, "{word} {name}")?;
+                writeln!(stdout, "{} {name}", word(verdict))?;
                 policy(verdict, stdout)?;
                 signature(judged, stdout)?;
             }
@@ -63,8 +62,9 @@ pub(super) fn tell(verdicts: &[Verdict<'_>], log: &Log<'_>) {
                 let by_digest = |(digest, _): &(Digest, String)| verdict.reference.ends_with(digest.as_str());
                 if !verdict.resolved.as_ref().is_some_and(by_digest) {
                     log.warn(format_args!(
-                        "{} can move; what is verified, and what to run, is {name}",
-                        verdict.reference
+                        "{} can move; what is {}, and what to run, is {name}",
+                        verdict.reference,
+                        word(verdict)
                     ));
                 }
                 for check in judged.judgement.logged() {
@@ -91,6 +91,11 @@ fn is_verified(verdict: &Verdict<'_>) -> bool {
         Outcome::Verified(judged) => judged.judgement.is_trusted(),
         Outcome::Unchecked | Outcome::Refused { .. } => false,
     }
+}
+
+/// What an image is that satisfies the policy.
+fn word(verdict: &Verdict<'_>) -> &'static str {
+    if is_verified(verdict) { "verified" } else { "accepted" }
 }
 
 /// The image by digest, as far as that is known.

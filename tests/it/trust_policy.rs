@@ -2,8 +2,12 @@
 
 use ecr_rs::{
     aws::signing_profile::SigningProfile,
+    config::Config,
     oci::Reference,
-    verify::policy::{Action, Actions, Level, Policy, StoreKind, StoreName, TrustedIdentity, VerifyTimestamp},
+    verify::{
+        policy::{Action, Actions, Level, Policy, StoreKind, StoreName, TrustedIdentity, VerifyTimestamp},
+        trusted::profile_of_rule,
+    },
 };
 use serde_json::{Value, json};
 
@@ -358,6 +362,22 @@ fn a_host_has_no_case() {
     }
     let report = parse(&with(json!({ "registryScopes": ["h.example/app", "H.example/app"] }))).unwrap_err();
     assert!(report.what().contains("the scope `h.example/app` is there twice"), "{report}");
+}
+
+#[test]
+fn a_rule_holds_for_every_spelling_of_its_registry() {
+    let rule = format!("[[registry]]\nmatch = \"111122223333.dkr.ecr.*.amazonaws.com\"\nsigning-profile = \"{ARN}\"\n");
+    let config = Config::parse(&rule, "config.toml".into()).unwrap();
+    for (host, expected) in [
+        ("111122223333.dkr.ecr.eu-west-1.amazonaws.com", true),
+        ("111122223333.DKR.ECR.eu-west-1.AmazonAWS.com", true),
+        ("111122223333.dkr.ecr.eu-west-1.amazonaws.com:443", true),
+        ("111122223333.dkr.ecr.eu-west-1.amazonaws.com:8443", false),
+        ("444455556666.dkr.ecr.eu-west-1.amazonaws.com", false),
+    ] {
+        let image = Reference::parse(&format!("{host}/app:v1")).unwrap();
+        assert_eq!(profile_of_rule(&config, &image).unwrap().is_some(), expected, "{host}");
+    }
 }
 
 #[test]

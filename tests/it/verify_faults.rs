@@ -167,6 +167,9 @@ fn under_audit_a_strangers_word_is_a_claim() {
     let bare = image.replace(image.split_once('@').unwrap().1, &bare);
     let ran = verify(&fixture, &bare, &policy).exits(0, "audit only tells");
     assert!(ran.stdout.starts_with(&format!("accepted {bare}\n")), "integrity alone verifies nothing: {ran:?}");
+    let tag = format!("{}/app:bare", fixture.host());
+    let by_tag = verify(&fixture, &tag, &policy).exits(0, "the same by its tag");
+    assert!(!format!("{}{}", by_tag.stdout, by_tag.stderr).contains("verified"), "on neither stream: {by_tag:?}");
     let told =
         fixture.run(&["verify", &bare, "--policy", &policy, "--signer-root", &fixture.root(), "--output", "json"]);
     let told = told.exits(0, "for programs").json();
