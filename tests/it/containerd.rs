@@ -315,6 +315,11 @@ fn the_level_and_the_scope_decide() {
     policy["trustPolicies"][0]["registryScopes"] = json!(["h.example/other"]);
     node.put("trustpolicy.json", &policy.to_string());
     blocked(node.ask_signed(), &format!("no statement is for {ECR}/app"), "another repository's");
+    // What a stranger signed satisfies `audit`: then it is not called verified.
+    let stranger = node.policy("audit").to_string().replace("signing-profiles/app", "signing-profiles/other");
+    node.put("trustpolicy.json", &stranger);
+    let said = allowed(node.ask_signed(), "is accepted: signed by", "a stranger's, under audit");
+    assert!(said.contains("; identity does not hold") && !said.contains("verified"), "{said}");
 }
 
 #[test]
