@@ -273,6 +273,7 @@ fn a_token_is_read_in_two_round_trips() {
     let entry = Entry { label, secret: Secret::from(CANARY.to_owned()) };
     for (knob, expected, why) in [
         (Knob::SessionCollection, 2, "gnome-keyring, oo7: it is in the collection in memory"),
+        (Knob::NeighbourHangs, 2, "who is not the service may hang"),
         (Knob::OpenedByPam, 2, "KWallet has none, and is asked for the other one by its own name"),
         (Knob::PromptsForAll, 2, "KeePassXC, too"),
         (Knob::Normal, 3, "what is no daemon that we know is asked for the one, then for the other"),

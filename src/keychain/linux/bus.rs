@@ -181,6 +181,15 @@ impl Bus {
 
     /// Sends the calls that are queued and waits for their answers, given back in the order of the calls.
     pub(super) fn answers(&mut self, deadline: &mut Deadline) -> Result<Vec<Reply>, Error> {
+        Ok(self.answers_until(deadline, |_| false)?.into_iter().flatten().collect())
+    }
+
+    /// The same, unless what has come is `enough`: the other answers are then not waited for.
+    pub(super) fn answers_until(
+        &mut self,
+        deadline: &mut Deadline,
+        enough: impl Fn(&[Option<Reply>]) -> bool,
+    ) -> Result<Vec<Option<Reply>>, Error> {
         self.send(*deadline)?;
         if self.greeting == Greeting::Authenticating {
             self.authenticate(*deadline)?;
@@ -190,7 +199,7 @@ impl Bus {
         self.answered = self.serial;
         let mut replies: Vec<Option<Reply>> = (first..=self.serial).map(|_| None).collect();
         let mut missing = replies.len();
-        while missing > 0 {
+        while missing > 0 && !enough(&replies) {
             let Some(reply) = self.receive(*deadline)? else {
                 continue; // a signal, such as NameAcquired
             };
@@ -213,7 +222,7 @@ impl Bus {
                 deadline.answered();
             }
         }
-        Ok(replies.into_iter().flatten().collect())
+        Ok(replies)
     }
 
     /// Waits for the signal that this prompt is over, which may have come with an answer.

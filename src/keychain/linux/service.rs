@@ -95,33 +95,41 @@ impl Connection {
 
     /// They may be locked. No search of all collections: for one, KeePassXC opens its window when it is locked.
     fn glance(&mut self, kind: &EntryKind, attributes: &[(&str, &str)], with_session: bool) -> Result<Glance, Error> {
+        const ANSWERED: &str = "its answer was waited for";
         check_texts(attributes)?;
         let opens = with_session && self.session.is_none();
         if opens {
             self.queue_open();
         }
+        let search = usize::from(opens); // the place of its answer
         let in_memory = session_collection(kind);
         match in_memory {
             Some(collection) => self.queue_session_search(collection, attributes),
             None => self.queue(COLLECTIONS[0], COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(attributes)),
         }
-        let mut replies = self.answers()?.into_iter();
+        // The service's answer under another name. Who has such a name and is not the service may take its time.
+        let by_name = |replies: &[Option<Reply>]| {
+            let is_of_service = |reply: &Reply| Some(&reply.sender) == replies[search].as_ref().map(|of| &of.sender);
+            (search + 1..replies.len()).find(|place| replies[*place].as_ref().is_some_and(is_of_service))
+        };
+        let mut replies = self.bus.answers_until(&mut self.deadline, |replies| {
+            let is_told = |reply: &Reply| !is_no_collection(reply) || by_name(replies).is_some();
+            replies[..search].iter().all(Option::is_some) && replies[search].as_ref().is_some_and(is_told)
+        })?;
         if opens {
-            self.session = Some(Session::accept(&replies.next().expect("an answer for each call"))?);
+            self.session = Some(Session::accept(replies[0].as_ref().expect(ANSWERED))?);
         }
-        let mut reply = replies.next().expect("an answer for each call");
-        let is_whole = in_memory.is_some() && !is_no_collection(&reply);
-        if in_memory.is_some() && !is_whole {
-            reply = match replies.find(|named| named.sender == reply.sender) {
-                Some(named) => named,
-                None => {
-                    self.queue(COLLECTIONS[0], COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(attributes));
-                    self.answer()?
-                }
-            };
-        }
+        let has_collection = !is_no_collection(replies[search].as_ref().expect(ANSWERED));
+        let place = if in_memory.is_none() || has_collection { Some(search) } else { by_name(&replies) };
+        let reply = match place {
+            Some(place) => replies.swap_remove(place).expect(ANSWERED),
+            None => {
+                self.queue(COLLECTIONS[0], COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(attributes));
+                self.answer()?
+            }
+        };
         let items = if is_no_collection(&reply) { Vec::new() } else { items(&reply)? };
-        Ok(Glance { items, is_whole })
+        Ok(Glance { items, is_whole: in_memory.is_some() && has_collection })
     }
 
     /// Searches the collection in memory, and the default one of daemons that have none.

@@ -33,6 +33,8 @@ pub enum Knob {
     NoDatabase,
     /// As gnome-keyring and oo7: beside the default collection there is one in memory, `session`.
     SessionCollection,
+    /// The same, beside a KWallet that hangs and is not the service.
+    NeighbourHangs,
     /// There is a `login` collection, and no alias `default`.
     NoAlias,
     /// Showing a secret and deleting an item take two seconds each.

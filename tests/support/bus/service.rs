@@ -24,7 +24,7 @@ pub const OWNER: &str = ":1.0";
 /// The name that the daemon has beside the service's, which tells which it is.
 pub fn further_name(knob: Knob) -> &'static str {
     match knob {
-        Knob::EmptyPassword | Knob::SessionCollection => "org.gnome.keyring",
+        Knob::EmptyPassword | Knob::SessionCollection | Knob::NeighbourHangs => "org.gnome.keyring",
         Knob::OpenedByPam | Knob::LockedAndBlind => "org.kde.kwalletd5",
         Knob::PromptsForAll | Knob::LockedWithWindow | Knob::NoDatabase => "org.keepassxc.KeePassXC.MainWindow",
         _ => "",
@@ -90,7 +90,9 @@ impl State {
         match self.knob {
             Knob::NoCollection | Knob::NoDatabase => false,
             Knob::NoAlias => path == COLLECTION,
-            Knob::SessionCollection => [COLLECTION, DEFAULT_ALIAS, SESSION_COLLECTION].contains(&path),
+            Knob::SessionCollection | Knob::NeighbourHangs => {
+                [COLLECTION, DEFAULT_ALIAS, SESSION_COLLECTION].contains(&path)
+            }
             _ => path == COLLECTION || path == DEFAULT_ALIAS,
         }
     }
