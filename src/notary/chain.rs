@@ -39,7 +39,6 @@ pub fn check_chain(chain: &[Certificate]) -> Result<(), Report> {
     let bad = |certificate: &Certificate, why: String| {
         Report::new(format!("the certificate `{}` breaks the chain: {why}", certificate.subject))
     };
-    verify_signatures(chain);
     for (depth, certificate) in chain.iter().enumerate() {
         let last = depth + 1 == chain.len();
         let issuer = issuer(chain, depth);
@@ -70,21 +69,25 @@ fn issuer(chain: &[Certificate], depth: usize) -> &Certificate {
     chain.get(depth + 1).unwrap_or(&chain[depth])
 }
 
-/// Verifies signatures on two threads: AWS's are on P-384, most of a millisecond each. What holds is remembered.
-fn verify_signatures(chain: &[Certificate]) {
+/// Verifies what the leaf signed (`own`), while another thread verifies signatures of the chain: AWS's are on P-384, a
+/// millisecond each. What holds is remembered, so that [`check_chain`] looks it up.
+pub(super) fn verify_beside<T>(chain: &[Certificate], own: impl FnOnce() -> T) -> T {
     let each_second = |first: usize| {
         for depth in (first..chain.len()).step_by(2) {
-            chain[depth].is_signed_by(issuer(chain, depth)).ok(); // who asks below hears of it
+            chain[depth].is_signed_by(issuer(chain, depth)).ok(); // who checks the chain hears of it
         }
     };
     let is_known = |depth: usize| chain[depth].is_known_to_be_signed_by(issuer(chain, depth));
-    if !(0..chain.len()).all(is_known) {
-        thread::scope(|scope| {
-            // Where no thread can be had, the others are verified when they are asked for.
-            let _other = thread::Builder::new().spawn_scoped(scope, || each_second(1));
-            each_second(0);
-        });
+    if chain.len() > MAX_CHAIN || (0..chain.len()).all(is_known) {
+        return own();
     }
+    thread::scope(|scope| {
+        // Where no thread can be had, its part is verified when the chain is checked.
+        let _other = thread::Builder::new().spawn_scoped(scope, || each_second(0));
+        let owned = own();
+        each_second(1);
+        owned
+    })
 }
 
 /// Checks that every certificate was valid at `time`.

@@ -6,6 +6,9 @@ use super::{
 };
 use crate::{notary::certificate::Certificate, report::Report};
 
+/// How many certificates are verified ahead: AWS Signer's roots are two.
+const PREPARED: usize = 2;
+
 /// What the trust stores of a statement hold, each read once.
 #[derive(Debug, Clone, Default)]
 pub struct Anchors(pub Vec<Store>);
@@ -24,6 +27,13 @@ impl Anchors {
     pub fn of(statement: &Statement, stores: &TrustStore) -> Anchors {
         let read = |name: &StoreName| Store { name: name.clone(), certificates: stores.certificates(name) };
         Anchors(statement.stores.iter().map(read).collect())
+    }
+
+    /// Verifies that the first of them sign themselves, which is remembered: the chains that lead to one need it.
+    pub(super) fn prepare(&self) {
+        for root in self.0.iter().flat_map(|store| store.certificates.iter().flatten()).take(PREPARED) {
+            root.is_self_signed();
+        }
     }
 
     /// Whether the statement names a store of a kind.

@@ -151,7 +151,7 @@ impl<'a> Verifier<'a> {
             let work =
                 pin!(within(MAX_TIME, what, async { Ok(self.expanded(&wanted.image, &repository, trust).await) }));
             // AWS's credentials and connection are made ready meanwhile: they are needed last.
-            let done = match select(work, pin!(self.prepare(statement))).await {
+            let done = match select(work, pin!(self.prepare(statement, anchors))).await {
                 Either::Left((done, _)) => done,
                 Either::Right(((), work)) => work.await,
             };
@@ -161,20 +161,22 @@ impl<'a> Verifier<'a> {
         verdicts.into_iter().flatten().collect()
     }
 
-    /// Opens the client that will tell of revocations and its connection, where one place is likely.
-    async fn prepare(&self, statement: &Statement) {
+    /// Opens the client that will tell of revocations and its connection, where one place is likely; and verifies what
+    /// signatures will lead to. All of it takes a while, in which the registry's first answers are on their way.
+    async fn prepare(&self, statement: &Statement, anchors: &Anchors) {
+        yield_now().await;
         let region = statement.identities.iter().find_map(|identity| match identity {
             TrustedIdentity::SigningProfile(profile) => Some(&profile.home.as_ref()?.region),
             TrustedIdentity::Any | TrustedIdentity::Subject(_) | TrustedIdentity::Other(_) => None,
         });
         if let Some(region) = region.filter(|_| statement.actions.revocation != Action::Skip) {
-            yield_now().await; // to make the client takes a while in which the registry's first answers can be on their way
             let opened = self.signers.with(region, async |signer| {
                 signer.connect_data_early();
                 Ok(())
             });
             opened.await.ok(); // who needs it will hear of it
         }
+        anchors.prepare();
     }
 
     /// An image and, where that is asked for, what it lists.

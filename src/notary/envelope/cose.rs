@@ -15,7 +15,7 @@ use super::{
 use crate::{
     notary::{
         certificate::Certificate,
-        chain::{MAX_CHAIN, check_chain},
+        chain::{MAX_CHAIN, check_chain, verify_beside},
     },
     oci::media,
     report::Report,
@@ -58,7 +58,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
     if algorithm != leaf.key.kind.cose() {
         return Err(bad(format!("its algorithm is {algorithm}, the leaf's key asks for {}", leaf.key.kind.cose())));
     }
-    leaf.key.verify_envelope(&sign1.tbs_data(b""), &sign1.signature).map_err(bad)?;
+    verify_beside(&chain, || leaf.key.verify_envelope(&sign1.tbs_data(b""), &sign1.signature)).map_err(bad)?;
     check_chain(&chain).map_err(|err| err.under(bad("its certificates".into()).what()))?;
     let agent = unprotected(&sign1.unprotected, AGENT).and_then(|value| value.as_text().map(str::to_owned));
     let timestamp = unprotected(&sign1.unprotected, TIMESTAMP).and_then(|value| value.as_bytes().cloned());

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     notary::{
         certificate::Certificate,
-        chain::{MAX_CHAIN, check_chain},
+        chain::{MAX_CHAIN, check_chain, verify_beside},
     },
     oci::media,
     report::Report,
@@ -45,7 +45,8 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
     if algorithm != leaf.key.kind.jws() {
         return Err(bad(format!("its algorithm is `{algorithm}`, the leaf's key asks for `{}`", leaf.key.kind.jws())));
     }
-    leaf.key.verify_envelope(&parts.signing_input, &parts.signature).map_err(bad)?;
+    let own = || leaf.key.verify_envelope(&parts.signing_input, &parts.signature);
+    verify_beside(&parts.chain, own).map_err(bad)?;
     check_chain(&parts.chain).map_err(|err| err.under(bad("its certificates".into()).what()))?;
     if parts.payload.is_empty() {
         return Err(bad("its payload is empty".into()));
