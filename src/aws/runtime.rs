@@ -44,3 +44,25 @@ impl Drop for BoundedRuntime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn what_is_spawned_goes_on_while_this_thread_waits() {
+        let runtime = BoundedRuntime::start().unwrap();
+        let (done, ended) = mpsc::channel();
+        let begin = || {
+            tokio::spawn(async move {
+                tokio::task::yield_now().await;
+                done.send("done").unwrap();
+            });
+        };
+        let work = || ended.recv_timeout(Duration::from_secs(60));
+        assert_eq!(runtime.beside(begin, work), Ok("done"));
+        assert_eq!(runtime.run(async { 7 }), 7, "and what comes after has the runtime");
+    }
+}
