@@ -39,6 +39,7 @@ impl BoundedRuntime {
 
 impl Drop for BoundedRuntime {
     fn drop(&mut self) {
+        // Where a thread of `beside` still has it, that one ends it.
         if let Some(runtime) = self.0.take().and_then(Arc::into_inner) {
             runtime.shutdown_background();
         }

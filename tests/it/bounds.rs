@@ -219,10 +219,7 @@ fn rows() -> Vec<Row> {
             // Two of them at the same time, in buffers that double.
             memory: 2 * 48 * MIB + USUAL,
             ..row("registry: four signatures of 24 MiB", "integrity: the JWS envelope cannot be accepted", |fixture| {
-                let digest = fixture.push("app", "v1");
-                for number in 0..4 {
-                    fixture.push_envelope("app", &digest, "application/jose+json", &vec![number; 24 << 20]);
-                }
+                let digest = image_with_large_signatures(fixture, 4);
                 verify_image(fixture, &digest)
             })
         },
@@ -230,10 +227,7 @@ fn rows() -> Vec<Row> {
             // Two of them are read, and kept.
             memory: 2 * 48 * MIB + USUAL,
             ..row("registry: eight signatures of 24 MiB, listed", "more than 64 MiB", |fixture| {
-                let digest = fixture.push("app", "v1");
-                for number in 0..8 {
-                    fixture.push_envelope("app", &digest, "application/jose+json", &vec![number; 24 << 20]);
-                }
+                let digest = image_with_large_signatures(fixture, 8);
                 let image = format!("{}/app@{digest}", fixture.host());
                 (fixture.program(), ["signatures", "list", &image].map(str::to_owned).to_vec(), String::new())
             })
@@ -300,6 +294,15 @@ fn verify_envelope(fixture: &SigningFixture, media_type: &str, envelope: &[u8]) 
     let digest = fixture.push("app", "v1");
     fixture.push_envelope("app", &digest, media_type, envelope);
     verify_image(fixture, &digest)
+}
+
+/// An image with so many signatures of 24 MiB, each of other bytes.
+fn image_with_large_signatures(fixture: &SigningFixture, count: u8) -> String {
+    let digest = fixture.push("app", "v1");
+    for number in 0..count {
+        fixture.push_envelope("app", &digest, "application/jose+json", &vec![number; 24 << 20]);
+    }
+    digest
 }
 
 fn verify_image(fixture: &SigningFixture, digest: &str) -> (Program, Vec<String>, String) {

@@ -84,7 +84,7 @@ impl Connection {
     pub(super) fn all(&mut self, kind: &EntryKind, attributes: &[(&str, &str)]) -> Result<Found, Error> {
         if let Some(collection) = session_collection(kind) {
             check_texts(attributes)?;
-            self.queue(collection, COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(attributes));
+            self.queue_search(collection, attributes);
             let reply = self.answer()?;
             if !is_no_collection(&reply) {
                 return Ok(Found { unlocked: items(&reply)?, locked: vec![] });
@@ -105,7 +105,7 @@ impl Connection {
         let in_memory = session_collection(kind);
         match in_memory {
             Some(collection) => self.queue_session_search(collection, attributes),
-            None => self.queue(COLLECTIONS[0], COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(attributes)),
+            None => self.queue_search(COLLECTIONS[0], attributes),
         }
         // The service's answer under another name. Who has such a name and is not the service may take its time.
         let by_name = |replies: &[Option<Reply>]| {
@@ -124,12 +124,16 @@ impl Connection {
         let reply = match place {
             Some(place) => replies.swap_remove(place).expect(ANSWERED),
             None => {
-                self.queue(COLLECTIONS[0], COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(attributes));
+                self.queue_search(COLLECTIONS[0], attributes);
                 self.answer()?
             }
         };
         let items = if is_no_collection(&reply) { Vec::new() } else { items(&reply)? };
         Ok(Glance { items, is_whole: in_memory.is_some() && has_collection })
+    }
+
+    fn queue_search(&mut self, collection: &str, attributes: &[(&str, &str)]) {
+        self.queue(collection, COLLECTION_INTERFACE, "SearchItems", "a{ss}", wanted(attributes));
     }
 
     /// Searches the collection in memory, and the default one of daemons that have none.
