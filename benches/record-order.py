@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Records the functions of a cached `get`, in the order in which scripts/link-in-order.sh puts them side by side.
+"""Records the functions of a cached `get`, which scripts/link-in-order.sh puts side by side.
 
     CARGO_PROFILE_RELEASE_STRIP=none bash scripts/build-static.sh
     python3 benches/record-order.py target/x86_64-unknown-linux-musl/release/docker-credential-ecr-rs
 
-writes scripts/function-order.txt: the functions of a token that is in the keyring, then those of a registry without a
-login. Needs what benches/run needs for its row `cached`, but for the peers.
+writes scripts/function-order.txt: the functions of a token that is in the keyring, and of a registry without a login,
+sorted, since callgrind tells them in another order each time. Needs what benches/run needs for its row `cached`, but for the peers.
 """
 
 import argparse
@@ -27,22 +27,22 @@ def main():
     arguments.add_argument("--loopback", default=str(ROOT / "target/release/examples/loopback"))
     options = arguments.parse_args()
     options = SimpleNamespace(loopback=options.loopback, ours=str(options.program.resolve()), sizes=None)
-    order = {}
+    called = set()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, Context(Path(folder), options) as bench:
         hit = bench.get(options.ours, bench.environment())
         hit.once()
         for program in (hit, bench.get(options.ours, bench.environment(), "nobody.example", 1)):
             profile = Path(folder) / "profile"
             program.under(["valgrind", "--tool=callgrind", "--demangle=no", f"--callgrind-out-file={profile}"])
-            order.update(dict.fromkeys(map(without_hashes, functions(profile.read_text()))))
-    if len(order) < 100:
-        sys.exit(f"error: {options.ours} tells {len(order)} names: has it its symbols?")
-    ORDER.write_text("\n".join(order) + "\n")
-    print(f"{ORDER}: {len(order)} functions")
+            called.update(map(without_hashes, functions(profile.read_text())))
+    if len(called) < 100:
+        sys.exit(f"error: {options.ours} tells {len(called)} names: has it its symbols?")
+    ORDER.write_text("\n".join(sorted(called)) + "\n")
+    print(f"{ORDER}: {len(called)} functions")
 
 
 def functions(profile):
-    """The names in a profile of callgrind, in the order in which they came up; what has none is an address there."""
+    """The names in a profile of callgrind; what has none is an address there."""
     for name in re.findall(r"^c?fn=\(\d+\) (.+)$", profile, re.MULTILINE):
         if re.fullmatch(r"[\w.$]+(?:'\d+)?", name) and not name.startswith("0x"):
             yield name.split("'")[0]

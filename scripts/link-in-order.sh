@@ -1,7 +1,7 @@
 #!/bin/bash
 # The linker of scripts/build-static.sh: cc, with the functions of a cached `get` side by side (scripts/function-order.txt).
 #
-# Pages of a program are read in windows of 64 KiB and more. Where the linker puts them, the 300 functions of a cached
+# Pages of a program are read in windows of 64 KiB and more. Where the linker puts them, the 340 functions of a cached
 # `get` are spread over all of its 7 MiB, and make up two thirds of its memory.
 #
 # The names of functions end in hashes, of which each compiler, each target and each set of dependencies has its own.
