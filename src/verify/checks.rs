@@ -19,7 +19,7 @@ use crate::{
     notary::{
         certificate::{Certificate, rfc3339},
         chain::check_time,
-        envelope::{self, Envelope, Scheme, VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_VERSION},
+        envelope::{Envelope, Scheme, VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_VERSION},
     },
     oci::Descriptor,
     report::Report,
@@ -44,7 +44,7 @@ pub(super) enum Maker {
     Plain,
 }
 
-/// An envelope that is whole, is understood, and signs the image.
+/// An envelope that is understood, and signs the image.
 #[derive(Debug)]
 pub(super) struct Whole {
     pub(super) envelope: Envelope,
@@ -52,10 +52,9 @@ pub(super) struct Whole {
     pub(super) maker: Maker,
 }
 
-/// Integrity: the envelope's own rules, its signature and chain, what it signs, and that everything in it that must
-/// be understood is.
-pub(super) fn integrity(media_type: &str, bytes: &[u8], image: &Descriptor) -> Result<Whole, Report> {
-    let envelope = envelope::open(media_type, bytes)?;
+/// Integrity beyond the envelope's own rules and its proof: what it signs, and that everything in it that must be
+/// understood is.
+pub(super) fn integrity(envelope: Envelope, image: &Descriptor) -> Result<Whole, Report> {
     let target = envelope.target()?;
     // As notation compares (notation-go, `content.Equal`).
     if !target.same_content(image) {

@@ -1,7 +1,9 @@
 //! The verdict on one signature. Pure: no I/O, no clock; what others must say comes in as a value.
 //!
 //! [`examine`] makes every check that needs nobody else and tells whom to ask; [`Examined::conclude`] takes the answer
-//! and gives the [`Judgement`]. A judgement without the answer that it needs is never a good one.
+//! and gives the [`Judgement`]. A judgement without the answer that it needs is never a good one, nor is one without
+//! the envelope's proof, which [`Examined::conclude`] checks: until then all is as if it held, so that who has something
+//! to wait for may check it meanwhile.
 //!
 //! ```ignore
 //! let examined = examine(&Evidence { media_type, envelope, image: &descriptor }, &rules);
@@ -14,7 +16,7 @@
 //! assert_eq!(judgement.verified(), judgement.failure().is_none());
 //! ```
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
@@ -26,7 +28,12 @@ use super::{
     policy::{Action, Actions, Level, Statement, TrustedIdentity},
     signed_by::SignedBy,
 };
-use crate::{names::NOTATION_PLUGIN, notary::envelope::Envelope, oci::Descriptor, report::Report};
+use crate::{
+    names::NOTATION_PLUGIN,
+    notary::envelope::{self, Envelope, Proof},
+    oci::Descriptor,
+    report::Report,
+};
 
 /// What a registry has: a signature's envelope, and the image that it is said to be of.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +83,7 @@ pub enum Answer {
 }
 
 impl Judgement {
-    /// The verdict on a signature that cannot be read from the registry: its integrity fails.
+    /// The verdict on a signature that cannot be read from the registry, or is not proven: its integrity fails.
     pub fn unreadable(why: Report, statement: &Statement) -> Judgement {
         let mut checks = Checks::of(statement);
         checks.found(CheckName::Integrity, || Err(why));
@@ -84,26 +91,32 @@ impl Judgement {
     }
 }
 
-/// A signature of which everything is known that needs nobody else.
+/// A signature of which everything is known that needs nobody else, but for its proof.
 #[derive(Debug)]
 pub struct Examined<'a> {
     rules: Rules<'a>,
     checks: Checks,
+    /// None where the envelope cannot be read.
+    proof: Option<Arc<Proof>>,
     /// What was signed; none where its integrity does not hold.
     whole: Option<Whole>,
     question: Question,
 }
 
-/// Makes every check that needs nobody else.
+/// Makes every check that needs nobody else, as if the envelope's proof held.
 pub fn examine<'a>(evidence: &Evidence<'_>, rules: &Rules<'a>) -> Examined<'a> {
     let Rules { statement, anchors, metadata, now } = *rules;
     let mut checks = Checks::of(statement);
-    let mut whole = None;
+    let (mut proof, mut whole) = (None, None);
     checks.found(CheckName::Integrity, || {
-        whole = Some(checks::integrity(evidence.media_type, evidence.envelope, evidence.image)?);
+        let (envelope, its_proof) = envelope::read(evidence.media_type, evidence.envelope)?;
+        proof = Some(Arc::new(its_proof));
+        whole = Some(checks::integrity(envelope, evidence.image)?);
         Ok("it is whole, and signs this image".into())
     });
-    let Some(whole) = whole else { return Examined { rules: *rules, checks, whole, question: Question::Nobody } };
+    let Some(whole) = whole else {
+        return Examined { rules: *rules, checks, proof, whole, question: Question::Nobody };
+    };
     let envelope = &whole.envelope;
     checks.found(CheckName::Authenticity, || checks::authenticity(envelope, anchors));
     match &whole.maker {
@@ -138,7 +151,7 @@ pub fn examine<'a>(evidence: &Evidence<'_>, rules: &Rules<'a>) -> Examined<'a> {
         Maker::AwsSigner(_) | Maker::Plain => Question::Nobody,
         Maker::Plugin { name, .. } => Question::Plugin(Box::new(PluginRequest::new(name, envelope, statement))),
     };
-    Examined { rules: *rules, checks, whole: Some(whole), question }
+    Examined { rules: *rules, checks, proof, whole: Some(whole), question }
 }
 
 impl Examined<'_> {
@@ -147,7 +160,12 @@ impl Examined<'_> {
         &self.question
     }
 
-    /// The envelope, where its integrity holds.
+    /// What proves the envelope, for who checks it before it is concluded.
+    pub fn proof(&self) -> Option<Arc<Proof>> {
+        self.proof.clone()
+    }
+
+    /// The envelope, where nothing but its proof may yet speak against its integrity.
     pub fn envelope(&self) -> Option<&Envelope> {
         self.whole.as_ref().map(|whole| &whole.envelope)
     }
@@ -160,8 +178,12 @@ impl Examined<'_> {
         }
     }
 
-    /// The verdict, with what was answered. An answer to what was not asked is passed over.
+    /// The verdict, with what was answered. An answer to what was not asked is passed over, and so is everything about
+    /// an envelope that is not proven.
     pub fn conclude(mut self, answer: Answer) -> Judgement {
+        if let Some(Err(why)) = self.proof.map(|proof| proof.check()) {
+            return Judgement::unreadable(why, self.rules.statement);
+        }
         let Some(whole) = self.whole else {
             return Judgement { checks: self.checks.finish(), envelope: None, signed_by: None };
         };

@@ -4,22 +4,19 @@ use std::{
     collections::{BTreeMap, HashSet},
     pin::pin,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use futures_util::{
-    StreamExt,
-    future::{Either, join, select},
+    StreamExt, TryFutureExt,
+    future::{Either, join, select, try_join},
     stream,
 };
-use tokio::{
-    sync::Semaphore,
-    task::{spawn_blocking, yield_now},
-};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::sleep};
 
 use super::{
     anchors::Anchors,
-    judge::{Answer, Evidence, Judgement, Question, Rules, examine},
+    judge::{Answer, Evidence, Examined, Judgement, Question, Rules, examine},
     plugin::Plugins,
     policy::{Action, Level, Statement, TrustedIdentity},
     signatures::find_envelope,
@@ -29,7 +26,7 @@ use crate::{
     aws::signers::Signers,
     digest::Digest,
     names::PROGRAM,
-    notary::envelope::{Envelope, MAX_ENVELOPE},
+    notary::envelope::{Envelope, MAX_ENVELOPE, Proof},
     oci::{
         Descriptor, ListedBy, Reference, Repositories, Repository,
         bound::{MAX_TIME, within},
@@ -49,6 +46,16 @@ const ENVELOPE_MEMORY: u32 = 64;
 
 /// Plugins that run at the same time.
 const CONCURRENT_PLUGINS: usize = 4;
+
+/// Signatures that are verified at the same time, by two threads each.
+const CONCURRENT_PROOFS: usize = 4;
+
+/// How many signatures of an image AWS Signer is asked about while they are verified. Whoever may push can make more
+/// that are false, and each would be a request in the user's name.
+const ASKED_AHEAD: usize = 4;
+
+/// How long what is needed last waits for what is needed first.
+const FIRST_REQUESTS: Duration = Duration::from_millis(2);
 
 /// An image, and what is trusted there.
 #[derive(Debug)]
@@ -79,6 +86,7 @@ pub struct Verifier<'a> {
     plugins: &'a Plugins,
     memory: Semaphore,
     plugin_runs: Semaphore,
+    proofs: Semaphore,
 }
 
 /// What became of an image.
@@ -132,8 +140,9 @@ impl Outcome {
 impl<'a> Verifier<'a> {
     /// A run that asks AWS Signer and other plugins.
     pub fn new(options: Options<'a>, signers: &'a Signers<'a>, plugins: &'a Plugins) -> Verifier<'a> {
-        let (memory, plugin_runs) = (Semaphore::new(ENVELOPE_MEMORY as usize), Semaphore::new(CONCURRENT_PLUGINS));
-        Verifier { options, signers, plugins, memory, plugin_runs }
+        let memory = Semaphore::new(ENVELOPE_MEMORY as usize);
+        let (plugin_runs, proofs) = (Semaphore::new(CONCURRENT_PLUGINS), Semaphore::new(CONCURRENT_PROOFS));
+        Verifier { options, signers, plugins, memory, plugin_runs, proofs }
     }
 
     /// Verifies images. Verdicts come in the order of the images, an index before what it lists.
@@ -164,7 +173,7 @@ impl<'a> Verifier<'a> {
     /// Opens the client that will tell of revocations and its connection, where one place is likely; and verifies what
     /// signatures will lead to. All of it takes a while, in which the registry's first answers are on their way.
     async fn prepare(&self, statement: &Statement, anchors: &Anchors) {
-        yield_now().await;
+        sleep(FIRST_REQUESTS).await;
         let region = statement.identities.iter().find_map(|identity| match identity {
             TrustedIdentity::SigningProfile(profile) => Some(&profile.home.as_ref()?.region),
             TrustedIdentity::Any | TrustedIdentity::Subject(_) | TrustedIdentity::Other(_) => None,
@@ -254,7 +263,10 @@ impl<'a> Verifier<'a> {
         trust: Trust<'_>,
     ) -> Result<Judged, Vec<Judged>> {
         let judging = stream::iter(listed.iter().enumerate())
-            .map(|(place, listed)| async move { (place, self.signature(listed, repository, subject, trust).await) });
+            .map(|(place, listed)| async move {
+                let ahead = place < ASKED_AHEAD;
+                (place, self.signature(listed, repository, subject, trust, ahead).await)
+            });
         let mut judging = judging.buffer_unordered(CONCURRENT_SIGNATURES);
         let mut others = Vec::new();
         while let Some((place, mut judged)) = judging.next().await {
@@ -274,6 +286,7 @@ impl<'a> Verifier<'a> {
         repository: &Repository,
         subject: &Descriptor,
         Trust { statement, anchors }: Trust<'_>,
+        ahead: bool,
     ) -> Judged {
         let rules = Rules { statement, anchors, metadata: self.options.metadata, now: (self.options.clock)().into() };
         let fetched = async {
@@ -282,28 +295,49 @@ impl<'a> Verifier<'a> {
             let room = self.memory.acquire_many(size).await;
             Ok((room, repository.blob(&blob, MAX_ENVELOPE).await?, blob.media_type))
         };
-        let examined = fetched.await.map(|(room, envelope, media_type)| {
-            let examined = examine(&Evidence { media_type: &media_type, envelope: &envelope, image: subject }, &rules);
-            drop(room);
-            examined
-        });
-        let judgement = match examined {
-            Ok(examined) => {
-                let answer = match examined.question() {
-                    Question::Nobody => Answer::None,
-                    Question::AwsSigner => self.revoked(examined.envelope(), examined.signed_by()).await,
-                    Question::Plugin(request) => {
-                        let _running = self.plugin_runs.acquire().await;
-                        let (plugins, request) = (self.plugins.clone(), request.clone());
-                        let asked = spawn_blocking(move || plugins.ask(&request)).await;
-                        Answer::Plugin(asked.unwrap_or_else(|_| Err(Report::new("it could not be asked"))))
-                    }
+        let judgement = match fetched.await {
+            Ok((room, envelope, media_type)) => {
+                let evidence = Evidence { media_type: &media_type, envelope: &envelope, image: subject };
+                let examined = examine(&evidence, &rules);
+                drop(envelope);
+                let proving = async {
+                    let proven = self.prove(examined.proof()).await;
+                    drop(room);
+                    proven
                 };
-                examined.conclude(answer)
+                let asking = async { Ok(self.answer(&examined).await) };
+                let answer = match examined.question() {
+                    Question::AwsSigner if ahead => try_join(proving, asking).await.map(|(_, answer)| answer),
+                    _ => proving.and_then(|()| asking).await,
+                };
+                // What is not proven has no answer, and the conclusion says why.
+                examined.conclude(answer.unwrap_or(Answer::None))
             }
             Err(why) => Judgement::unreadable(why, statement),
         };
         Judged { digest: listed.digest.clone(), judgement }
+    }
+
+    /// Checks an envelope's proof, on another thread: that takes milliseconds, in which this one has others to serve.
+    async fn prove(&self, proof: Option<Arc<Proof>>) -> Result<(), Report> {
+        let Some(proof) = proof else { return Ok(()) };
+        let _proving = self.proofs.acquire().await;
+        // Where the thread fails, who concludes checks it.
+        spawn_blocking(move || proof.check()).await.unwrap_or(Ok(()))
+    }
+
+    /// The answer to what an examined signature leaves open.
+    async fn answer(&self, examined: &Examined<'_>) -> Answer {
+        match examined.question() {
+            Question::Nobody => Answer::None,
+            Question::AwsSigner => self.revoked(examined.envelope(), examined.signed_by()).await,
+            Question::Plugin(request) => {
+                let _running = self.plugin_runs.acquire().await;
+                let (plugins, request) = (self.plugins.clone(), request.clone());
+                let asked = spawn_blocking(move || plugins.ask(&request)).await;
+                Answer::Plugin(asked.unwrap_or_else(|_| Err(Report::new("it could not be asked"))))
+            }
+        }
     }
 
     /// What AWS Signer calls revoked of a signature, asked in its profile's own region.

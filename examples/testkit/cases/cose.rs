@@ -211,7 +211,7 @@ fn certificates(kit: &mut Kit) {
 fn forms(kit: &mut Kit) {
     type Change = fn(&mut Vec<Cbor>);
     let changes: [(&str, &str, &'static str, Change); 9] = [
-        ("payload_detached", "the payload is inside", "not by the key of the leaf", |p| p[2] = Cbor::Null),
+        ("payload_detached", "the payload is inside", "its payload is empty", |p| p[2] = Cbor::Null),
         ("payload_tampered", "the payload was changed afterwards", "not by the key of the leaf", |p| {
             p[2] = Cbor::Bytes(b"{\"targetArtifact\":{}}".to_vec());
         }),

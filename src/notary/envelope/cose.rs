@@ -10,13 +10,11 @@ use coset::{
 
 use super::{
     headers::{AGENT, AUTHENTIC_TIME, EXPIRY, Headers, SCHEME, SIGNING_TIME, TIMESTAMP},
+    proof::{Proof, Signed},
     signed::Envelope,
 };
 use crate::{
-    notary::{
-        certificate::Certificate,
-        chain::{MAX_CHAIN, check_chain, verify_beside},
-    },
+    notary::{certificate::Certificate, chain::MAX_CHAIN},
     oci::media,
     report::Report,
 };
@@ -31,7 +29,7 @@ const EPOCH_TIME: u64 = 1;
 /// thirty in memory.
 const MAX_COSE: usize = 256 * 1024;
 
-pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
+pub(super) fn read(bytes: &[u8]) -> Result<(Envelope, Proof), Report> {
     let bad = |why: String| Report::new(format!("the COSE envelope cannot be accepted: {why}"));
     if bytes.len() > MAX_COSE {
         return Err(bad(format!("it has {} bytes, more than {MAX_COSE}", bytes.len())));
@@ -58,13 +56,13 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
     if algorithm != leaf.key.kind.cose() {
         return Err(bad(format!("its algorithm is {algorithm}, the leaf's key asks for {}", leaf.key.kind.cose())));
     }
-    verify_beside(&chain, || leaf.key.verify_envelope(&sign1.tbs_data(b""), &sign1.signature)).map_err(bad)?;
-    check_chain(&chain).map_err(|err| err.under(bad("its certificates".into()).what()))?;
+    let message = sign1.tbs_data(b"");
+    let proof = Proof::of(Signed { kind: "COSE", message, signature: sign1.signature, chain: chain.clone() });
     let agent = unprotected(&sign1.unprotected, AGENT).and_then(|value| value.as_text().map(str::to_owned));
     let timestamp = unprotected(&sign1.unprotected, TIMESTAMP).and_then(|value| value.as_bytes().cloned());
     let payload =
         sign1.payload.filter(|payload| !payload.is_empty()).ok_or_else(|| bad("its payload is empty".into()))?;
-    Ok(Envelope {
+    let envelope = Envelope {
         media_type: media::COSE,
         payload,
         content_type,
@@ -75,7 +73,8 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
         chain,
         agent,
         timestamp,
-    })
+    };
+    Ok((envelope, proof))
 }
 
 /// The headers, and the names of all that are present.

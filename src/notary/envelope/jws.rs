@@ -10,13 +10,11 @@ use serde_json::{Map, Value};
 use super::{
     headers::{AGENT, AUTHENTIC_TIME, EXPIRY, Headers, SCHEME, SIGNING_TIME, TIMESTAMP},
     json,
+    proof::{Proof, Signed},
     signed::Envelope,
 };
 use crate::{
-    notary::{
-        certificate::Certificate,
-        chain::{MAX_CHAIN, check_chain, verify_beside},
-    },
+    notary::{certificate::Certificate, chain::MAX_CHAIN},
     oci::media,
     report::Report,
 };
@@ -28,7 +26,7 @@ const JOSE: [&str; 3] = ["alg", "cty", "crit"];
 /// everybody (4.1.11).
 const REGISTERED: [&str; 11] = ["alg", "jku", "jwk", "kid", "x5u", "x5c", "x5t", "x5t#S256", "typ", "cty", "crit"];
 
-pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
+pub(super) fn read(bytes: &[u8]) -> Result<(Envelope, Proof), Report> {
     let bad = |why: String| Report::new(format!("the JWS envelope cannot be accepted: {why}"));
     let parts = Parts::read(bytes).map_err(bad)?;
     let protected = json::object(&parts.protected).map_err(|why| bad(format!("in its protected header {why}")))?;
@@ -45,13 +43,16 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
     if algorithm != leaf.key.kind.jws() {
         return Err(bad(format!("its algorithm is `{algorithm}`, the leaf's key asks for `{}`", leaf.key.kind.jws())));
     }
-    let own = || leaf.key.verify_envelope(&parts.signing_input, &parts.signature);
-    verify_beside(&parts.chain, own).map_err(bad)?;
-    check_chain(&parts.chain).map_err(|err| err.under(bad("its certificates".into()).what()))?;
     if parts.payload.is_empty() {
         return Err(bad("its payload is empty".into()));
     }
-    Ok(Envelope {
+    let proof = Proof::of(Signed {
+        kind: "JWS",
+        message: parts.signing_input,
+        signature: parts.signature,
+        chain: parts.chain.clone(),
+    });
+    let envelope = Envelope {
         media_type: media::JWS,
         payload: parts.payload,
         content_type,
@@ -62,7 +63,8 @@ pub(super) fn open(bytes: &[u8]) -> Result<Envelope, Report> {
         chain: parts.chain,
         agent: parts.agent,
         timestamp: parts.timestamp,
-    })
+    };
+    Ok((envelope, proof))
 }
 
 /// The envelope's members, decoded but not yet believed.

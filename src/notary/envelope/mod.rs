@@ -4,9 +4,11 @@ mod cose;
 mod headers;
 pub(crate) mod json;
 mod jws;
+mod proof;
 mod signed;
 
 pub use headers::{VERIFICATION_PLUGIN, VERIFICATION_PLUGIN_VERSION};
+pub use proof::Proof;
 pub use signed::{Attribute, Envelope, Scheme};
 
 use crate::{oci::media, report::Report};
@@ -18,16 +20,23 @@ pub const MAX_ENVELOPE: usize = 32 * 1024 * 1024;
 /// the chain's shape, the algorithm that the leaf's key fixes, the signature, the expiry after
 /// the signing time. Roots, the chain's validity in time and identities are for the caller to judge.
 pub fn open(media_type: &str, bytes: &[u8]) -> Result<Envelope, Report> {
+    let (envelope, proof) = read(media_type, bytes)?;
+    proof.check()?;
+    Ok(envelope)
+}
+
+/// The same but for the signatures and the chain: what the envelope says is its maker's claim until the proof holds.
+pub(crate) fn read(media_type: &str, bytes: &[u8]) -> Result<(Envelope, Proof), Report> {
     if bytes.len() > MAX_ENVELOPE {
         return Err(Report::new(format!("the signature envelope has {} bytes, more than 32 MiB", bytes.len())));
     }
-    let envelope = match media_type {
-        media::JWS => jws::open(bytes),
-        media::COSE => cose::open(bytes),
+    let (envelope, proof) = match media_type {
+        media::JWS => jws::read(bytes),
+        media::COSE => cose::read(bytes),
         other => return Err(Report::new(format!("`{other}` is not a signature envelope"))),
     }?;
     if envelope.expires_at.is_some_and(|end| end <= envelope.signed_at) {
         return Err(Report::new("the signature expires before it was made"));
     }
-    Ok(envelope)
+    Ok((envelope, proof))
 }
