@@ -47,7 +47,7 @@ const ENVELOPE_MEMORY: u32 = 64;
 /// Plugins that run at the same time.
 const CONCURRENT_PLUGINS: usize = 4;
 
-/// Signatures that are verified at the same time, by two threads each.
+/// Signatures that are verified at the same time, a thread each.
 const CONCURRENT_PROOFS: usize = 4;
 
 /// How many signatures of an image AWS Signer is asked about while they are verified. Whoever may push can make more

@@ -44,9 +44,18 @@ impl Proof {
     /// # Errors
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), Report> {
+        self.checked(Signed::check)
+    }
+
+    /// The same by two threads, for who has nothing else to do.
+    pub(super) fn check_at_once(&self) -> Result<(), Report> {
+        self.checked(|signed| verify_beside(&signed.chain, || signed.is_by_leaf()).and_then(|()| signed.has_chain()))
+    }
+
+    fn checked(&self, check: impl FnOnce(&Signed) -> Result<(), Report>) -> Result<(), Report> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Unchecked(signed) = &*state {
-            *state = State::Checked(signed.check());
+            *state = State::Checked(check(signed));
         }
         match &*state {
             State::Checked(found) => found.clone(),
@@ -57,14 +66,20 @@ impl Proof {
 
 impl Signed {
     fn check(&self) -> Result<(), Report> {
-        let bad = |why: String| self.bad(why);
-        let leaf = self.chain.first().ok_or_else(|| bad("it has no certificate".into()))?;
-        let own = || leaf.key.verify_envelope(&self.message, &self.signature);
-        verify_beside(&self.chain, own).map_err(bad)?;
-        check_chain(&self.chain).map_err(|err| err.under(bad("its certificates".into()).what()))
+        self.is_by_leaf()?;
+        self.has_chain()
     }
 
-    fn bad(&self, why: String) -> Report {
+    fn is_by_leaf(&self) -> Result<(), Report> {
+        let leaf = self.chain.first().ok_or_else(|| self.bad("it has no certificate"))?;
+        leaf.key.verify_envelope(&self.message, &self.signature).map_err(|why| self.bad(&why))
+    }
+
+    fn has_chain(&self) -> Result<(), Report> {
+        check_chain(&self.chain).map_err(|err| err.under(self.bad("its certificates").what()))
+    }
+
+    fn bad(&self, why: &str) -> Report {
         Report::new(format!("the {} envelope cannot be accepted: {why}", self.kind))
     }
 }
