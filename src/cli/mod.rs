@@ -92,10 +92,11 @@ fn run(mut start: Start, streams: Streams<'_>) -> ExitCode {
     }
     let terminals = (start.terminals)();
     start.environment.interactive = terminals.stdin && terminals.stderr;
-    // What cannot be read is quoted: the error is that of the words as they may be printed.
-    let parsed = parse(&start.arguments).map_err(|err| {
+    // Only help and errors take the whole of the command. What cannot be read is quoted: the error is that of the words
+    // as they may be printed.
+    let parsed = parse(Cli::command(), &start.arguments).map_err(|err| {
         let folded: Vec<String> = start.arguments.iter().map(|word| fold(word)).collect();
-        parse(&folded).err().unwrap_or(err)
+        parse(command(), &folded).err().unwrap_or(err)
     });
     let Streams { stdin, stdout, stderr } = streams;
     match parsed {
@@ -134,9 +135,11 @@ fn as_ours(text: &str) -> String {
     format!("{PROGRAM}: {lines}")
 }
 
-fn parse(arguments: &[String]) -> Result<Cli, clap::Error> {
+fn parse(command: clap::Command, arguments: &[String]) -> Result<Cli, clap::Error> {
     let words = std::iter::once(PROGRAM).chain(arguments.iter().map(String::as_str));
-    Cli::from_arg_matches(&command().try_get_matches_from(words)?)
+    // Never dropped: to take it apart takes longer than to read the words.
+    let command = Box::leak(Box::new(command));
+    Cli::from_arg_matches(&command.try_get_matches_from_mut(words)?)
 }
 
 impl Command {

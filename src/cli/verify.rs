@@ -1,6 +1,10 @@
 //! `verify`: images in, a verdict on each out.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{BufWriter, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use super::{
     aws_args::AwsArgs,
@@ -115,7 +119,10 @@ impl Verify {
         let summary = self.recursive && !self.verbose;
         let written = match self.output {
             OutputFormat::Json => write_json(&report::json(&verdicts), stdout),
-            OutputFormat::Text => report::text(self.quiet, summary, &verdicts, stdout),
+            OutputFormat::Text => {
+                let mut stdout = BufWriter::new(stdout);
+                report::text(self.quiet, summary, &verdicts, &mut stdout).and_then(|()| stdout.flush())
+            }
         };
         written.ok(); // a closed pipe is no failure: nobody is left to read
         report::tell(&verdicts, &log);

@@ -262,11 +262,10 @@ impl<'a> Verifier<'a> {
         subject: &Descriptor,
         trust: Trust<'_>,
     ) -> Result<Judged, Vec<Judged>> {
-        let judging = stream::iter(listed.iter().enumerate())
-            .map(|(place, listed)| async move {
-                let ahead = place < ASKED_AHEAD;
-                (place, self.signature(listed, repository, subject, trust, ahead).await)
-            });
+        let judging = stream::iter(listed.iter().enumerate()).map(|(place, listed)| async move {
+            let ahead = place < ASKED_AHEAD;
+            (place, self.signature(listed, repository, subject, trust, ahead).await)
+        });
         let mut judging = judging.buffer_unordered(CONCURRENT_SIGNATURES);
         let mut others = Vec::new();
         while let Some((place, mut judged)) = judging.next().await {
