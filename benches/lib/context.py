@@ -97,11 +97,17 @@ class Context:
         return self.program("go_helper")
 
     @cached_property
+    def signer_plugin(self):
+        """AWS's plugin for Notation, where it is there."""
+        return self.program("signer_plugin") if shutil.which(self.options.signer_plugin) else None
+
+    @cached_property
     def names(self):
         """Peers as the table names them."""
         notation = module_version(self.program("notation"), "notation")
+        plugin = "AWS's plugin" if self.signer_plugin else "our plugin"
         return {
             "go": f"ecr-login {module_version(self.go_helper, 'ecr-login')}",
-            "notation": f"notation {notation} with our plugin",
+            "notation": f"notation {notation} with {plugin}",
             "secretservice": f"secretservice {debian_version(self.program('secretservice'))}",
         }

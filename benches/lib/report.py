@@ -33,9 +33,9 @@ a token takes the longer the more the file holds, whoever keeps it.
 - *The floor in C* (`benches/floor.c`) sends the bytes that a cached `get` sends, in the same two writes, waits for \
 the same answers and prints the same JSON; it reads no configuration, no identity and no attribute, has no bounds \
 and wipes nothing. `benches/record-floor.py` records the bytes anew for each run.
-- *Our plugin*: Notation signs and verifies with this program as its plugin for AWS Signer, in place of AWS's own, \
-which could not be installed where this was measured. It makes the calls that AWS's must make; how long AWS's own \
-takes besides is not known here.
+- *Notation* logs in through ecr-login, and signs and verifies through *AWS's plugin* for AWS Signer, built from its \
+public sources (CONTRIBUTING.md says how): nothing of this program is in it. Where a row says *our plugin*, AWS's was \
+not there, and this program stood in its place.
 - *The system's own roots*: the loopback's authority stands in this machine's bundle of root certificates, and both \
 programs read what they read anywhere.
 - Instructions are callgrind's, in user space; system calls strace's; peak memory GNU time's, the lowest of three.

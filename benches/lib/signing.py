@@ -1,4 +1,4 @@
-"""Programs that sign and verify: ours, and Notation with our own plugin, since AWS's could not be had."""
+"""Programs that sign and verify: ours, and Notation with AWS's helper and plugin; with our plugin where AWS's is not there."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ SLOW = [
 
 
 class Signing:
-    """Notation set up as AWS's documentation says, and one registry for all."""
+    """Notation set up as AWS's documentation says, with nothing of ours, and one registry for all."""
 
     def __init__(self, bench):
         self.bench, self.loopback = bench, bench.loopback
@@ -30,19 +30,21 @@ class Signing:
         roots = notation / "truststore/x509/signingAuthority" / STORE
         for path in (programs, plugin.parent, roots):
             path.mkdir(parents=True)
-        (programs / "docker-credential-ecr-rs").symlink_to(bench.ours)
-        shutil.copy(bench.ours, plugin)  # nor here
+        (programs / "docker-credential-ecr-login").symlink_to(bench.go_helper)
+        shutil.copy(bench.signer_plugin or bench.ours, plugin)
         self.profile = self.loopback.variables["LOOPBACK_SIGNING_PROFILE"]
         self.root = self.loopback.variables["LOOPBACK_SIGNER_ROOT"]
         shutil.copy(self.root, roots / "root.pem")  # Notation takes no link here
-        (notation / "config.json").write_text('{"credsStore": "ecr-rs"}')
+        (notation / "config.json").write_text('{"credsStore": "ecr-login"}')
         (notation / "trustpolicy.json").write_text(json.dumps(self.policy()))
         for path in (notation / "config.json", notation / "trustpolicy.json"):
             path.chmod(0o600)
         path = f"{programs}:{bench.base['PATH']}"
-        self.environment = bench.environment(XDG_CONFIG_HOME=str(config), PATH=path)
-        # Both find the token in the keychain from here on.
-        token = json.loads(succeed([bench.ours, "get"], HOST.encode(), self.environment))["Secret"]
+        cache = str(folder / "go-cache")
+        self.environment = bench.environment(XDG_CONFIG_HOME=str(config), PATH=path, AWS_ECR_CACHE_DIR=cache)
+        # Each finds a token from here on: ours in the keychain, the other in its file.
+        for helper in (bench.go_helper, bench.ours):
+            token = json.loads(succeed([helper, "get"], HOST.encode(), self.environment))["Secret"]
         self.registry = Registry(self.loopback.variables, token)
 
     def policy(self):

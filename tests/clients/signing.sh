@@ -2,15 +2,15 @@
 # Signatures: what the program signs, real Notation verifies; what real Notation signs, the program reads.
 # Sourced by clients.sh.
 #
-# Notation signs and verifies for AWS Signer through a plugin. Here that is this program, under the plugin's name.
-# AWS's own (1.0.350) is not installed: Go's module proxy refused it (403) when this was written.
-# ECR_RS_SIGNER_PLUGIN=FILE puts AWS's in its place, and every line whose case needs a plugin says which it was.
+# Notation signs and verifies for AWS Signer through a plugin: this program, under the plugin's name, or with
+# ECR_RS_SIGNER_PLUGIN=FILE AWS's own, built as CONTRIBUTING.md says. Every line whose case needs a plugin says which
+# it was.
 
 signer_plugin=com.amazonaws.signer.notation.plugin
 
 signing_cases() {
-    local by="our plugin"
-    [ -z "${ECR_RS_SIGNER_PLUGIN:-}" ] || by="AWS's plugin"
+    local by
+    by=$(plugin_by_name)
     image=$ecr/signed
     profile=$LOOPBACK_SIGNING_PROFILE
     # notation with a configuration of its own; the logins come from the helper.
@@ -56,14 +56,22 @@ push_images_to_sign() {
     done
 }
 
-# What docs/notation.md tells a reader to set up: the helper, the plugin, the root in the trust store, the profile
-# in the policy.
-trust_signer() {
-    local folder=$XDG_CONFIG_HOME/notation plugin
-    plugin=$folder/plugins/$signer_plugin/notation-$signer_plugin
+plugin_by_name() {
+    if [ -n "${ECR_RS_SIGNER_PLUGIN:-}" ]; then echo "AWS's plugin"; else echo "our plugin"; fi
+}
+
+# The helper and the plugin, as `setup` installs them; AWS's in the place of ours where it is given.
+set_up_notation() {
+    local plugin=$XDG_CONFIG_HOME/notation/plugins/$signer_plugin/notation-$signer_plugin
     docker-credential-ecr-rs setup notation --plugin
     cmp "$plugin" "$scratch/bin/docker-credential-ecr-rs"
     [ -z "${ECR_RS_SIGNER_PLUGIN:-}" ] || cp "$ECR_RS_SIGNER_PLUGIN" "$plugin"
+}
+
+# What docs/notation.md tells a reader to set up: the helper, the plugin, the root in the trust store, the profile
+# in the policy.
+trust_signer() {
+    set_up_notation
     notation plugin list | grep "$signer_plugin"
     notation cert add --type signingAuthority --store aws-signer-ts "$LOOPBACK_SIGNER_ROOT"
     notation cert generate-test --default local.example

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Verdicts: real Notation with this program as its plugin, and `verify`, on the same images under the same policies
-# (verifying.txt), and each deliberate difference of docs/verify.md that a verdict shows. Sourced by clients.sh.
+# Verdicts: real Notation, with the plugin that signing.sh tells of, and `verify`, on the same images under the same
+# policies (verifying.txt), and each deliberate difference of docs/verify.md that a verdict shows. Sourced by clients.sh.
 
 verifying_cases() {
     export XDG_CONFIG_HOME=$scratch/verifying-config
@@ -9,7 +9,7 @@ verifying_cases() {
     profile=${LOOPBACK_SIGNING_PROFILE%/*}/judges # another family revokes the one that is there
     docker-credential-ecr-rs erase <<<"$ecr" >/dev/null 2>&1
     check 1 "oras push (ECR, images to judge)" push_images_to_judge
-    check 0 "notation (our plugin and who is trusted)" trust_judged
+    check 0 "notation ($(plugin_by_name) and who is trusted)" trust_judged
     check 0 "signatures, good and bad" make_signatures
     local -a policies cells
     local row
@@ -42,7 +42,7 @@ push_images_to_judge() {
 
 trust_judged() {
     docker-credential-ecr-rs profile create "${profile##*/}"
-    docker-credential-ecr-rs setup notation --plugin
+    set_up_notation
     notation cert add --type signingAuthority --store aws-signer-ts "$LOOPBACK_SIGNER_ROOT"
     notation cert generate-test --default local.example
 }
