@@ -1,15 +1,19 @@
 //! `verify` before those who want it to say yes: by its command line, by a layout that they filled, by a registry of
 //! their own.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::SystemTime};
 
 use serde_json::{Value, json};
 
 use crate::support::{
+    loopback::{ACCOUNT, REGION},
     program::Outcome,
     registry::digest,
+    signer::{chain::Chain, envelope::Draft},
     signing_fixture::{INDEX, MANIFEST, SigningFixture},
 };
+
+const JWS: &str = "application/jose+json";
 
 /// By the profile and the loopback's root.
 fn verify(fixture: &SigningFixture, arguments: &[&str]) -> Outcome {
@@ -50,6 +54,27 @@ fn what_must_be_signed_is_not_asked_for_twice() {
     assert!(ran.stderr.contains("two values") && fixture.pushes() == before, "{ran:?}");
     let ran = fixture.run(&["profile", "create", "fresh", "--tag", "a=1", "--tag", "a=2"]).exits(1, "tags");
     assert!(ran.stderr.contains("--tag gives `a` two values"), "{ran:?}");
+}
+
+/// AWS Signer is asked about few signatures before they are verified, and what it says then proves none of them.
+#[test]
+fn whoever_may_push_makes_few_requests() {
+    let fixture = SigningFixture::new();
+    let bare = fixture.push("app", "bare");
+    let image = format!("{}/app@{bare}", fixture.host());
+    let (chain, stranger) = (&fixture.signer.chain, Chain::new());
+    let version = fixture.signer.version_arn(ACCOUNT, REGION, "app").unwrap();
+    for job in 0..12 {
+        let job = format!("arn:aws:signer:{REGION}:{ACCOUNT}:/signing-jobs/{job}");
+        let draft = Draft::aws(chain, &fixture.payload("app", &bare), &version, &job, SystemTime::now());
+        fixture.push_envelope("app", &bare, JWS, &draft.jws(&stranger));
+    }
+    let ran = verify(&fixture, &[&image]).exits(1, "twelve forgeries");
+    assert_eq!(ran.stderr.matches(": integrity: ").count(), 12, "{ran:?}");
+    assert_eq!(ran.stderr.matches("the signature is not by the key of the leaf certificate").count(), 12, "{ran:?}");
+    assert!(fixture.aws.count("GetRevocationStatus") <= 4, "the first ones of an image: {ran:?}");
+    fixture.sign(&[&image]).exits(0, "signed");
+    verify(&fixture, &[&image]).exits(0, "the true one is among them");
 }
 
 /// A folder that is called like a repository is judged by no statement of that repository.

@@ -260,6 +260,14 @@ fn an_installed_plugin_is_asked() {
         let path = fixture.write(name, &script);
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
     };
+    let (spoilt, stranger) = (fixture.push("app", "spoilt"), Chain::new());
+    draft.payload = fixture.payload("app", &spoilt);
+    fixture.push_envelope("app", &spoilt, JWS, &draft.jws(&stranger));
+    install(&format!("echo '{}'", answer(true)));
+    let spoilt = image.replace(image.split_once('@').unwrap().1, &spoilt);
+    let ran = verify(&fixture, &spoilt, &policy).exits(1, "a forgery");
+    assert!(ran.stderr.contains("not by the key of the leaf") && !asked.exists(), "no plugin sees it: {ran:?}");
+
     let strict = policy.replace("policy.json", "strict.json");
     let text = std::fs::read_to_string(&policy).unwrap().replace("audit", "strict");
     std::fs::write(&strict, text).unwrap();
