@@ -1,8 +1,9 @@
 // The vectors of tests/testkit, judged by notation-go: vectors CASES DIFFERENCES.
 //
 // DIFFERENCES has a line `CASE: NAME` for each case in which Notation says yes where this program says no, or the other
-// way round; each of them must differ, and no other. AWS's plugin cannot be had: what answers here for it knows its two
-// attributes, and decides as this project understands that plugin to.
+// way round; each of them must differ, and no other. AWS's plugin cannot be had where this runs: what answers here for
+// it decides as its sources do (aws-signer-notation-plugin, internal/verifier/verifier.go). On 2026-11-29 the plugin
+// itself, from those sources, decided every case as this does.
 package main
 
 import (
@@ -79,10 +80,14 @@ func (p plug) VerifySignature(_ context.Context, req *plugin.VerifySignatureRequ
 	}
 	version, ok := attr["com.amazonaws.signer.signingProfileVersion"].(string)
 	job, ok2 := attr["com.amazonaws.signer.signingJob"].(string)
-	if !ok || !ok2 || strings.Count(version, "/") != 3 {
+	if !ok || !ok2 {
 		return nil, errors.New("no version of a profile, or no job")
 	}
+	alias, _ := attr[aliasAttribute].(string)
 	r.ProcessedAttributes = []interface{}{"com.amazonaws.signer.signingProfileVersion", "com.amazonaws.signer.signingJob"}
+	if _, there := attr[aliasAttribute]; there {
+		r.ProcessedAttributes = append(r.ProcessedAttributes, aliasAttribute)
+	}
 	r.VerificationResults = map[plugin.Capability]*plugin.VerificationResult{}
 	for _, c := range req.TrustPolicy.SignatureVerification {
 		ok := false
@@ -91,10 +96,7 @@ func (p plug) VerifySignature(_ context.Context, req *plugin.VerifySignatureRequ
 				if id == "*" {
 					return nil, errors.New("wildcard")
 				}
-				n := len(strings.Split(id, "/"))
-				if strings.EqualFold(id, version) || (n == 3 && strings.HasPrefix(strings.ToLower(version), strings.ToLower(id)+"/")) {
-					ok = true
-				}
+				ok = ok || isTrusted(id, version, alias)
 			}
 		} else {
 			ok = len(p.h["unanswered"]) == 0
@@ -108,6 +110,22 @@ func (p plug) VerifySignature(_ context.Context, req *plugin.VerifySignatureRequ
 	}
 	return &r, nil
 }
+
+const aliasAttribute = "com.amazonaws.signer.signingProfileAlias"
+
+// isTrusted says whether an identity of the policy is that of a signature.
+func isTrusted(id, version, alias string) bool {
+	profile := version[:max(0, strings.LastIndex(version, "/"))]
+	switch slashes := strings.Count(id, "/"); {
+	case strings.Contains(id, ":/aliases/"):
+		return strings.EqualFold(id, alias)
+	case strings.Contains(id, ":/signing-profiles/") && slashes == 2:
+		return strings.EqualFold(id, profile)
+	default:
+		return strings.EqualFold(id, version)
+	}
+}
+
 func (p plug) DescribeKey(context.Context, *plugin.DescribeKeyRequest) (*plugin.DescribeKeyResponse, error) {
 	return nil, errors.New("no")
 }
