@@ -1,4 +1,4 @@
-"""Programs that sign and verify: ours, and Notation with AWS's helper and plugin; with our plugin where AWS's is not there."""
+"""Programs that sign and verify: ours, and Notation with AWS's helper and plugin, or ours where AWS's is not there."""
 
 import json
 import shutil

@@ -181,10 +181,10 @@ impl Examined<'_> {
     /// The verdict, with what was answered. An answer to what was not asked is passed over, and so is everything about
     /// an envelope that is not proven.
     pub fn conclude(mut self, answer: Answer) -> Judgement {
-        if let Some(Err(why)) = self.proof.map(|proof| proof.check()) {
+        if let Some(Err(why)) = self.proof.as_ref().map(|proof| proof.check()) {
             return Judgement::unreadable(why, self.rules.statement);
         }
-        let Some(whole) = self.whole else {
+        let (Some(_proven), Some(whole)) = (self.proof, self.whole) else {
             return Judgement { checks: self.checks.finish(), envelope: None, signed_by: None };
         };
         let Whole { envelope, maker, .. } = whole;

@@ -21,7 +21,7 @@ pub const MAX_ENVELOPE: usize = 32 * 1024 * 1024;
 /// the signing time. Roots, the chain's validity in time and identities are for the caller to judge.
 pub fn open(media_type: &str, bytes: &[u8]) -> Result<Envelope, Report> {
     let (envelope, proof) = read(media_type, bytes)?;
-    proof.check_at_once()?;
+    proof.check_on_two_threads()?;
     Ok(envelope)
 }
 

@@ -1,4 +1,4 @@
-//! What an envelope says once its integrity holds.
+//! What an envelope says.
 
 use std::collections::BTreeMap;
 
@@ -46,8 +46,9 @@ pub struct Attribute {
     pub value: serde_json::Value,
 }
 
-/// An envelope whose integrity holds: everything in it was signed by the leaf's key, except
-/// [`agent`](Envelope::agent) and [`timestamp`](Envelope::timestamp), which nobody signed.
+/// An envelope. Once its [`Proof`](super::Proof) holds, as of all that [`open`](super::open) gives, everything in it was
+/// signed by the leaf's key, except [`agent`](Envelope::agent) and [`timestamp`](Envelope::timestamp), which nobody
+/// signed.
 #[derive(Debug, Clone)]
 pub struct Envelope {
     /// [`media::JWS`] or [`media::COSE`].
