@@ -79,13 +79,12 @@ impl<'a> Clients<'a> {
         &self.registries.http
     }
 
-    /// Does what waits by itself, such as the search for a login, while connections to the first image's registry are
-    /// made: two where its digest is known, of which manifest and signatures are asked for at once.
+    /// Does what waits by itself, such as the search for a login, while a connection to the first image's registry is
+    /// made.
     pub fn connecting<T>(&self, images: &[Reference], work: impl FnOnce() -> T) -> T {
         let remote = images.iter().find(|image| image.layout().is_none());
         let Some(image) = remote.filter(|image| self.http().scheme(image.host()) == "https") else { return work() };
-        let count = if image.digest.is_some() { 2 } else { 1 };
-        self.runtime.beside(|| self.registries.connect_early(image.host(), count), work)
+        self.runtime.beside(|| self.registries.connect_early(image.host()), work)
     }
 
     /// AWS Signer in the profile's region.

@@ -2,7 +2,7 @@
 //! before it is needed.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     error::Error,
     fmt, io,
     net::IpAddr,
@@ -42,7 +42,7 @@ struct Shared {
     trust: Trust,
     tls: OnceLock<Arc<ClientConfig>>,
     proxies: OnceLock<Matcher>,
-    early: Mutex<HashMap<String, VecDeque<Early>>>,
+    early: Mutex<HashMap<String, Early>>,
 }
 
 /// A connection that was begun before its request, and when.
@@ -72,15 +72,13 @@ impl Connect {
         Connect { shared: Arc::clone(&self.shared), bound }
     }
 
-    /// Begins connections until `count` are ready or on their way, each of which the next one to this place takes; where
-    /// it fails, that one fails.
-    pub(super) fn early(&self, to: &Uri, count: usize) {
+    /// Begins a connection, unless one is ready or on its way, which the next one to this place takes; where it fails,
+    /// that one fails.
+    pub(super) fn early(&self, to: &Uri) {
         let Some(place) = place(to) else { return };
         let mut early = self.shared.early.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = early.entry(place).or_default();
-        while begun.len() < count {
-            begun.push_back(Early(Instant::now(), tokio::spawn(self.clone().bounded(to.clone()))));
-        }
+        let begin = || Early(Instant::now(), tokio::spawn(self.clone().bounded(to.clone())));
+        early.entry(place).or_insert_with(begin);
     }
 
     /// What a proxy on the way wants to see on a request in the clear.
@@ -153,10 +151,8 @@ impl Service<Uri> for Connect {
     }
 
     fn call(&mut self, to: Uri) -> Connecting {
-        let early = place(&to).and_then(|place| {
-            let mut early = self.shared.early.lock().unwrap_or_else(PoisonError::into_inner);
-            early.get_mut(&place)?.pop_front()
-        });
+        let early = place(&to)
+            .and_then(|place| self.shared.early.lock().unwrap_or_else(PoisonError::into_inner).remove(&place));
         match early {
             Some(Early(begun, connecting)) if begun.elapsed() < EARLY_LIFE => Box::pin(async { connecting.await? }),
             _ => Box::pin(self.clone().bounded(to)),

@@ -120,11 +120,11 @@ impl Client {
         self.connector(settings, None)
     }
 
-    /// Begins as many connections as the next requests there take.
-    pub(super) fn connect_early(&self, url: &str, count: usize) {
+    /// Begins the connection that the next request there takes.
+    pub(super) fn connect_early(&self, url: &str) {
         // What is no address, the request will tell of.
         if let Ok(to) = url.parse::<Uri>() {
-            self.shared.connect.within(Some(Bounds::default().connect)).early(&to, count);
+            self.shared.connect.within(Some(Bounds::default().connect)).early(&to);
         }
     }
 

@@ -58,10 +58,10 @@ pub struct Registries {
 }
 
 impl Registries {
-    /// Begins as many connections over TLS as the next requests to this registry take. They are made by the runtime
-    /// that this is called in.
-    pub fn connect_early(&self, registry: &str, count: usize) {
-        self.client.connect_early(&format!("https://{registry}"), count);
+    /// Begins the connection over TLS that the next request to this registry takes. It is made by the runtime that this
+    /// is called in.
+    pub fn connect_early(&self, registry: &str) {
+        self.client.connect_early(&format!("https://{registry}"));
     }
 }
 

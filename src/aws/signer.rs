@@ -128,14 +128,14 @@ impl Signer {
     /// Begins the connection that signing takes. Needs a runtime around it.
     pub fn connect_early(&self) {
         if let Some(url) = &self.url {
-            self.http.connect_early(url, 1);
+            self.http.connect_early(url);
         }
     }
 
     /// Begins the connection that asking for revocations takes. Needs a runtime around it.
     pub fn connect_data_early(&self) {
         if let Some(url) = &self.data_url {
-            self.http.connect_early(url, 1);
+            self.http.connect_early(url);
         }
     }
 

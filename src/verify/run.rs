@@ -8,11 +8,15 @@ use std::{
 };
 
 use futures_util::{
-    StreamExt, TryFutureExt,
-    future::{Either, join, select, try_join},
+    FutureExt, StreamExt, TryFutureExt,
+    future::{Either, LocalBoxFuture, Shared, ready, select, try_join},
     stream,
 };
-use tokio::{sync::Semaphore, task::spawn_blocking, time::sleep};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::spawn_blocking,
+    time::sleep,
+};
 
 use super::{
     anchors::Anchors,
@@ -195,50 +199,58 @@ impl<'a> Verifier<'a> {
         repository: &Arc<Repository>,
         trust: Trust<'t>,
     ) -> Vec<Verdict<'t>> {
-        // A digest's signatures can be listed before anything else is known of it.
-        let ahead = async {
-            match &image.digest {
-                Some(digest) if trust.statement.level != Level::Skip => {
-                    Some(repository.signatures_by(digest, ListedBy::Api).await)
-                }
-                _ => None,
-            }
-        };
-        let (items, mut ahead) = join(expand(image, repository, self.options.recursive), ahead).await;
-        let with_lists: Vec<_> = items.into_iter().map(|item| (item, ahead.take())).collect();
-        let verifying = stream::iter(with_lists).map(|(item, listed)| async move {
+        let statement = Some(trust.statement);
+        if let (Some(digest), false) = (&image.digest, self.options.recursive) {
+            // The manifest is needed last: the way to a signature takes three requests.
+            let manifest = repository.resolve(image).map_ok(|manifest| manifest.descriptor).boxed_local().shared();
+            let subject = Subject { digest: digest.clone(), manifest: manifest.clone() };
+            let verdict = self.image(image, repository, subject, trust).map(Ok);
+            return vec![match try_join(verdict, manifest).await {
+                Ok((verdict, _)) => verdict,
+                Err(why) => Verdict::unresolved(image.to_string(), statement, why),
+            }];
+        }
+        let items = expand(image, repository, self.options.recursive).await;
+        let verifying = stream::iter(items).map(|item| async move {
             match item {
                 Item::Resolved { image, repository, subject } => {
-                    let outcome = self.image(&image, &repository, &subject, trust, listed).await;
-                    let resolved = Some((subject.digest.clone(), image.at(&subject.digest)));
-                    Verdict { reference: image.to_string(), resolved, statement: Some(trust.statement), outcome }
+                    let digest = subject.digest.clone();
+                    let subject = Subject { digest, manifest: ready(Ok(*subject)).boxed_local().shared() };
+                    self.image(&image, &repository, subject, trust).await
                 }
-                Item::Failed { image, report } => Verdict::unresolved(image, Some(trust.statement), report),
+                Item::Failed { image, report } => Verdict::unresolved(image, statement, report),
             }
         });
         verifying.buffered(CONCURRENT_IMAGES).collect().await
     }
 
-    async fn image(
+    async fn image<'t>(
         &self,
         image: &Reference,
         repository: &Repository,
-        subject: &Descriptor,
+        subject: Subject<'_>,
+        trust: Trust<'t>,
+    ) -> Verdict<'t> {
+        let outcome = self.outcome(image, repository, &subject, trust).await;
+        let name = image.at(&subject.digest);
+        let resolved = Some((subject.digest, name));
+        Verdict { reference: image.to_string(), resolved, statement: Some(trust.statement), outcome }
+    }
+
+    async fn outcome(
+        &self,
+        image: &Reference,
+        repository: &Repository,
+        subject: &Subject<'_>,
         trust: Trust<'_>,
-        listed: Option<Result<Vec<Descriptor>, Report>>,
     ) -> Outcome {
         if trust.statement.level == Level::Skip {
             return Outcome::Unchecked;
         }
         let (mut signatures, mut count, mut seen) = (Vec::new(), 0, HashSet::new());
-        let mut listed = listed;
         // Who has been satisfied by the referrers API does not ask for the tag of older clients.
         for by in [ListedBy::Api, ListedBy::Tag] {
-            let found = match listed.take() {
-                Some(listed) => listed,
-                None => repository.signatures_by(&subject.digest, by).await,
-            };
-            let mut found = match found {
+            let mut found = match repository.signatures_by(&subject.digest, by).await {
                 Ok(found) => found,
                 Err(why) => return Outcome::Refused { why, signatures },
             };
@@ -259,12 +271,17 @@ impl<'a> Verifier<'a> {
         &self,
         listed: &[Descriptor],
         repository: &Repository,
-        subject: &Descriptor,
+        subject: &Subject<'_>,
         trust: Trust<'_>,
     ) -> Result<Judged, Vec<Judged>> {
         let judging = stream::iter(listed.iter().enumerate()).map(|(place, listed)| async move {
             let ahead = place < ASKED_AHEAD;
-            (place, self.signature(listed, repository, subject, trust, ahead).await)
+            let fetched = self.fetch(listed, repository, &subject.digest);
+            let judgement = match try_join(fetched, subject.manifest.clone()).await {
+                Ok((fetched, image)) => self.judge(fetched, &image, trust, ahead).await,
+                Err(why) => Judgement::unreadable(why, trust.statement),
+            };
+            (place, Judged { digest: listed.digest.clone(), judgement })
         });
         let mut judging = judging.buffer_unordered(CONCURRENT_SIGNATURES);
         let mut others = Vec::new();
@@ -279,42 +296,32 @@ impl<'a> Verifier<'a> {
         Err(others.into_iter().map(|(_, judged)| judged).collect())
     }
 
-    async fn signature(
-        &self,
-        listed: &Descriptor,
-        repository: &Repository,
-        subject: &Descriptor,
-        Trust { statement, anchors }: Trust<'_>,
-        ahead: bool,
-    ) -> Judged {
-        let rules = Rules { statement, anchors, metadata: self.options.metadata, now: (self.options.clock)().into() };
-        let fetched = async {
-            let blob = find_envelope(repository, subject, listed).await?;
-            let size = u32::try_from(blob.size / (1024 * 1024) + 1).unwrap_or(u32::MAX).min(ENVELOPE_MEMORY);
-            let room = self.memory.acquire_many(size).await;
-            Ok((room, repository.blob(&blob, MAX_ENVELOPE).await?, blob.media_type))
+    async fn fetch(&self, listed: &Descriptor, repository: &Repository, image: &Digest) -> Result<Fetched<'_>, Report> {
+        let blob = find_envelope(repository, image, listed).await?;
+        let size = u32::try_from(blob.size / (1024 * 1024) + 1).unwrap_or(u32::MAX).min(ENVELOPE_MEMORY);
+        let room = self.memory.acquire_many(size).await;
+        let envelope = repository.blob(&blob, MAX_ENVELOPE).await?;
+        Ok(Fetched { envelope, media_type: blob.media_type, room: room.ok() })
+    }
+
+    async fn judge(&self, fetched: Fetched<'_>, image: &Descriptor, trust: Trust<'_>, ahead: bool) -> Judgement {
+        let Fetched { envelope, media_type, room } = fetched;
+        let (Trust { statement, anchors }, metadata) = (trust, self.options.metadata);
+        let rules = Rules { statement, anchors, metadata, now: (self.options.clock)().into() };
+        let examined = examine(&Evidence { media_type: &media_type, envelope: &envelope, image }, &rules);
+        drop(envelope);
+        let proving = async {
+            let proven = self.prove(examined.proof()).await;
+            drop(room);
+            proven
         };
-        let judgement = match fetched.await {
-            Ok((room, envelope, media_type)) => {
-                let evidence = Evidence { media_type: &media_type, envelope: &envelope, image: subject };
-                let examined = examine(&evidence, &rules);
-                drop(envelope);
-                let proving = async {
-                    let proven = self.prove(examined.proof()).await;
-                    drop(room);
-                    proven
-                };
-                let asking = async { Ok(self.answer(&examined).await) };
-                let answer = match examined.question() {
-                    Question::AwsSigner if ahead => try_join(proving, asking).await.map(|(_, answer)| answer),
-                    _ => proving.and_then(|()| asking).await,
-                };
-                // What is not proven has no answer, and the conclusion says why.
-                examined.conclude(answer.unwrap_or(Answer::None))
-            }
-            Err(why) => Judgement::unreadable(why, statement),
+        let asking = async { Ok(self.answer(&examined).await) };
+        let answer = match examined.question() {
+            Question::AwsSigner if ahead => try_join(proving, asking).await.map(|(_, answer)| answer),
+            _ => proving.and_then(|()| asking).await,
         };
-        Judged { digest: listed.digest.clone(), judgement }
+        // What is not proven has no answer, and the conclusion says why.
+        examined.conclude(answer.unwrap_or(Answer::None))
     }
 
     /// Checks an envelope's proof, on another thread: that takes milliseconds, in which this one has others to serve.
@@ -351,6 +358,19 @@ impl<'a> Wanted<'a> {
     fn statement(&self) -> Option<&'a Statement> {
         self.trust.as_ref().ok().map(|(statement, _)| *statement)
     }
+}
+
+/// What is judged: an image whose signatures are found by its digest, while its manifest may still be on its way.
+struct Subject<'a> {
+    digest: Digest,
+    manifest: Shared<LocalBoxFuture<'a, Result<Descriptor, Report>>>,
+}
+
+/// An envelope, and the part of [`ENVELOPE_MEMORY`] that it takes.
+struct Fetched<'a> {
+    envelope: Vec<u8>,
+    media_type: String,
+    room: Option<SemaphorePermit<'a>>,
 }
 
 /// What an image is judged by.

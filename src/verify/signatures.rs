@@ -12,6 +12,7 @@ use crate::{
         signer_roots::Roots,
         signing_profile::{PROFILE_ALIAS, PROFILE_VERSION, SIGNING_JOB},
     },
+    digest::Digest,
     notary::{
         certificate::rfc3339,
         envelope::{self, Envelope, MAX_ENVELOPE},
@@ -67,7 +68,7 @@ async fn open(
     descriptor: &Descriptor,
     left: &Cell<u64>,
 ) -> Result<Envelope, Report> {
-    let blob = find_envelope(repository, image, descriptor).await?;
+    let blob = find_envelope(repository, &image.digest, descriptor).await?;
     let Some(then) = left.get().checked_sub(blob.size) else {
         let most = MAX_READ / (1024 * 1024);
         return Err(Report::new(format!("it was not read: the signatures of the image have more than {most} MiB")));
@@ -86,12 +87,12 @@ async fn open(
 /// Where the envelope of a listed signature is, by the word of a manifest that calls itself one of this image.
 pub(super) async fn find_envelope(
     repository: &Repository,
-    image: &Descriptor,
+    image: &Digest,
     listed: &Descriptor,
 ) -> Result<Descriptor, Report> {
     let manifest = repository.manifest(listed.digest.as_str()).await?;
     let manifest = SignatureManifest::read(&manifest.descriptor.media_type, &manifest.bytes)?;
-    manifest.check_signs(&image.digest)?;
+    manifest.check_signs(image)?;
     Ok(manifest.envelope)
 }
 
