@@ -251,10 +251,11 @@ fn an_installed_plugin_is_asked() {
         })
     };
     let name = "libexec/plugins/com.example.plugin/notation-com.example.plugin";
-    let asked = fixture.home.path().join("asked.json");
+    let (started, asked) = (fixture.home.path().join("started"), fixture.home.path().join("asked.json"));
     let install = |verify: &str| {
         let script = format!(
-            "#!/bin/sh\ncase $1 in\nget-plugin-metadata) echo '{metadata}';;\n*) /bin/cat > {}; {verify};;\nesac\n",
+            "#!/bin/sh\n: > {}\ncase $1 in\nget-plugin-metadata) echo '{metadata}';;\n*) /bin/cat > {}; {verify};;\nesac\n",
+            started.display(),
             asked.display()
         );
         let path = fixture.write(name, &script);
@@ -266,7 +267,7 @@ fn an_installed_plugin_is_asked() {
     install(&format!("echo '{}'", answer(true)));
     let spoilt = image.replace(image.split_once('@').unwrap().1, &spoilt);
     let ran = verify(&fixture, &spoilt, &policy).exits(1, "a forgery");
-    assert!(ran.stderr.contains("not by the key of the leaf") && !asked.exists(), "no plugin sees it: {ran:?}");
+    assert!(ran.stderr.contains("not by the key of the leaf") && !started.exists(), "no plugin sees it: {ran:?}");
 
     let strict = policy.replace("policy.json", "strict.json");
     let text = std::fs::read_to_string(&policy).unwrap().replace("audit", "strict");
