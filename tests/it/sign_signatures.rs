@@ -7,10 +7,9 @@ use crate::support::{
     loopback::{ACCOUNT, OTHER_ACCOUNT, REGION},
     program::Outcome,
     signer::{chain::Chain, envelope::Draft},
-    signing_fixture::{INDEX, MANIFEST, SigningFixture},
+    signing_fixture::{INDEX, JWS, MANIFEST, SigningFixture},
 };
 
-const JWS: &str = "application/jose+json";
 const JOB: &str = "arn:aws:signer:eu-west-1:111122223333:/signing-jobs/6d1d0d3f-0000-4000-8000-000000000000";
 
 /// The tag that lists the signatures of an image.

@@ -10,10 +10,8 @@ use crate::support::{
     program::Outcome,
     registry::digest,
     signer::{chain::Chain, envelope::Draft},
-    signing_fixture::{INDEX, MANIFEST, SigningFixture},
+    signing_fixture::{INDEX, JWS, MANIFEST, SigningFixture},
 };
-
-const JWS: &str = "application/jose+json";
 
 /// By the profile and the loopback's root.
 fn verify(fixture: &SigningFixture, arguments: &[&str]) -> Outcome {

@@ -9,10 +9,8 @@ use crate::support::{
     loopback::{ACCOUNT, REGION},
     program::Outcome,
     signer::{chain::Chain, envelope::Draft},
-    signing_fixture::{INDEX, MANIFEST, SigningFixture},
+    signing_fixture::{INDEX, JWS, MANIFEST, SigningFixture},
 };
-
-const JWS: &str = "application/jose+json";
 
 /// A machine with one image, signed by the profile `app`, and a policy file of a level: image and policy.
 fn signed(level: &str) -> (SigningFixture, String, String) {

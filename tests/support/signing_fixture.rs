@@ -23,6 +23,8 @@ pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// Of a signature.
 pub const SIGNATURE: &str = "application/vnd.cncf.notary.signature";
+/// Of an envelope.
+pub const JWS: &str = "application/jose+json";
 
 /// The registry of our own account.
 pub const ECR: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
